@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs what the tests need beyond Rust: a browser and its driver library.
+set -euo pipefail
+cd "$(dirname "$0")"
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+missing=()
+command -v chromium >/dev/null || missing+=(chromium)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
+if [ "${#missing[@]}" -gt 0 ]; then
+    echo "installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+stamp=browser/node_modules/.installed
+if [ ! -e "$stamp" ] || [ browser/package-lock.json -nt "$stamp" ]; then
+    (cd browser && npm ci --no-audit --no-fund --silent)
+    touch "$stamp"
+fi
