@@ -1,0 +1,70 @@
+//! From YAML to a checked contract: the raw shape, then the rules between its parts.
+
+mod raw;
+mod rules;
+
+use goyong_types::nearest_name;
+
+use super::{Contract, ContractError};
+
+/// Reads the text, then checks what YAML cannot say.
+pub(super) fn parse(yaml: &str, file_name: &str) -> Result<Contract, ContractError> {
+    let source = Source { yaml, file_name };
+    let raw: raw::RawContract =
+        serde_yaml_ng::from_str(yaml).map_err(|error| source.yaml_error(&error))?;
+    let contract = raw.into_contract(&source)?;
+    rules::check(&contract, &source)?;
+    Ok(contract)
+}
+
+/// The text under examination, to name places in messages.
+struct Source<'a> {
+    yaml: &'a str,
+    file_name: &'a str,
+}
+
+impl Source<'_> {
+    fn error(&self, near: &str, message: String, hint: Option<String>) -> ContractError {
+        ContractError {
+            file: self.file_name.to_owned(),
+            line: self.line_of(near),
+            message,
+            hint,
+        }
+    }
+
+    /// First line that holds the text outside a comment.
+    fn line_of(&self, near: &str) -> Option<usize> {
+        if near.is_empty() {
+            return None;
+        }
+        self.yaml
+            .lines()
+            .position(|line| !line.trim_start().starts_with('#') && line.contains(near))
+            .map(|index| index + 1)
+    }
+
+    /// A YAML error in one line; an unknown word gets its nearest neighbour.
+    fn yaml_error(&self, error: &serde_yaml_ng::Error) -> ContractError {
+        let text = error.to_string();
+        let line = error.location().map(|location| location.line());
+        // The library repeats the place at the end of its message.
+        let message = match text.rfind(" at line ") {
+            Some(end) => text[..end].to_owned(),
+            None => text.clone(),
+        };
+        let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let is_unknown = message.contains("unknown field") || message.contains("unknown variant");
+        let hint = match quoted.split_first() {
+            Some((word, known)) if is_unknown => nearest_name(word, known.iter().copied())
+                .map(|nearest| format!("did you mean `{nearest}`?")),
+            _ => None,
+        };
+        ContractError {
+            file: self.file_name.to_owned(),
+            line,
+            message,
+            hint,
+        }
+    }
+}
