@@ -1,0 +1,43 @@
+//! Reads `sql/` into a typed graph: contracts, seeds, models, checks.
+//!
+//! Knows no planner: what it hands out is SQL text with every name resolved, and the order in which
+//! the texts can be run. Text in, types out; only [`ProjectFiles`] touches a folder.
+//!
+//! ```
+//! use goyong_catalog::{Project, ProjectFiles, Vars};
+//!
+//! let project = Project::from_files(ProjectFiles::from_texts([
+//!     ("core/person.sql", "/*---\ndescription: a person\ngrain: [person_key]\n---*/\nselect 1 as person_key"),
+//!     ("marts/heads.sql", "/*---\ndescription: a count\ngrain: [heads]\n---*/\nselect count(*) as heads from {{ ref('person') }}"),
+//! ]))?;
+//! let heads = project.model("heads")?;
+//! let compiled = project.compile(heads, &Vars::new())?;
+//! assert_eq!(compiled.sql, r#"select count(*) as heads from "core"."person""#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod contract;
+mod files;
+mod graph;
+mod header;
+pub mod manifest;
+mod model;
+mod normalise;
+mod problem;
+mod project;
+mod seed;
+mod selection;
+mod template;
+
+pub use files::ProjectFiles;
+pub use header::{
+    CheckHeader, ColumnHeader, ColumnTest, Materialized, ModelHeader, ModelTest, Range,
+    Relationship, Scalar, Severity,
+};
+pub use model::{Check, Model, Test, is_person_column};
+pub use normalise::normalise_sql;
+pub use problem::{Problem, ProjectError};
+pub use project::{Project, TableOrigin};
+pub use seed::{Seed, SeedColumn, SeedHeader};
+pub use selection::{Selection, SelectionError};
+pub use template::{Compiled, Vars};

@@ -1,0 +1,566 @@
+//! The whole of `sql/` as one checked graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use goyong_types::{TableName, nearest_name};
+
+use crate::contract::{Contract, ContractError};
+use crate::files::{ProjectFiles, stem};
+use crate::graph;
+use crate::header::{
+    CheckHeader, ColumnTest, Materialized, ModelHeader, ModelTest, parse_yaml, split_file,
+};
+use crate::model::{Check, Model, Test};
+use crate::problem::{Problem, ProjectError};
+use crate::seed::{Seed, SeedHeader};
+use crate::template::{Compiled, Names, VarValues, Vars, is_written_elsewhere, render};
+
+/// Folders of a project that hold no models.
+const OTHER_FOLDERS: [&str; 5] = ["sources", "seeds", "checks", "macros", "reports"];
+
+/// Contracts, seeds, models and checks of one `sql/` folder, every name resolved.
+#[derive(Debug, Clone)]
+pub struct Project {
+    files: ProjectFiles,
+    names: Arc<Names>,
+    macros: String,
+    contracts: BTreeMap<String, Contract>,
+    seeds: BTreeMap<String, Seed>,
+    models: BTreeMap<TableName, Model>,
+    checks: BTreeMap<String, Check>,
+    order: Vec<TableName>,
+}
+
+/// Who writes a table.
+#[derive(Debug, Clone, Copy)]
+pub enum TableOrigin<'a> {
+    /// A select of the project.
+    Model(&'a Model),
+    /// Intake, by a contract.
+    Source(&'a Contract),
+    /// The engine, from a CSV of the project.
+    Seed(&'a Seed),
+    /// A job: the project knows only its name.
+    Elsewhere,
+}
+
+impl Project {
+    /// Reads and checks the project in a folder.
+    pub fn load(folder: &Path) -> Result<Self, ProjectError> {
+        Self::from_files(ProjectFiles::read(folder)?)
+    }
+
+    /// Checks the project this build carries.
+    pub fn embedded() -> Result<Self, ProjectError> {
+        Self::from_files(ProjectFiles::embedded())
+    }
+
+    /// Checks a project given by its files; the error lists everything wrong.
+    pub fn from_files(files: ProjectFiles) -> Result<Self, ProjectError> {
+        let mut problems = Vec::new();
+        let contracts = read_contracts(&files, &mut problems);
+        let seeds = read_seeds(&files, &mut problems);
+        let drafts = read_models(&files, &mut problems);
+        let names = Arc::new(Names {
+            models: drafts.keys().fold(BTreeMap::new(), |mut stems, table| {
+                let tables: &mut Vec<TableName> =
+                    stems.entry(table.table().to_owned()).or_default();
+                tables.push(table.clone());
+                stems
+            }),
+            sources: contracts.keys().cloned().collect(),
+            seeds: seeds.keys().cloned().collect(),
+        });
+        let macros: String = files
+            .below("macros", "sql")
+            .map(|(_, text)| format!("{text}\n"))
+            .collect();
+
+        let mut models = BTreeMap::new();
+        for (table, draft) in drafts {
+            match resolve_model(draft, &macros, &names) {
+                Ok(model) => {
+                    models.insert(table, model);
+                }
+                Err(mut found) => problems.append(&mut found),
+            }
+        }
+        let checks = read_checks(&files, &macros, &names, &mut problems);
+        for model in models.values() {
+            check_reads(model, &models, &contracts, &mut problems);
+        }
+        ProjectError::from_problems(problems)?;
+        let order = graph::order(&models)?;
+        Ok(Self {
+            files,
+            names,
+            macros,
+            contracts,
+            seeds,
+            models,
+            checks,
+            order,
+        })
+    }
+
+    /// Writes the project's files into a folder, leaves those alone that exist.
+    pub fn write_out(&self, folder: &Path) -> std::io::Result<usize> {
+        self.files.write_out(folder)
+    }
+
+    /// The files the project was made of.
+    pub fn files(&self) -> &ProjectFiles {
+        &self.files
+    }
+
+    /// Contracts by source.
+    pub fn contracts(&self) -> &BTreeMap<String, Contract> {
+        &self.contracts
+    }
+
+    /// Seeds by name.
+    pub fn seeds(&self) -> &BTreeMap<String, Seed> {
+        &self.seeds
+    }
+
+    /// Models by table.
+    pub fn models(&self) -> &BTreeMap<TableName, Model> {
+        &self.models
+    }
+
+    /// Checks by name.
+    pub fn checks(&self) -> &BTreeMap<String, Check> {
+        &self.checks
+    }
+
+    /// Every model after everything it reads; the same for the same project.
+    pub fn order(&self) -> &[TableName] {
+        &self.order
+    }
+
+    /// Who writes a table.
+    pub fn origin(&self, table: &TableName) -> TableOrigin<'_> {
+        if let Some(model) = self.models.get(table) {
+            return TableOrigin::Model(model);
+        }
+        let of_schema = |schema| (table.schema() == schema).then(|| table.table());
+        if let Some(contract) = of_schema("staging").and_then(|name| self.contracts.get(name)) {
+            return TableOrigin::Source(contract);
+        }
+        match of_schema("seed").and_then(|name| self.seeds.get(name)) {
+            Some(seed) => TableOrigin::Seed(seed),
+            None => TableOrigin::Elsewhere,
+        }
+    }
+
+    /// The table a person means by a name: a model's stem, a source, a seed or `schema.table`.
+    pub fn resolve(&self, name: &str) -> Result<TableName, String> {
+        self.names.any(name)
+    }
+
+    /// The model a person means by a name.
+    pub fn model(&self, name: &str) -> Result<&Model, String> {
+        let table = self.names.model(name)?;
+        self.models
+            .get(&table)
+            .ok_or_else(|| format!("`{name}` is a seed, not a model"))
+    }
+
+    /// A model's SQL for the given variables.
+    pub fn compile(&self, model: &Model, vars: &Vars) -> Result<Compiled, Problem> {
+        let compiled = self.render(&model.file, &model.body, vars)?;
+        if let Some(hidden) = compiled.inputs.difference(&model.inputs).next() {
+            return Err(Problem::new(
+                &model.file,
+                format!(
+                    "`{hidden}` is named only under a condition, so the graph does not know it"
+                ),
+            )
+            .with_help("name it outside the condition as well, in a {% set %}"));
+        }
+        Ok(compiled)
+    }
+
+    /// A check's SQL for the given variables.
+    pub fn compile_check(&self, check: &Check, vars: &Vars) -> Result<Compiled, Problem> {
+        self.render(&check.file, &check.body, vars)
+    }
+
+    /// SQL of any other text that may use `ref()` and the like; `name` is used in messages.
+    pub fn compile_text(&self, name: &str, text: &str, vars: &Vars) -> Result<Compiled, Problem> {
+        self.render(name, text, vars)
+    }
+
+    fn render(&self, file: &str, body: &str, vars: &Vars) -> Result<Compiled, Problem> {
+        let vars = VarValues::Given(vars.clone());
+        render(file, &self.macros, body, &self.names, vars)
+    }
+}
+
+fn read_contracts(files: &ProjectFiles, problems: &mut Vec<Problem>) -> BTreeMap<String, Contract> {
+    let mut contracts = BTreeMap::new();
+    for (path, text) in files.below("sources", "yml") {
+        match Contract::parse(text, path) {
+            Ok(contract) => {
+                contracts.insert(contract.source.clone(), contract);
+            }
+            Err(ContractError {
+                file,
+                line,
+                message,
+                hint,
+            }) => problems.push(Problem {
+                file,
+                line,
+                message,
+                help: hint,
+            }),
+        }
+    }
+    contracts
+}
+
+fn read_seeds(files: &ProjectFiles, problems: &mut Vec<Problem>) -> BTreeMap<String, Seed> {
+    let mut seeds = BTreeMap::new();
+    for (path, csv) in files.below("seeds", "csv") {
+        let name = stem(path);
+        let yaml_path = format!("{}yml", path.trim_end_matches("csv"));
+        let Some(yaml) = files.text(&yaml_path) else {
+            problems.push(
+                Problem::new(path, "has no description beside it").with_help(format!(
+                    "write {yaml_path} with its origin and column types"
+                )),
+            );
+            continue;
+        };
+        match parse_yaml::<SeedHeader>(&yaml_path, 1, yaml) {
+            Ok(header) if header.seed == name => {
+                check_seed(&header, csv, path, &yaml_path, problems);
+                let seed = Seed {
+                    name: name.to_owned(),
+                    header,
+                    csv: csv.to_owned(),
+                    file: path.to_owned(),
+                };
+                seeds.insert(name.to_owned(), seed);
+            }
+            Ok(header) => problems.push(Problem::new(
+                &yaml_path,
+                format!("calls the seed `{}`, its file `{name}`", header.seed),
+            )),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    seeds
+}
+
+fn check_seed(
+    header: &SeedHeader,
+    csv: &str,
+    csv_path: &str,
+    yaml_path: &str,
+    problems: &mut Vec<Problem>,
+) {
+    let first = csv.trim_start_matches('\u{feff}').lines().next();
+    let in_csv: Vec<&str> = first
+        .unwrap_or_default()
+        .split(',')
+        .map(|name| name.trim().trim_matches('"'))
+        .collect();
+    let declared: Vec<&str> = header.columns.iter().map(|c| c.name.as_str()).collect();
+    if in_csv != declared {
+        problems.push(
+            Problem::new(csv_path, format!("has the columns {}", in_csv.join(", ")))
+                .at_line(1)
+                .with_help(format!("{yaml_path} declares {}", declared.join(", "))),
+        );
+    }
+    for key in &header.key {
+        if !declared.contains(&key.as_str()) {
+            let problem = Problem::new(yaml_path, format!("key names no column `{key}`"));
+            problems.push(problem.with_nearest(key, declared.iter().copied()));
+        }
+    }
+}
+
+/// A model whose names are not resolved yet.
+struct Draft {
+    table: TableName,
+    file: String,
+    header: ModelHeader,
+    header_line: usize,
+    body: String,
+}
+
+fn read_models(files: &ProjectFiles, problems: &mut Vec<Problem>) -> BTreeMap<TableName, Draft> {
+    let mut drafts: BTreeMap<TableName, Draft> = BTreeMap::new();
+    for (path, text) in files.iter() {
+        let Some((folder, _)) = path.split_once('/') else {
+            continue;
+        };
+        if OTHER_FOLDERS.contains(&folder) || !path.ends_with(".sql") {
+            continue;
+        }
+        match read_model(path, folder, text) {
+            Ok(draft) => {
+                if let Some(earlier) = drafts.get(&draft.table) {
+                    let message = format!("makes {}, as {} does", draft.table, earlier.file);
+                    problems.push(Problem::new(path, message));
+                } else {
+                    drafts.insert(draft.table.clone(), draft);
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    drafts
+}
+
+fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
+    let split = split_file(path, text)?;
+    let Some(yaml) = split.header else {
+        return Err(Problem::new(path, "has no header")
+            .at_line(1)
+            .with_help("begin it with /*--- description: … grain: […] ---*/, see sql/README.md"));
+    };
+    let header: ModelHeader = parse_yaml(path, split.header_line, yaml)?;
+    let schema = header.schema.as_deref().unwrap_or(folder);
+    if is_written_elsewhere(schema) && schema != "alerts" || matches!(schema, "staging" | "seed") {
+        return Err(Problem::new(
+            path,
+            format!("the schema `{schema}` is not a model's to write"),
+        )
+        .at_line(split.header_line));
+    }
+    let table = TableName::new(schema, stem(path))
+        .map_err(|error| Problem::new(path, error.to_string()))?;
+    Ok(Draft {
+        table,
+        file: path.to_owned(),
+        header,
+        header_line: split.header_line,
+        body: split.body,
+    })
+}
+
+fn resolve_model(draft: Draft, macros: &str, names: &Arc<Names>) -> Result<Model, Vec<Problem>> {
+    let Draft {
+        table,
+        file,
+        header,
+        header_line,
+        body,
+    } = draft;
+    let rendered = render(&file, macros, &body, names, VarValues::Any).map_err(|p| vec![p])?;
+    let mut problems = Vec::new();
+    let mut wrong = |message: String| {
+        problems.push(Problem::new(&file, message).at_line(header_line));
+    };
+
+    if header.description.is_empty() {
+        wrong("description says nothing".into());
+    }
+    if header.grain.is_empty() {
+        wrong("grain names no column".into());
+    }
+    let partitioned = header.materialized == Materialized::Partitioned;
+    if partitioned != header.partition_by.is_some() {
+        wrong("`materialized: partitioned` and `partition_by` belong together".into());
+    }
+    if !partitioned && (!header.reads.is_empty() || !header.partitions_from.is_empty()) {
+        wrong("`reads` and `partitions_from` are for `materialized: partitioned`".into());
+    }
+    if partitioned && header.reads.is_empty() && header.partitions_from.is_empty() {
+        wrong(
+            "a partitioned model says in `reads` or `partitions_from` where its months come from"
+                .into(),
+        );
+    }
+
+    let inputs = &rendered.inputs;
+    let input = |name: &str| -> Result<TableName, String> {
+        let table = names.any(name)?;
+        if inputs.contains(&table) {
+            return Ok(table);
+        }
+        let known: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+        let nearest = nearest_name(&table.to_string(), known.iter().map(String::as_str))
+            .map(|nearest| format!("; did you mean `{nearest}`?"))
+            .unwrap_or_default();
+        Err(format!("the select does not read `{name}`{nearest}"))
+    };
+    let mut reads = BTreeMap::new();
+    for (name, window) in &header.reads {
+        match input(name) {
+            Ok(table) if window.0 <= window.1 => {
+                reads.insert(table, *window);
+            }
+            Ok(_) => wrong(format!("reads: `{name}` ends before it begins")),
+            Err(message) => wrong(format!("reads: {message}")),
+        }
+    }
+    let mut partitions_from = Vec::new();
+    for name in &header.partitions_from {
+        match input(name) {
+            Ok(table) => partitions_from.push(table),
+            Err(message) => wrong(format!("partitions_from: {message}")),
+        }
+    }
+    if partitions_from.is_empty() {
+        partitions_from = reads.keys().cloned().collect();
+    }
+
+    let mut tests = Vec::new();
+    for (column, described) in &header.columns {
+        for test in &described.tests {
+            match column_test(column, test, names) {
+                Ok(test) => tests.push(test),
+                Err(message) => wrong(format!("tests of {column}: {message}")),
+            }
+        }
+    }
+    tests.extend(header.tests.iter().map(|test| match test {
+        ModelTest::Unique(columns) => Test::Unique {
+            columns: columns.clone(),
+        },
+        ModelTest::Expression(condition) => Test::Expression {
+            condition: condition.clone(),
+        },
+    }));
+    let mut expects = BTreeMap::new();
+    for (name, columns) in &header.expects {
+        match input(name) {
+            Ok(table) => {
+                expects.insert(table, columns.clone());
+            }
+            Err(message) => wrong(format!("expects: {message}")),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Model {
+        sort_by: total_order(&header),
+        vars: rendered.vars.into_keys().collect(),
+        inputs: rendered.inputs,
+        table,
+        file,
+        body,
+        reads,
+        partitions_from,
+        tests,
+        expects,
+        header,
+    })
+}
+
+/// `sort_by`, or the grain with the person first; then what the grain adds, so that no tie is left.
+fn total_order(header: &ModelHeader) -> Vec<String> {
+    let mut order = header.sort_by.clone();
+    let mut grain = header.grain.clone();
+    grain.sort_by_key(|column| column != "person_key");
+    for column in grain {
+        if !order.contains(&column) {
+            order.push(column);
+        }
+    }
+    order
+}
+
+fn column_test(column: &str, test: &ColumnTest, names: &Names) -> Result<Test, String> {
+    let column = column.to_owned();
+    Ok(match test {
+        ColumnTest::NotNull => Test::NotNull { column },
+        ColumnTest::Unique => Test::Unique {
+            columns: vec![column],
+        },
+        ColumnTest::AcceptedValues(values) if values.is_empty() => {
+            return Err("accepted_values lists no value".into());
+        }
+        ColumnTest::AcceptedValues(values) => Test::AcceptedValues {
+            column,
+            values: values.clone(),
+        },
+        ColumnTest::Relationships(relationship) => Test::Relationship {
+            column,
+            to: names.any(&relationship.to)?,
+            field: relationship.field.clone(),
+        },
+        ColumnTest::Range(range) if range.min.is_none() && range.max.is_none() => {
+            return Err("range has neither min nor max".into());
+        }
+        ColumnTest::Range(range) => Test::Range {
+            column,
+            range: range.clone(),
+        },
+    })
+}
+
+/// Restricting an input to months needs an input that is stored by month.
+fn check_reads(
+    model: &Model,
+    models: &BTreeMap<TableName, Model>,
+    contracts: &BTreeMap<String, Contract>,
+    problems: &mut Vec<Problem>,
+) {
+    let by_month: BTreeSet<&TableName> = model.reads.keys().chain(&model.partitions_from).collect();
+    for input in by_month {
+        let stored_by_month = match models.get(input) {
+            Some(other) => other.header.materialized == Materialized::Partitioned,
+            None if input.schema() == "staging" => contracts
+                .get(input.table())
+                .is_some_and(|contract| contract.period.is_partitioned()),
+            None => input.schema() != "seed",
+        };
+        if !stored_by_month {
+            problems.push(
+                Problem::new(
+                    &model.file,
+                    format!("reads or partitions_from names {input}, which is not stored by month"),
+                )
+                .at_line(1)
+                .with_help("leave it out of `reads` (it is then read whole) or partition it"),
+            );
+        }
+    }
+}
+
+fn read_checks(
+    files: &ProjectFiles,
+    macros: &str,
+    names: &Arc<Names>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Check> {
+    let mut checks = BTreeMap::new();
+    for (path, text) in files.below("checks", "sql") {
+        match read_check(path, text, macros, names) {
+            Ok(check) => {
+                checks.insert(check.name.clone(), check);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    checks
+}
+
+fn read_check(path: &str, text: &str, macros: &str, names: &Arc<Names>) -> Result<Check, Problem> {
+    let split = split_file(path, text)?;
+    let header: CheckHeader = match split.header {
+        Some(yaml) => parse_yaml(path, split.header_line, yaml)?,
+        None => CheckHeader::default(),
+    };
+    let rendered = render(path, macros, &split.body, names, VarValues::Any)?;
+    Ok(Check {
+        name: stem(path).to_owned(),
+        file: path.to_owned(),
+        header,
+        body: split.body,
+        inputs: rendered.inputs,
+        vars: rendered.vars.into_keys().collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use super::*;
+use crate::selection::{Selection, SelectionError};
+
+const SOURCE: &str = "\
+source: spell
+title: spells
+description: spells
+provider: somebody
+cadence: monthly
+due_days: 15
+manifest: required
+period: {from: manifest}
+revision: upsert
+key: [person_key]
+reject_threshold: 0.05
+format: {kind: csv}
+columns:
+  - {name: person_key, type: bigint}
+";
+const SEED: &str =
+    "seed: wage\norigin: a notice\nkey: [year]\ncolumns:\n  - {name: year, type: int}\n";
+
+fn model(header: &str, body: &str) -> String {
+    format!("/*---\ndescription: d\ngrain: [person_key]\n{header}---*/\n{body}\n")
+}
+
+fn files(extra: &[(&str, String)]) -> ProjectFiles {
+    let mut texts = vec![
+        ("sources/spell.yml".to_owned(), SOURCE.to_owned()),
+        ("seeds/wage.yml".to_owned(), SEED.to_owned()),
+        ("seeds/wage.csv".to_owned(), "year\n2024\n".to_owned()),
+        (
+            "macros/won.sql".to_owned(),
+            "{% macro won(x) %}cast({{ x }} as decimal(18,0)) -- {{ ref('person') }}\n{% endmacro %}".to_owned(),
+        ),
+        (
+            "core/person.sql".to_owned(),
+            model("tags: [daily]\n", "select * from {{ source('spell') }}"),
+        ),
+        (
+            "core/month.sql".to_owned(),
+            model(
+                "materialized: partitioned\npartition_by: month\nreads: {spell: [-2, 0]}\n",
+                "select '{{ var('partition_start') }}' from {{ source('spell') }}, {{ seed('wage') }}",
+            ),
+        ),
+        (
+            "marts/heads.sql".to_owned(),
+            model("", "select {{ won('x') }} from {{ ref('month') }}"),
+        ),
+    ];
+    for (path, text) in extra {
+        texts.push(((*path).to_owned(), text.clone()));
+    }
+    ProjectFiles::from_texts(texts)
+}
+
+fn problems(extra: &[(&str, String)]) -> Vec<String> {
+    let error = Project::from_files(files(extra)).unwrap_err();
+    error.problems.iter().map(ToString::to_string).collect()
+}
+
+fn tables(names: &[&str]) -> BTreeSet<TableName> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+#[test]
+fn graph_sees_references_inside_macros_and_orders_them() {
+    let project = Project::from_files(files(&[])).unwrap();
+    let heads = project.model("heads").unwrap();
+    assert_eq!(heads.inputs, tables(&["core.month", "core.person"]));
+    let order: Vec<String> = project.order().iter().map(ToString::to_string).collect();
+    assert_eq!(order, ["core.month", "core.person", "marts.heads"]);
+    assert!(matches!(
+        project.origin(&"staging.spell".parse().unwrap()),
+        TableOrigin::Source(_)
+    ));
+}
+
+#[test]
+fn compiled_text_tells_which_variables_it_used() {
+    let project = Project::from_files(files(&[])).unwrap();
+    let vars: Vars = [("partition_start", "2024-08-01"), ("as_of", "2024-09-01")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    let compiled = project
+        .compile(project.model("month").unwrap(), &vars)
+        .unwrap();
+    assert_eq!(
+        compiled.sql,
+        "select '2024-08-01' from \"staging\".\"spell\", \"seed\".\"wage\""
+    );
+    assert_eq!(compiled.vars.len(), 1);
+    let missing = project
+        .compile(project.model("month").unwrap(), &Vars::new())
+        .unwrap_err();
+    assert!(missing.to_string().contains("no variable"), "{missing}");
+}
+
+#[test]
+fn misspelt_reference_names_line_and_nearest_model() {
+    let found = problems(&[(
+        "marts/a.sql",
+        model("", "select 1\nfrom {{ ref('persn') }}"),
+    )]);
+    assert_eq!(
+        found,
+        ["marts/a.sql:6: no model is called `persn`; did you mean `person`?"]
+    );
+    let found = problems(&[("marts/a.sql", model("", "select 1 from {{ ref('spell') }}"))]);
+    assert!(found[0].contains("write source('spell')"), "{found:?}");
+}
+
+#[test]
+fn circle_is_named() {
+    let found = problems(&[
+        ("core/a.sql", model("", "select * from {{ ref('b') }}")),
+        ("core/b.sql", model("", "select * from {{ ref('a') }}")),
+        ("core/c.sql", model("", "select * from {{ ref('b') }}")),
+    ]);
+    assert!(
+        found[0].contains("core.a reads core.b reads core.a"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn everything_wrong_is_listed_at_once() {
+    let found = problems(&[
+        ("core/a.sql", "select 1".to_owned()),
+        ("core/b.sql", model("partition_by: month\n", "select 1")),
+        ("core/c.sql", model("colums: {}\n", "select 1")),
+        (
+            "core/d.sql",
+            model(
+                "materialized: partitioned\npartition_by: month\nreads: {wage: [0, 0]}\n",
+                "select 1 from {{ seed('wage') }}",
+            ),
+        ),
+        ("seeds/x.csv", "a\n".to_owned()),
+        (
+            "checks/y.sql",
+            "select 1 from {{ ref('nothing') }}".to_owned(),
+        ),
+    ]);
+    assert_eq!(found.len(), 6, "{found:#?}");
+    assert!(
+        found
+            .iter()
+            .any(|text| text.contains("did you mean `columns`"))
+    );
+}
+
+#[test]
+fn selection_follows_the_graph() {
+    let project = Project::from_files(files(&[])).unwrap();
+    for (words, expected) in [
+        (vec!["person"], vec!["core.person"]),
+        (
+            vec!["+heads"],
+            vec!["core.month", "core.person", "marts.heads"],
+        ),
+        (vec!["month+"], vec!["core.month", "marts.heads"]),
+        (
+            vec!["spell+"],
+            vec!["core.month", "core.person", "marts.heads"],
+        ),
+        (vec!["spell+1"], vec!["core.month", "core.person"]),
+        (
+            vec!["tag:daily", "path:marts"],
+            vec!["core.person", "marts.heads"],
+        ),
+        (vec!["path:sql/core/person.sql"], vec!["core.person"]),
+        (vec!["core.*,tag:daily"], vec!["core.person"]),
+        (vec![], vec!["core.month", "core.person", "marts.heads"]),
+    ] {
+        let selected = Selection::of(words.clone()).resolve(&project).unwrap();
+        assert_eq!(selected, tables(&expected), "{words:?}");
+    }
+}
+
+#[test]
+fn empty_selection_is_an_error() {
+    let project = Project::from_files(files(&[])).unwrap();
+    let error = Selection::of(["persn"]).resolve(&project).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no model matches `persn`; did you mean `person`?"
+    );
+    let everything_excluded = Selection {
+        select: vec!["person".into()],
+        exclude: vec!["core.*".into()],
+    };
+    assert_eq!(
+        everything_excluded.resolve(&project),
+        Err(SelectionError::Empty)
+    );
+    assert_eq!(
+        Selection::of(["core.*,tag:none"])
+            .resolve(&project)
+            .is_err(),
+        true
+    );
+}
+
+#[test]
+fn stored_order_is_total_and_starts_with_the_person() {
+    let project = Project::from_files(files(&[(
+        "core/e.sql",
+        "/*---\ndescription: d\ngrain: [month, person_key]\n---*/\nselect 1".to_owned(),
+    )]))
+    .unwrap();
+    assert_eq!(project.model("e").unwrap().sort_by, ["person_key", "month"]);
+}
+
+#[test]
+fn embedded_project_is_valid() {
+    Project::embedded().unwrap();
+}

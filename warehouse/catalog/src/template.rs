@@ -1,0 +1,233 @@
+//! minijinja over SQL: `ref`, `source`, `seed`, `model`, `ops`, `table` and `var`, all strict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use goyong_types::{TableName, nearest_name};
+use minijinja::value::Rest;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+
+use crate::problem::Problem;
+
+/// Values of `var()`, by name.
+pub type Vars = BTreeMap<String, String>;
+
+/// SQL text ready for the planner, and what it took from outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compiled {
+    /// The text.
+    pub sql: String,
+    /// The variables the text used and their values.
+    pub vars: Vars,
+    /// The tables the text named.
+    pub inputs: BTreeSet<TableName>,
+}
+
+/// Which names a template may use.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    /// Models by file stem; more than one where schemas share a stem.
+    pub models: BTreeMap<String, Vec<TableName>>,
+    pub sources: BTreeSet<String>,
+    pub seeds: BTreeSet<String>,
+}
+
+/// How strict `var()` is.
+#[derive(Debug, Clone)]
+pub(crate) enum VarValues {
+    /// Only these, or the default written in the template.
+    Given(Vars),
+    /// Any name: the text is rendered only to see what it names.
+    Any,
+}
+
+/// Stands for any variable when a template is rendered only to see what it names.
+const PLACEHOLDER: &str = "2000-01-01";
+
+impl Names {
+    /// What `ref('name')` means: a model by stem or `schema.table`, or a seed.
+    pub fn model(&self, name: &str) -> Result<TableName, String> {
+        if let Some((_, stem)) = name.split_once('.') {
+            let found = self.models.get(stem).into_iter().flatten();
+            if let Some(table) = found.into_iter().find(|table| table.to_string() == name) {
+                return Ok(table.clone());
+            }
+        }
+        match self.models.get(name).map(Vec::as_slice) {
+            Some([only]) => Ok(only.clone()),
+            Some(several) => Err(format!(
+                "`{name}` is a model of several schemas; write one of {}",
+                several
+                    .iter()
+                    .map(|table| format!("`{table}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+            None if self.seeds.contains(name) => in_schema("seed", name),
+            None => Err(self.unknown("model", name)),
+        }
+    }
+
+    /// What a name outside a template means: a model, a source, a seed or `schema.table`.
+    pub fn any(&self, name: &str) -> Result<TableName, String> {
+        match self.model(name) {
+            Ok(table) => Ok(table),
+            Err(_) if self.sources.contains(name) => in_schema("staging", name),
+            Err(message) => match name.parse::<TableName>() {
+                Ok(table) if is_written_elsewhere(table.schema()) => Ok(table),
+                Ok(table) if table.schema() == "staging" => self.source(table.table()),
+                Ok(table) if table.schema() == "seed" => self.seed(table.table()),
+                _ => Err(message),
+            },
+        }
+    }
+
+    fn source(&self, name: &str) -> Result<TableName, String> {
+        if self.sources.contains(name) {
+            in_schema("staging", name)
+        } else {
+            Err(self.unknown("source", name))
+        }
+    }
+
+    fn seed(&self, name: &str) -> Result<TableName, String> {
+        if self.seeds.contains(name) {
+            in_schema("seed", name)
+        } else {
+            Err(self.unknown("seed", name))
+        }
+    }
+
+    fn unknown(&self, kind: &str, name: &str) -> String {
+        let same_kind: Vec<&str> = match kind {
+            "model" => self.models.keys().map(String::as_str).collect(),
+            "source" => self.sources.iter().map(String::as_str).collect(),
+            _ => self.seeds.iter().map(String::as_str).collect(),
+        };
+        let advice = match nearest_name(name, same_kind) {
+            Some(nearest) => format!("; did you mean `{nearest}`?"),
+            None if self.sources.contains(name) => format!("; write source('{name}')"),
+            None if self.seeds.contains(name) => format!("; write seed('{name}')"),
+            None if self.models.contains_key(name) => format!("; write ref('{name}')"),
+            None => String::new(),
+        };
+        format!("no {kind} is called `{name}`{advice}")
+    }
+}
+
+/// Schemas whose tables Rust writes.
+pub(crate) fn is_written_elsewhere(schema: &str) -> bool {
+    matches!(schema, "models" | "ops" | "quarantine" | "alerts")
+}
+
+fn in_schema(schema: &str, table: &str) -> Result<TableName, String> {
+    TableName::new(schema, table).map_err(|error| error.to_string())
+}
+
+/// Renders a template; macros stand before the body without moving its lines.
+pub(crate) fn render(
+    file: &str,
+    macros: &str,
+    body: &str,
+    names: &Arc<Names>,
+    vars: VarValues,
+) -> Result<Compiled, Problem> {
+    let recorded = Arc::new(Mutex::new(Compiled::default()));
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    add_table_functions(&mut environment, names, &recorded);
+    add_var(&mut environment, vars, &recorded);
+
+    let macro_lines = macros.matches('\n').count();
+    let text = format!("{macros}{body}");
+    let sql = environment
+        .render_str(&text, ())
+        .map_err(|error| problem_of(file, macro_lines, &error))?;
+    let mut compiled = recorded
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    compiled.sql = sql.trim().trim_end_matches(';').trim_end().to_owned();
+    Ok(compiled)
+}
+
+fn add_table_functions(
+    environment: &mut Environment<'_>,
+    names: &Arc<Names>,
+    recorded: &Arc<Mutex<Compiled>>,
+) {
+    type Resolve = fn(&Names, &str, Option<&str>) -> Result<TableName, String>;
+    let functions: [(&'static str, Resolve); 6] = [
+        ("ref", |names, name, _| names.model(name)),
+        ("source", |names, name, schema| match schema {
+            None | Some("staging") => names.source(name),
+            Some("quarantine") => names
+                .source(name)
+                .and_then(|table| in_schema("quarantine", table.table())),
+            Some(other) => Err(format!(
+                "a source has no schema `{other}`; write source('{name}') or source('{name}', 'quarantine')"
+            )),
+        }),
+        ("seed", |names, name, _| names.seed(name)),
+        ("model", |_, name, _| in_schema("models", name)),
+        ("ops", |_, name, _| in_schema("ops", name)),
+        ("table", |names, name, _| names.any(name)),
+    ];
+    for (function, resolve) in functions {
+        let names = Arc::clone(names);
+        let recorded = Arc::clone(recorded);
+        environment.add_function(
+            function,
+            move |name: String, rest: Rest<String>| -> Result<String, Error> {
+                let table = resolve(&names, &name, rest.first().map(String::as_str))
+                    .map_err(|message| Error::new(ErrorKind::InvalidOperation, message))?;
+                let quoted = format!("\"{}\".\"{}\"", table.schema(), table.table());
+                let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
+                recorded.inputs.insert(table);
+                Ok(quoted)
+            },
+        );
+    }
+}
+
+fn add_var(environment: &mut Environment<'_>, vars: VarValues, recorded: &Arc<Mutex<Compiled>>) {
+    let recorded = Arc::clone(recorded);
+    environment.add_function(
+        "var",
+        move |name: String, default: Rest<String>| -> Result<String, Error> {
+            let value = match (&vars, default.first()) {
+                (VarValues::Given(values), default) => match (values.get(&name), default) {
+                    (Some(value), _) => value.clone(),
+                    (None, Some(default)) => default.clone(),
+                    (None, None) => {
+                        let nearest = nearest_name(&name, values.keys().map(String::as_str))
+                            .map(|nearest| format!("; did you mean `{nearest}`?"))
+                            .unwrap_or_default();
+                        return Err(Error::new(
+                            ErrorKind::InvalidOperation,
+                            format!("no variable is called `{name}`{nearest}"),
+                        ));
+                    }
+                },
+                (VarValues::Any, Some(default)) => default.clone(),
+                (VarValues::Any, None) => PLACEHOLDER.to_owned(),
+            };
+            let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
+            recorded.vars.insert(name, value.clone());
+            Ok(value)
+        },
+    );
+}
+
+fn problem_of(file: &str, macro_lines: usize, error: &Error) -> Problem {
+    let message = match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    };
+    match error.line() {
+        Some(line) if line > macro_lines => Problem::new(file, message).at_line(line - macro_lines),
+        Some(_) => Problem::new(file, format!("{message} (in a macro)")),
+        None => Problem::new(file, message),
+    }
+}
