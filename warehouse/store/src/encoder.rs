@@ -1,0 +1,384 @@
+//! Rows to Parquet files: one open file per partition, rolled by rows, hashed and synced as it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use goyong_types::TableName;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use sha2::{Digest, Sha256};
+
+use crate::content_hash::hex;
+use crate::durable::{create_directories, sync_directory};
+use crate::error::{Result, StoreError};
+use crate::statistics::file_statistics;
+
+/// Files open at once; beyond it the one written longest ago is closed.
+const MAX_OPEN_FILES: usize = 96;
+/// Bytes of unfinished row groups held in memory; beyond it the largest is written out.
+const MAX_BUFFERED_BYTES: usize = 384 << 20;
+/// Batches that may wait for the encoding thread.
+const WAITING_BATCHES: usize = 4;
+
+/// A finished and synced data file.
+#[derive(Debug, Clone)]
+pub(crate) struct FinishedFile {
+    /// Path below the table's folder, as Delta's log names it.
+    pub(crate) relative_path: String,
+    pub(crate) size: u64,
+    pub(crate) rows: u64,
+    pub(crate) partition: Option<String>,
+    pub(crate) sha256: String,
+    pub(crate) statistics: String,
+}
+
+/// What a file encoder needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct EncoderSettings {
+    pub(crate) table: TableName,
+    pub(crate) table_directory: PathBuf,
+    pub(crate) partition_column: Option<String>,
+    pub(crate) data_schema: SchemaRef,
+    /// First part of every file name; unique to this writer.
+    pub(crate) file_prefix: String,
+    pub(crate) rows_per_file: usize,
+    pub(crate) row_group_rows: usize,
+    pub(crate) compression_level: i32,
+}
+
+/// The files a writer has created, so that they can be removed unless they are committed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CreatedFiles(Arc<Mutex<Vec<PathBuf>>>);
+
+impl CreatedFiles {
+    fn push(&self, path: PathBuf) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(path);
+    }
+
+    /// The files now belong to the table.
+    pub(crate) fn keep(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// Removes the files; what cannot be removed is an orphan that verification reports.
+    pub(crate) fn remove(&self) {
+        for path in self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Encodes on the calling thread or on one of its own.
+pub(crate) enum Encoder {
+    Here(Box<FileEncoder>),
+    Background {
+        sender: Option<SyncSender<(Option<String>, RecordBatch)>>,
+        thread: Option<JoinHandle<Result<Vec<FinishedFile>>>>,
+    },
+}
+
+impl Encoder {
+    pub(crate) fn start(
+        settings: EncoderSettings,
+        created: CreatedFiles,
+        background: bool,
+    ) -> Result<Self> {
+        let encoder = FileEncoder::new(settings, created)?;
+        if !background {
+            return Ok(Self::Here(Box::new(encoder)));
+        }
+        let (sender, receiver) = sync_channel(WAITING_BATCHES);
+        let thread = std::thread::Builder::new()
+            .name("parquet-encoder".to_owned())
+            .spawn(move || encode_all(encoder, &receiver))
+            .map_err(StoreError::io("start an encoding thread for", "Parquet"))?;
+        Ok(Self::Background {
+            sender: Some(sender),
+            thread: Some(thread),
+        })
+    }
+
+    pub(crate) fn write(&mut self, partition: Option<&str>, batch: RecordBatch) -> Result<()> {
+        match self {
+            Self::Here(encoder) => encoder.write(partition, &batch),
+            Self::Background { sender, thread } => {
+                let item = (partition.map(str::to_owned), batch);
+                let sent = sender
+                    .as_ref()
+                    .is_some_and(|sender| sender.send(item).is_ok());
+                if sent {
+                    return Ok(());
+                }
+                // The thread has ended: its answer says why.
+                join(thread).and(Err(StoreError::Stopped {
+                    task: "encoding thread",
+                }))
+            }
+        }
+    }
+
+    /// Closes and syncs every file.
+    pub(crate) fn finish(&mut self) -> Result<Vec<FinishedFile>> {
+        match self {
+            Self::Here(encoder) => encoder.finish(),
+            Self::Background { sender, thread } => {
+                drop(sender.take());
+                join(thread)
+            }
+        }
+    }
+
+    /// Ends the thread without an answer.
+    pub(crate) fn stop(&mut self) {
+        if let Self::Background { sender, thread } = self {
+            drop(sender.take());
+            let _ = join(thread);
+        }
+    }
+}
+
+fn join(thread: &mut Option<JoinHandle<Result<Vec<FinishedFile>>>>) -> Result<Vec<FinishedFile>> {
+    match thread.take().map(JoinHandle::join) {
+        Some(Ok(outcome)) => outcome,
+        _ => Err(StoreError::Stopped {
+            task: "encoding thread",
+        }),
+    }
+}
+
+fn encode_all(
+    mut encoder: FileEncoder,
+    receiver: &Receiver<(Option<String>, RecordBatch)>,
+) -> Result<Vec<FinishedFile>> {
+    while let Ok((partition, batch)) = receiver.recv() {
+        encoder.write(partition.as_deref(), &batch)?;
+    }
+    encoder.finish()
+}
+
+/// A file that hashes what it is given.
+struct HashingFile {
+    file: File,
+    sha256: Sha256,
+    size: u64,
+}
+
+impl Write for HashingFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.sha256.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+struct OpenFile {
+    writer: ArrowWriter<HashingFile>,
+    relative_path: String,
+    rows: usize,
+    last_written: u64,
+}
+
+/// Encodes batches into the files of one writer.
+pub(crate) struct FileEncoder {
+    settings: EncoderSettings,
+    properties: WriterProperties,
+    created: CreatedFiles,
+    open: BTreeMap<Option<String>, OpenFile>,
+    finished: Vec<FinishedFile>,
+    directories: BTreeSet<PathBuf>,
+    files: usize,
+    writes: u64,
+}
+
+impl FileEncoder {
+    fn new(settings: EncoderSettings, created: CreatedFiles) -> Result<Self> {
+        let level = ZstdLevel::try_new(settings.compression_level)
+            .map_err(StoreError::parquet("configure", &settings.table))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(settings.row_group_rows))
+            .build();
+        Ok(Self {
+            settings,
+            properties,
+            created,
+            open: BTreeMap::new(),
+            finished: Vec::new(),
+            directories: BTreeSet::new(),
+            files: 0,
+            writes: 0,
+        })
+    }
+
+    fn write(&mut self, partition: Option<&str>, batch: &RecordBatch) -> Result<()> {
+        let key = partition.map(str::to_owned);
+        let mut first = 0;
+        while first < batch.num_rows() {
+            if !self.open.contains_key(&key) {
+                let file = self.open_file(partition)?;
+                self.open.insert(key.clone(), file);
+            }
+            let Some(file) = self.open.get_mut(&key) else {
+                break;
+            };
+            let rows = (self.settings.rows_per_file - file.rows).min(batch.num_rows() - first);
+            file.writer
+                .write(&batch.slice(first, rows))
+                .map_err(StoreError::parquet("write", &self.settings.table))?;
+            file.rows += rows;
+            self.writes += 1;
+            file.last_written = self.writes;
+            first += rows;
+            if file.rows >= self.settings.rows_per_file {
+                self.close_file(&key)?;
+            }
+        }
+        self.limit_memory()
+    }
+
+    fn open_file(&mut self, partition: Option<&str>) -> Result<OpenFile> {
+        let name = format!(
+            "{}-{:04}.zstd.parquet",
+            self.settings.file_prefix, self.files
+        );
+        self.files += 1;
+        let relative_path = match &self.settings.partition_column {
+            None => name,
+            Some(column) => {
+                format!("{column}={}/{name}", partition.unwrap_or(NULL_PARTITION))
+            }
+        };
+        let path = self.settings.table_directory.join(&relative_path);
+        let directory = path.parent().unwrap_or(&self.settings.table_directory);
+        if self.directories.insert(directory.to_path_buf()) {
+            create_directories(directory).map_err(StoreError::io("create", directory))?;
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(StoreError::io("create", &path))?;
+        self.created.push(path);
+        let hashing = HashingFile {
+            file,
+            sha256: Sha256::new(),
+            size: 0,
+        };
+        // Readers take the types from Parquet itself; the embedded Arrow schema would only repeat them.
+        let options = ArrowWriterOptions::new()
+            .with_properties(self.properties.clone())
+            .with_skip_arrow_metadata(true);
+        let schema: Arc<Schema> = Arc::clone(&self.settings.data_schema);
+        let writer = ArrowWriter::try_new_with_options(hashing, schema, options)
+            .map_err(StoreError::parquet("start", &self.settings.table))?;
+        Ok(OpenFile {
+            writer,
+            relative_path,
+            rows: 0,
+            last_written: 0,
+        })
+    }
+
+    fn close_file(&mut self, key: &Option<String>) -> Result<()> {
+        let Some(mut open) = self.open.remove(key) else {
+            return Ok(());
+        };
+        let metadata = open
+            .writer
+            .finish()
+            .map_err(StoreError::parquet("finish", &self.settings.table))?;
+        let written = open.writer.inner();
+        let path = self.settings.table_directory.join(&open.relative_path);
+        written
+            .file
+            .sync_all()
+            .map_err(StoreError::io("sync", &path))?;
+        self.finished.push(FinishedFile {
+            size: written.size,
+            sha256: hex(&written.sha256.clone().finalize()),
+            statistics: file_statistics(&self.settings.data_schema, &metadata),
+            rows: open.rows as u64,
+            partition: key.clone(),
+            relative_path: open.relative_path,
+        });
+        Ok(())
+    }
+
+    /// Closes the file written longest ago, or writes out the largest row group, while limits are exceeded.
+    fn limit_memory(&mut self) -> Result<()> {
+        while self.open.len() > MAX_OPEN_FILES {
+            let oldest = self
+                .open
+                .iter()
+                .min_by_key(|(_, file)| file.last_written)
+                .map(|(key, _)| key.clone());
+            let Some(oldest) = oldest else { break };
+            self.close_file(&oldest)?;
+        }
+        let buffered: usize = self
+            .open
+            .values()
+            .map(|file| file.writer.memory_size())
+            .sum();
+        if buffered > MAX_BUFFERED_BYTES
+            && let Some(largest) = self
+                .open
+                .values_mut()
+                .max_by_key(|file| file.writer.memory_size())
+        {
+            largest
+                .writer
+                .flush()
+                .map_err(StoreError::parquet("write", &self.settings.table))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<FinishedFile>> {
+        let keys: Vec<_> = self.open.keys().cloned().collect();
+        for key in keys {
+            self.close_file(&key)?;
+        }
+        for directory in &self.directories {
+            sync_directory(directory).map_err(StoreError::io("sync", directory))?;
+        }
+        let mut finished = std::mem::take(&mut self.finished);
+        finished.sort_by(|left, right| {
+            (&left.partition, &left.relative_path).cmp(&(&right.partition, &right.relative_path))
+        });
+        Ok(finished)
+    }
+}
+
+/// The folder name Delta and Hive readers know as null.
+pub(crate) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// The absolute path of a file of a table.
+pub(crate) fn absolute(table_directory: &Path, relative_path: &str) -> PathBuf {
+    table_directory.join(relative_path)
+}

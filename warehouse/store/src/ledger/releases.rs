@@ -1,0 +1,184 @@
+//! Releases in the ledger: appended, never changed.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use goyong_types::TableName;
+use sqlx::{Row, SqliteConnection};
+
+use super::Ledger;
+use crate::commit::signed;
+use crate::error::{Result, StoreError};
+use crate::release::{Release, ReleasedTable};
+
+const PUBLISH: &str = "publish a release";
+const READ: &str = "read a release";
+
+impl Ledger {
+    /// Appends a release, unless the newest one has the same date and tables: then that one is returned.
+    pub(crate) async fn publish(
+        &self,
+        business_date: NaiveDate,
+        tables: BTreeMap<TableName, ReleasedTable>,
+        content_hash: String,
+        note: &str,
+    ) -> Result<Release> {
+        let error = StoreError::ledger;
+        let mut transaction = self
+            .pool
+            .begin_with("begin immediate")
+            .await
+            .map_err(error(PUBLISH))?;
+        let newest: Option<String> =
+            sqlx::query_scalar("select release_id from releases order by sequence desc limit 1")
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(error(PUBLISH))?;
+        if let Some(newest) = newest
+            && let Some(newest) = read(&mut transaction, &newest).await?
+            && newest.business_date == business_date
+            && newest.tables == tables
+        {
+            return Ok(newest);
+        }
+        let earlier: i64 =
+            sqlx::query_scalar("select count(*) from releases where business_date = ?1")
+                .bind(business_date.to_string())
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(error(PUBLISH))?;
+        let release = Release {
+            id: format!("{business_date}.{}", earlier + 1),
+            business_date,
+            tables,
+            content_hash,
+            note: note.to_owned(),
+        };
+        insert(&mut transaction, &release).await?;
+        transaction.commit().await.map_err(error(PUBLISH))?;
+        Ok(release)
+    }
+
+    pub(crate) async fn release(&self, id: &str) -> Result<Option<Release>> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(StoreError::ledger(READ))?;
+        read(&mut connection, id).await
+    }
+
+    pub(crate) async fn latest_release(&self) -> Result<Option<Release>> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(StoreError::ledger(READ))?;
+        let newest: Option<String> =
+            sqlx::query_scalar("select release_id from releases order by sequence desc limit 1")
+                .fetch_optional(&mut *connection)
+                .await
+                .map_err(StoreError::ledger(READ))?;
+        match newest {
+            Some(id) => read(&mut connection, &id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// All releases, oldest first.
+    pub(crate) async fn releases(&self) -> Result<Vec<Release>> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(StoreError::ledger(READ))?;
+        let ids: Vec<String> =
+            sqlx::query_scalar("select release_id from releases order by sequence")
+                .fetch_all(&mut *connection)
+                .await
+                .map_err(StoreError::ledger(READ))?;
+        let mut releases = Vec::with_capacity(ids.len());
+        for id in ids {
+            releases.extend(read(&mut connection, &id).await?);
+        }
+        Ok(releases)
+    }
+}
+
+async fn insert(connection: &mut SqliteConnection, release: &Release) -> Result<()> {
+    sqlx::query(
+        "insert into releases (release_id, business_date, content_hash, note, created_at) \
+         values (?1, ?2, ?3, ?4, ?5)",
+    )
+    .bind(&release.id)
+    .bind(release.business_date.to_string())
+    .bind(&release.content_hash)
+    .bind(&release.note)
+    .bind(chrono::Utc::now().to_rfc3339())
+    .execute(&mut *connection)
+    .await
+    .map_err(StoreError::ledger(PUBLISH))?;
+    for (table, released) in &release.tables {
+        sqlx::query(
+            "insert into release_tables (release_id, table_name, version, commit_sha256, content_hash, rows) \
+             values (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .bind(&release.id)
+        .bind(table.to_string())
+        .bind(released.version)
+        .bind(&released.commit_sha256)
+        .bind(&released.content_hash)
+        .bind(signed(released.rows))
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::ledger(PUBLISH))?;
+    }
+    Ok(())
+}
+
+async fn read(connection: &mut SqliteConnection, id: &str) -> Result<Option<Release>> {
+    let error = || StoreError::ledger(READ);
+    let Some(head) =
+        sqlx::query("select business_date, content_hash, note from releases where release_id = ?1")
+            .bind(id)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(error())?
+    else {
+        return Ok(None);
+    };
+    let decode =
+        |problem: Box<dyn std::error::Error + Send + Sync>| error()(sqlx::Error::Decode(problem));
+    let date: String = head.try_get(0).map_err(error())?;
+    let mut release = Release {
+        id: id.to_owned(),
+        business_date: date
+            .parse()
+            .map_err(|problem: chrono::ParseError| decode(problem.into()))?,
+        tables: BTreeMap::new(),
+        content_hash: head.try_get(1).map_err(error())?,
+        note: head.try_get(2).map_err(error())?,
+    };
+    let rows = sqlx::query(
+        "select table_name, version, commit_sha256, content_hash, rows \
+         from release_tables where release_id = ?1",
+    )
+    .bind(id)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(error())?;
+    for row in rows {
+        let name: String = row.try_get(0).map_err(error())?;
+        let table: TableName = name
+            .parse()
+            .map_err(|problem: goyong_types::TableNameError| decode(problem.into()))?;
+        let released = ReleasedTable {
+            version: row.try_get(1).map_err(error())?,
+            commit_sha256: row.try_get(2).map_err(error())?,
+            content_hash: row.try_get(3).map_err(error())?,
+            rows: u64::try_from(row.try_get::<i64, _>(4).map_err(error())?).unwrap_or_default(),
+        };
+        release.tables.insert(table, released);
+    }
+    Ok(Some(release))
+}

@@ -1,0 +1,60 @@
+//! The store: Delta tables in a folder, written durably and known twice.
+//!
+//! - **Tables** are Delta Lake tables that any engine reads: Parquet files, written here, and a JSON log, committed
+//!   through the Delta library. A commit appends, replaces partitions or replaces the table.
+//! - **Durable before acknowledged**: files and directories are synced before a commit is visible and before it is
+//!   acknowledged ([`DurableLocalStore`]).
+//! - **The ledger** in `state/goyong.db` records every commit and file with its SHA-256, independently of the log. A
+//!   snapshot is answered from it, and a missing, torn, changed or foreign commit is noticed.
+//! - **The content hash** of a table depends on its rows alone ([`ContentHash`]), so two nights can be compared.
+//! - **A release** pins table versions; readers open one and stay on it.
+//!
+//! ```
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! use std::sync::Arc;
+//! use arrow_array::{Int64Array, RecordBatch};
+//! use goyong_store::{CommitDetails, CommitMode, StoreConfig, Warehouse, WriteOptions};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let warehouse = Warehouse::create(&StoreConfig { root: folder.path().into() }).await?;
+//! let table = "core.person".parse()?;
+//! let keys = Int64Array::from(vec![1, 2, 3]);
+//! let batch = RecordBatch::try_from_iter([("person_key", Arc::new(keys) as _)])?;
+//!
+//! let mut writer = warehouse.writer(&table, batch.schema(), WriteOptions::default()).await?;
+//! writer.write(None, &batch)?;
+//! let receipt = writer.commit(CommitMode::ReplaceAll, CommitDetails::default()).await?;
+//! assert_eq!(receipt.rows, 3);
+//!
+//! let snapshot = warehouse.snapshot(&table).await?;
+//! assert_eq!(snapshot.map(|snapshot| snapshot.content_hash()), Some(receipt.content_hash));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod columns;
+mod commit;
+mod content_hash;
+mod durable;
+mod encoder;
+mod error;
+mod ledger;
+mod lock;
+mod release;
+mod snapshot;
+mod statistics;
+mod verify;
+mod warehouse;
+mod writer;
+
+pub use content_hash::{ContentHash, ContentHashError};
+pub use durable::DurableLocalStore;
+pub use error::{LogDamage, Result, StoreError};
+pub use lock::LockGuard;
+pub use release::{Release, ReleaseRequest, ReleasedTable};
+pub use snapshot::{ColumnNote, DataFile, PartitionState, TableSnapshot};
+pub use verify::{Damage, VerifyProblem, VerifyReport};
+pub use warehouse::{StoreConfig, Warehouse};
+pub use writer::{CommitDetails, CommitMode, CommitReceipt, TableWriter, WriteOptions};

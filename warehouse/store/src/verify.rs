@@ -1,0 +1,298 @@
+//! Verification: every log entry and data file hashed and compared with the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use goyong_types::TableName;
+use sha2::{Digest, Sha256};
+
+use crate::commit::CommitRecord;
+use crate::content_hash::hex;
+use crate::encoder::absolute;
+use crate::error::{LogDamage, Result, StoreError};
+use crate::release::Release;
+use crate::warehouse::{Warehouse, log_version};
+
+/// Threads that hash files.
+const THREADS: usize = 2;
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What a verification found.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyReport {
+    /// Log entries and data files compared.
+    pub files_checked: u64,
+    /// Their bytes.
+    pub bytes_checked: u64,
+    /// What is damaged, by table and path. Empty means sound.
+    pub problems: Vec<VerifyProblem>,
+    /// Files no version of a table knows: left by a writer that crashed, harmless. Looked for only when the whole
+    /// warehouse is verified.
+    pub orphans: Vec<PathBuf>,
+}
+
+/// One damaged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyProblem {
+    /// The table the file belongs to; `None` for the state database.
+    pub table: Option<TableName>,
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub damage: Damage,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// It is not there.
+    Missing,
+    /// It has no bytes.
+    ZeroLength,
+    /// It is shorter than it was.
+    Torn {
+        /// Bytes found.
+        found: u64,
+        /// Bytes recorded.
+        expected: u64,
+    },
+    /// Its bytes are not those that were written.
+    Altered,
+    /// It cannot be read.
+    Unreadable(String),
+    /// A commit in the log that is not ours or does not follow the ledger.
+    Foreign(String),
+    /// The state database is damaged.
+    Ledger(String),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => write!(formatter, "is missing"),
+            Self::ZeroLength => write!(formatter, "has zero length"),
+            Self::Torn { found, expected } => {
+                write!(formatter, "is torn ({found} of {expected} bytes)")
+            }
+            Self::Altered => write!(formatter, "differs from what was written"),
+            Self::Unreadable(reason) => write!(formatter, "cannot be read ({reason})"),
+            Self::Foreign(reason) | Self::Ledger(reason) => write!(formatter, "{reason}"),
+        }
+    }
+}
+
+impl fmt::Display for VerifyProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(table) = &self.table {
+            write!(formatter, "{table}: ")?;
+        }
+        write!(formatter, "{} {}", self.path.display(), self.damage)
+    }
+}
+
+/// A file and what it should be.
+struct Expected {
+    table: TableName,
+    path: PathBuf,
+    sha256: String,
+    bytes: u64,
+}
+
+impl Warehouse {
+    /// Hashes every log entry and data file of a release, or of all versions, and compares them with the ledger.
+    ///
+    /// Works on a warehouse whose newest commits are damaged, as far as the ledger can be read.
+    pub async fn verify(&self, release: Option<&Release>) -> Result<VerifyReport> {
+        let mut report = VerifyReport::default();
+        let database = self.root().join("state/goyong.db");
+        for problem in self.ledger().integrity_problems().await? {
+            report.problems.push(VerifyProblem {
+                table: None,
+                path: database.clone(),
+                damage: Damage::Ledger(problem),
+            });
+        }
+        let mut expected = Vec::new();
+        let scope: BTreeMap<TableName, Option<i64>> = match release {
+            Some(release) => release
+                .tables
+                .iter()
+                .map(|(table, released)| (table.clone(), Some(released.version)))
+                .collect(),
+            None => self
+                .table_names()
+                .await?
+                .into_iter()
+                .chain(self.tables_on_disk()?)
+                .map(|table| (table, None))
+                .collect(),
+        };
+        for (table, version) in &scope {
+            expected.extend(self.expected_files(table, *version).await?);
+            if version.is_none() {
+                self.look_for_strays(table, &expected, &mut report)?;
+            }
+        }
+        report.files_checked = expected.len() as u64;
+        report.bytes_checked = expected.iter().map(|file| file.bytes).sum();
+        let damaged = tokio::task::spawn_blocking(move || compare_all(&expected))
+            .await
+            .map_err(|_| StoreError::Stopped {
+                task: "verification",
+            })?;
+        report.problems.extend(damaged);
+        report
+            .problems
+            .sort_by(|left, right| (&left.table, &left.path).cmp(&(&right.table, &right.path)));
+        report.orphans.sort();
+        Ok(report)
+    }
+
+    async fn expected_files(
+        &self,
+        table: &TableName,
+        version: Option<i64>,
+    ) -> Result<Vec<Expected>> {
+        let directory = self.table_directory(table);
+        let commits = self
+            .ledger()
+            .commits(table, version.unwrap_or(i64::MAX))
+            .await?;
+        let files = match version {
+            Some(version) => self.ledger().files(table, version).await?,
+            None => self.ledger().all_files(table).await?,
+        };
+        let commits = commits.into_iter().map(|commit| Expected {
+            table: table.clone(),
+            path: self.commit_path(table, commit.version),
+            sha256: commit.sha256,
+            bytes: commit.bytes,
+        });
+        let files = files.into_iter().map(|file| Expected {
+            table: table.clone(),
+            path: absolute(&directory, &file.path),
+            sha256: file.sha256,
+            bytes: file.bytes,
+        });
+        Ok(commits.chain(files).collect())
+    }
+
+    /// Commits beyond the ledger, and files that belong to nothing.
+    fn look_for_strays(
+        &self,
+        table: &TableName,
+        expected: &[Expected],
+        report: &mut VerifyReport,
+    ) -> Result<()> {
+        let known: BTreeSet<&Path> = expected.iter().map(|file| file.path.as_path()).collect();
+        let mut found = Vec::new();
+        list_files(&self.table_directory(table), &mut found)?;
+        for path in found {
+            if known.contains(path.as_path()) {
+                continue;
+            }
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let in_log = path
+                .parent()
+                .is_some_and(|parent| parent.ends_with("_delta_log"));
+            if !in_log || log_version(&name).is_none() {
+                report.orphans.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+            let damage = match CommitRecord::parse(table, &bytes) {
+                Err(LogDamage::ZeroLength) => Damage::ZeroLength,
+                Err(damage) => Damage::Foreign(damage.to_string()),
+                Ok(_) => {
+                    Damage::Foreign("is not in the ledger, open the warehouse again".to_owned())
+                }
+            };
+            report.problems.push(VerifyProblem {
+                table: Some(table.clone()),
+                path,
+                damage,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn list_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io("list", directory)(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(StoreError::io("list", directory))?.path();
+        if path.is_dir() {
+            list_files(&path, found)?;
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn compare_all(expected: &[Expected]) -> Vec<VerifyProblem> {
+    let next = AtomicUsize::new(0);
+    let problems = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut buffer = vec![0; BUFFER_BYTES];
+                while let Some(file) = expected.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Some(damage) = compare(file, &mut buffer) {
+                        let problem = VerifyProblem {
+                            table: Some(file.table.clone()),
+                            path: file.path.clone(),
+                            damage,
+                        };
+                        problems
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner)
+                            .push(problem);
+                    }
+                }
+            });
+        }
+    });
+    problems
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn compare(file: &Expected, buffer: &mut [u8]) -> Option<Damage> {
+    match hash_file(&file.path, buffer) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Damage::Missing),
+        Err(error) => Some(Damage::Unreadable(error.to_string())),
+        Ok((0, _)) => Some(Damage::ZeroLength),
+        Ok((found, _)) if found < file.bytes => Some(Damage::Torn {
+            found,
+            expected: file.bytes,
+        }),
+        Ok((_, sha256)) if sha256 != file.sha256 => Some(Damage::Altered),
+        Ok(_) => None,
+    }
+}
+
+fn hash_file(path: &Path, buffer: &mut [u8]) -> std::io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    loop {
+        let read = file.read(buffer)?;
+        if read == 0 {
+            return Ok((length, hex(&hasher.finalize())));
+        }
+        hasher.update(&buffer[..read]);
+        length += read as u64;
+    }
+}

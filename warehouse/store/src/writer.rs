@@ -1,0 +1,447 @@
+//! Writing a table: batches in, one commit out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use deltalake_core::kernel::transaction::TransactionError;
+use deltalake_core::logstore::CommitOrBytes;
+use goyong_types::TableName;
+use uuid::Uuid;
+
+use crate::columns::TableColumns;
+use crate::commit::{CommitPlan, RemovedFile};
+use crate::content_hash::{ContentHash, RowHasher, sha256_hex};
+use crate::encoder::{CreatedFiles, Encoder, EncoderSettings, FinishedFile};
+use crate::error::{Result, StoreError};
+use crate::snapshot::{ColumnNote, PartitionState, TableSnapshot};
+use crate::warehouse::Warehouse;
+
+/// How a table is written and described.
+#[derive(Debug, Clone)]
+pub struct WriteOptions {
+    /// The column whose value stands in the path; a date, text or integer.
+    pub partition_column: Option<String>,
+    /// Rows after which a new file is started.
+    pub rows_per_file: usize,
+    /// Rows per row group, the unit of statistics and of reading in parallel.
+    pub row_group_rows: usize,
+    /// Zstandard level, 1 to 3 in practice.
+    pub compression_level: i32,
+    /// Whether Parquet is encoded on a thread of its own.
+    pub background: bool,
+    /// What the table is; kept as it was when `None`.
+    pub description: Option<String>,
+    /// What the columns are; a column not named here has no description.
+    pub column_descriptions: BTreeMap<String, String>,
+    /// Tags of columns, such as `pseudonym`.
+    pub column_tags: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self {
+            partition_column: None,
+            rows_per_file: 8 << 20,
+            row_group_rows: 256 << 10,
+            compression_level: 1,
+            background: true,
+            description: None,
+            column_descriptions: BTreeMap::new(),
+            column_tags: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a commit does with what was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitMode {
+    /// Rows are added.
+    Append,
+    /// The named partitions are replaced by what was written; those without new rows become empty. Every partition
+    /// written to must be named.
+    ReplacePartitions(Vec<Option<String>>),
+    /// The whole table is replaced; columns may change.
+    ReplaceAll,
+}
+
+/// What a commit says about itself.
+#[derive(Debug, Clone, Default)]
+pub struct CommitDetails {
+    /// What was done, in the words of the job.
+    pub operation: String,
+    /// Application id and version, found again by [`Warehouse::application_version`].
+    pub application: Option<(String, i64)>,
+    /// What each partition was computed from. Named partitions that exist and are not written keep their rows.
+    pub fingerprints: BTreeMap<Option<String>, String>,
+    /// Anything else worth keeping with the commit; no personal data.
+    pub metadata: serde_json::Value,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitReceipt {
+    /// The table.
+    pub table: TableName,
+    /// The new version.
+    pub version: i64,
+    /// SHA-256 of the commit's bytes.
+    pub commit_sha256: String,
+    /// Rows in the table now.
+    pub rows: u64,
+    /// Rows written by this commit.
+    pub rows_added: u64,
+    /// Files written by this commit.
+    pub files_added: usize,
+    /// Files this commit removed from the table.
+    pub files_removed: usize,
+    /// Bytes of the files written.
+    pub bytes_added: u64,
+    /// Canonical hash of the table now.
+    pub content_hash: String,
+}
+
+/// Collects batches for one commit to one table. Dropped without commit, it leaves nothing behind.
+pub struct TableWriter {
+    warehouse: Warehouse,
+    columns: TableColumns,
+    base: Option<TableSnapshot>,
+    options: WriteOptions,
+    hasher: RowHasher,
+    written: BTreeMap<Option<String>, ContentHash>,
+    encoder: Encoder,
+    created: CreatedFiles,
+}
+
+impl std::fmt::Debug for TableWriter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("TableWriter")
+            .field("table", &self.columns.table)
+            .field("written", &self.written)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Warehouse {
+    /// Starts writing a table. `schema` has all columns, the partition column included.
+    ///
+    /// The commit fails with [`StoreError::Conflict`] if the table gets another commit in the meantime.
+    pub async fn writer(
+        &self,
+        table: &TableName,
+        schema: SchemaRef,
+        options: WriteOptions,
+    ) -> Result<TableWriter> {
+        static SEQUENCE: AtomicU64 = AtomicU64::new(0);
+        let columns = TableColumns::new(table, &schema, options.partition_column.as_deref())?;
+        let base = self.snapshot(table).await?;
+        let attempt = base.as_ref().map_or(0, |base| base.version + 1);
+        // Unique among writers of all processes and times; no reader depends on it.
+        let unique = sha256_hex(
+            format!(
+                "{table} {attempt} {} {} {}",
+                std::process::id(),
+                SEQUENCE.fetch_add(1, Ordering::Relaxed),
+                Uuid::new_v4()
+            )
+            .as_bytes(),
+        );
+        let created = CreatedFiles::default();
+        let settings = EncoderSettings {
+            table: table.clone(),
+            table_directory: self.table_directory(table),
+            partition_column: options.partition_column.clone(),
+            data_schema: columns.data_schema.clone(),
+            file_prefix: format!("part-{attempt:06}-{}", &unique[..12]),
+            rows_per_file: options.rows_per_file.max(1),
+            row_group_rows: options.row_group_rows.max(1),
+            compression_level: options.compression_level,
+        };
+        Ok(TableWriter {
+            warehouse: self.clone(),
+            hasher: RowHasher::new(&columns.data_schema),
+            columns,
+            base,
+            written: BTreeMap::new(),
+            encoder: Encoder::start(settings, created.clone(), options.background)?,
+            created,
+            options,
+        })
+    }
+}
+
+impl TableWriter {
+    /// The version the writer started from, `None` for a new table.
+    pub fn base(&self) -> Option<&TableSnapshot> {
+        self.base.as_ref()
+    }
+
+    /// The columns as they will be stored.
+    pub fn schema(&self) -> &Schema {
+        &self.columns.schema
+    }
+
+    /// Rows written so far.
+    pub fn rows_written(&self) -> u64 {
+        self.written.values().map(|hash| hash.rows).sum()
+    }
+
+    /// Adds rows to a partition, `None` for a table without partitions. Columns are matched by name; the partition
+    /// column may be left out, and must agree with `partition` where it is not.
+    pub fn write(&mut self, partition: Option<&str>, batch: &RecordBatch) -> Result<()> {
+        self.columns.check_partition(partition)?;
+        let batch = self.columns.conform(partition, batch)?;
+        let hash = self.hasher.hash(&batch);
+        let total = self
+            .written
+            .entry(partition.map(str::to_owned))
+            .or_default();
+        *total = total.combined_with(hash);
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.encoder.write(partition, batch)
+    }
+
+    /// Gives up: the files written so far are removed.
+    pub fn abort(self) {
+        drop(self);
+    }
+
+    /// Makes the rows durable, then visible, then known to the ledger.
+    ///
+    /// On [`StoreError::Conflict`] nothing was changed and the step can be run again. On [`StoreError::UnknownOutcome`]
+    /// the application version tells.
+    pub async fn commit(
+        mut self,
+        mode: CommitMode,
+        details: CommitDetails,
+    ) -> Result<CommitReceipt> {
+        let table = self.columns.table.clone();
+        let files = self.encoder.finish()?;
+        let partitions = self.partitions_after(&mode, &details)?;
+        let removed = self.removed_files(&mode);
+        let base_metadata = match &self.base {
+            Some(base) => {
+                self.check_columns(base, &mode)?;
+                self.warehouse
+                    .ledger()
+                    .metadata(&table, base.version)
+                    .await?
+            }
+            None => None,
+        };
+        let plan = CommitPlan {
+            columns: &self.columns,
+            base: self.base.as_ref(),
+            base_metadata: base_metadata.as_deref(),
+            description: self.options.description.as_deref(),
+            notes: &self.notes(),
+            append: mode == CommitMode::Append,
+            added: &files,
+            removed,
+            partitions,
+            operation: &details.operation,
+            application: details.application.as_ref(),
+            details: &details.metadata,
+            now_milliseconds: chrono::Utc::now().timestamp_millis(),
+        };
+        let bytes = plan.to_bytes()?;
+        let files_removed = plan.removed.len();
+        let version = self.base.as_ref().map_or(0, |base| base.version + 1);
+        self.append_to_log(version, &bytes).await?;
+        self.created.keep();
+        self.warehouse
+            .ledger()
+            .record(&table, version, &bytes)
+            .await?;
+        let snapshot = self
+            .warehouse
+            .snapshot_at(&table, version)
+            .await?
+            .ok_or_else(|| StoreError::UnknownVersion {
+                table: table.clone(),
+                version,
+            })?;
+        Ok(CommitReceipt {
+            table,
+            version,
+            rows: snapshot.rows(),
+            rows_added: files.iter().map(|file: &FinishedFile| file.rows).sum(),
+            files_added: files.len(),
+            files_removed,
+            bytes_added: files.iter().map(|file| file.size).sum(),
+            content_hash: snapshot.content_hash(),
+            commit_sha256: snapshot.commit_sha256,
+        })
+    }
+
+    /// The log entry is created only if no other commit took the version.
+    async fn append_to_log(&self, version: i64, bytes: &bytes::Bytes) -> Result<()> {
+        let table = &self.columns.table;
+        let log_store = self.warehouse.log_store(table)?;
+        let outcome = log_store
+            .write_commit_entry(
+                version.unsigned_abs(),
+                CommitOrBytes::LogBytes(bytes.clone()),
+                Uuid::new_v4(),
+            )
+            .await;
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(TransactionError::VersionAlreadyExists(_)) => Err(StoreError::Conflict {
+                table: table.clone(),
+                expected: version - 1,
+            }),
+            Err(error) => {
+                // The entry may have become visible before storage failed. Then its files must stay.
+                if self.warehouse.commit_path(table, version).exists() {
+                    self.created.keep();
+                }
+                Err(StoreError::UnknownOutcome {
+                    table: table.clone(),
+                    version,
+                    source: Box::new(error),
+                })
+            }
+        }
+    }
+
+    /// Columns may change only when the whole table is replaced.
+    fn check_columns(&self, base: &TableSnapshot, mode: &CommitMode) -> Result<()> {
+        if *mode == CommitMode::ReplaceAll {
+            return self.check_partitioning(base);
+        }
+        let stored = TableColumns::new(
+            &self.columns.table,
+            &base.schema,
+            base.partition_column.as_deref(),
+        )?;
+        match self.columns.difference_from(&stored) {
+            None => Ok(()),
+            Some(problem) => Err(StoreError::SchemaChanged {
+                table: self.columns.table.clone(),
+                problem,
+            }),
+        }
+    }
+
+    /// Delta fixes the partition column when the table is created.
+    fn check_partitioning(&self, base: &TableSnapshot) -> Result<()> {
+        if base.partition_column == self.options.partition_column {
+            return Ok(());
+        }
+        Err(StoreError::SchemaChanged {
+            table: self.columns.table.clone(),
+            problem: format!(
+                "stored partitioned by {}",
+                base.partition_column.as_deref().unwrap_or("nothing")
+            ),
+        })
+    }
+
+    fn notes(&self) -> BTreeMap<String, ColumnNote> {
+        let mut notes: BTreeMap<String, ColumnNote> = BTreeMap::new();
+        for (column, description) in &self.options.column_descriptions {
+            notes.entry(column.clone()).or_default().description = Some(description.clone());
+        }
+        for (column, tags) in &self.options.column_tags {
+            notes.entry(column.clone()).or_default().tags = tags.clone();
+        }
+        notes
+    }
+
+    /// The state after the commit of every partition it changes; `None` for one that is dropped.
+    fn partitions_after(
+        &self,
+        mode: &CommitMode,
+        details: &CommitDetails,
+    ) -> Result<BTreeMap<Option<String>, Option<PartitionState>>> {
+        let empty = BTreeMap::new();
+        let before = self.base.as_ref().map_or(&empty, |base| &base.partitions);
+        let mut touched: BTreeSet<Option<String>> = self.written.keys().cloned().collect();
+        touched.extend(details.fingerprints.keys().cloned());
+        let mut after = BTreeMap::new();
+        match mode {
+            CommitMode::Append => {}
+            CommitMode::ReplaceAll => {
+                after.extend(before.keys().map(|partition| (partition.clone(), None)));
+            }
+            CommitMode::ReplacePartitions(named) => {
+                let named: BTreeSet<_> = named.iter().cloned().collect();
+                if let Some(stray) = self.written.keys().find(|key| !named.contains(*key)) {
+                    return Err(StoreError::Partition {
+                        table: self.columns.table.clone(),
+                        partition: stray.clone().unwrap_or_default(),
+                        problem: "was written but is not among those to replace, name it"
+                            .to_owned(),
+                    });
+                }
+                touched.extend(named);
+            }
+        }
+        if self.columns.partition_column.is_none() {
+            touched.insert(None);
+        }
+        for partition in touched {
+            self.columns.check_partition(partition.as_deref())?;
+            let added = self.written.get(&partition).copied().unwrap_or_default();
+            let was = before.get(&partition);
+            let is_replaced = match mode {
+                CommitMode::Append => false,
+                CommitMode::ReplaceAll => true,
+                CommitMode::ReplacePartitions(named) => named.contains(&partition),
+            };
+            let content_hash = match was {
+                Some(was) if !is_replaced => was.content_hash.combined_with(added),
+                _ => added,
+            };
+            let is_untouched = !is_replaced && !self.written.contains_key(&partition);
+            let fingerprint = details.fingerprints.get(&partition).cloned().or_else(|| {
+                was.filter(|_| is_untouched)
+                    .and_then(|was| was.fingerprint.clone())
+            });
+            let state = PartitionState {
+                rows: content_hash.rows,
+                content_hash,
+                fingerprint,
+            };
+            after.insert(partition, Some(state));
+        }
+        Ok(after)
+    }
+
+    fn removed_files(&self, mode: &CommitMode) -> Vec<RemovedFile> {
+        let Some(base) = &self.base else {
+            return Vec::new();
+        };
+        let directory = self.warehouse.table_directory(&self.columns.table);
+        base.files
+            .iter()
+            .filter(|file| match mode {
+                CommitMode::Append => false,
+                CommitMode::ReplaceAll => true,
+                CommitMode::ReplacePartitions(named) => named.contains(&file.partition),
+            })
+            .map(|file| RemovedFile {
+                relative_path: file
+                    .path
+                    .strip_prefix(&directory)
+                    .unwrap_or(&file.path)
+                    .to_string_lossy()
+                    .into_owned(),
+                size: file.size,
+                partition: file.partition.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Drop for TableWriter {
+    fn drop(&mut self) {
+        self.encoder.stop();
+        self.created.remove();
+    }
+}
