@@ -188,6 +188,12 @@ impl TableWriter {
         self.written.values().map(|hash| hash.rows).sum()
     }
 
+    /// Canonical hash of the rows written to a partition so far, to see before the commit whether anything changed.
+    pub fn content_hash(&self, partition: Option<&str>) -> ContentHash {
+        let partition = partition.map(str::to_owned);
+        self.written.get(&partition).copied().unwrap_or_default()
+    }
+
     /// Adds rows to a partition, `None` for a table without partitions. Columns are matched by name; the partition
     /// column may be left out, and must agree with `partition` where it is not.
     pub fn write(&mut self, partition: Option<&str>, batch: &RecordBatch) -> Result<()> {
