@@ -1,0 +1,276 @@
+//! What only the simulator knows. Written to a folder that no job reads, for evaluation.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::SimulationError;
+use crate::deliver::{BlockOutput, ErrorKind, Source, period_text};
+use crate::scenario::Scenario;
+
+/// A file of the truth with one line per event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TruthFile {
+    Fraud,
+    LookAlike,
+    SeekerOracle,
+    Claim,
+    VacancyDefect,
+}
+
+const FILES: [(&str, &str); 5] = [
+    (
+        "fraud.csv",
+        "claim_no,typology,from,to,overpaid_won,detected,ring",
+    ),
+    ("look_alikes.csv", "claim_no,resembles,reason,from,to"),
+    (
+        "seeker_oracle.csv",
+        "seeker_no,registered_on,oracle_probability,acquired_on,within_180_days",
+    ),
+    ("claim.csv", "claim_no,applied_on,claims_in_five_years"),
+    ("vacancy_defect.csv", "vacancy_no,defect"),
+];
+
+/// A monthly figure of the whole country.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    Population,
+    InsuredEmployees,
+    InsuredContractors,
+    WageWorkers,
+    RegularWageWorkers,
+    Workplaces,
+    NewClaims,
+    Recipients,
+    BenefitWon,
+    DaysPaid,
+    SeekersRegistered,
+    RegistrationsSucceeding,
+    Openings,
+    Vacancies,
+    DefectiveVacancies,
+    DailyWorkers,
+    DailyUnreported,
+    DailyFirstOfYear,
+    SmallEmployees,
+    SmallInsured,
+    MiddleEmployees,
+    MiddleInsured,
+    LargeEmployees,
+    LargeInsured,
+    ContractorsOutside,
+    OwnAccount,
+    RepeatClaims,
+    SanctionsDecided,
+    SanctionWon,
+    Acquisitions,
+    Losses,
+    Frauds,
+}
+
+impl Measure {
+    const NAMES: [&'static str; 32] = [
+        "population",
+        "insured_employees",
+        "insured_contractors",
+        "wage_workers",
+        "regular_wage_workers",
+        "workplaces",
+        "new_claims",
+        "recipients",
+        "benefit_won",
+        "days_paid",
+        "seekers_registered",
+        "registrations_succeeding",
+        "openings",
+        "vacancies",
+        "defective_vacancies",
+        "daily_workers",
+        "daily_unreported",
+        "daily_first_of_year",
+        "employees_under_10",
+        "insured_under_10",
+        "employees_10_to_29",
+        "insured_10_to_29",
+        "employees_30_and_over",
+        "insured_30_and_over",
+        "contractors_outside",
+        "own_account",
+        "repeat_claims",
+        "sanctions_decided",
+        "sanction_won",
+        "acquisitions",
+        "losses",
+        "frauds_begun",
+    ];
+}
+
+/// Class of a person-month with earnings, as in `sql/seeds/coverage_class.csv`, with the
+/// uninsured by size of workplace and the exempt by reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    Insured,
+    UninsuredSmall,
+    UninsuredMiddle,
+    UninsuredLarge,
+    DailyUnreported,
+    ContractorOutside,
+    SelfEmployed,
+    ExemptCivil,
+    ExemptHours,
+    ExemptAge,
+}
+
+impl Coverage {
+    const NAMES: [(&'static str, &'static str); 10] = [
+        ("insured", ""),
+        ("covered_uninsured", "under_10"),
+        ("covered_uninsured", "10_to_29"),
+        ("covered_uninsured", "30_and_over"),
+        ("daily_unreported", ""),
+        ("contractor_outside", ""),
+        ("self_employed", ""),
+        ("exempt", "civil_service"),
+        ("exempt", "short_hours"),
+        ("exempt", "new_hire_65_and_over"),
+    ];
+}
+
+/// Truth of one block, or of all of them added up.
+pub(crate) struct Truth {
+    pub files: [Vec<u8>; FILES.len()],
+    measures: Vec<[i64; Measure::NAMES.len()]>,
+    coverage: Vec<[i64; Coverage::NAMES.len()]>,
+    pub frauds: u64,
+}
+
+impl Truth {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        Self {
+            files: Default::default(),
+            measures: vec![[0; Measure::NAMES.len()]; scenario.months],
+            coverage: vec![[0; Coverage::NAMES.len()]; scenario.months],
+            frauds: 0,
+        }
+    }
+
+    /// Adds to a figure of a delivered month; other months are not counted.
+    pub(crate) fn add(&mut self, scenario: &Scenario, month: i32, measure: Measure, amount: i64) {
+        if let Some(index) = scenario.index(month) {
+            self.measures[index][measure as usize] += amount;
+        }
+    }
+
+    /// Adds a person-month with earnings to its class.
+    pub(crate) fn cover(&mut self, scenario: &Scenario, month: i32, class: Coverage, amount: i64) {
+        if let Some(index) = scenario.index(month) {
+            self.coverage[index][class as usize] += amount;
+        }
+    }
+
+    /// Appends a line to a file.
+    pub(crate) fn line(&mut self, file: TruthFile, fields: std::fmt::Arguments<'_>) {
+        // Writing to a vector cannot fail.
+        let _ = writeln!(self.files[file as usize], "{fields}");
+    }
+}
+
+/// The truth of the country being written.
+pub(crate) struct TruthFolder<'s> {
+    scenario: &'s Scenario,
+    folder: std::path::PathBuf,
+    files: Vec<BufWriter<File>>,
+    total: Truth,
+    injected: BTreeMap<(Source, usize, ErrorKind), u64>,
+}
+
+impl<'s> TruthFolder<'s> {
+    pub(crate) fn create(scenario: &'s Scenario, folder: &Path) -> Result<Self, SimulationError> {
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+        let mut files = Vec::new();
+        for (name, header) in FILES {
+            let path = folder.join(name);
+            let mut file = BufWriter::new(File::create(&path).map_err(failed(&path))?);
+            writeln!(file, "{header}").map_err(failed(&path))?;
+            files.push(file);
+        }
+        Ok(Self {
+            scenario,
+            folder: folder.to_owned(),
+            files,
+            total: Truth::new(scenario),
+            injected: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn append(&mut self, output: &BlockOutput) -> Result<(), SimulationError> {
+        for (file, bytes) in self.files.iter_mut().zip(&output.truth.files) {
+            file.write_all(bytes).map_err(failed(&self.folder))?;
+        }
+        let totals = self.total.measures.iter_mut().zip(&output.truth.measures);
+        for (total, block) in totals {
+            total
+                .iter_mut()
+                .zip(block)
+                .for_each(|(sum, value)| *sum += value);
+        }
+        let totals = self.total.coverage.iter_mut().zip(&output.truth.coverage);
+        for (total, block) in totals {
+            total
+                .iter_mut()
+                .zip(block)
+                .for_each(|(sum, value)| *sum += value);
+        }
+        for (key, count) in &output.injected {
+            *self.injected.entry(*key).or_default() += count;
+        }
+        self.total.frauds += output.truth.frauds;
+        Ok(())
+    }
+
+    /// Writes the aggregates and returns the number of frauds.
+    pub(crate) fn finish(mut self) -> Result<u64, SimulationError> {
+        for file in &mut self.files {
+            file.flush().map_err(failed(&self.folder))?;
+        }
+        let mut marginals = String::from("month,measure,value\n");
+        let mut coverage = String::from("month,class,detail,persons\n");
+        for index in 0..self.scenario.months {
+            let (month, _) = period_text(self.scenario, crate::deliver::Cadence::Monthly, index);
+            for (name, value) in Measure::NAMES.iter().zip(self.total.measures[index]) {
+                marginals.push_str(&format!("{month},{name},{value}\n"));
+            }
+            for ((class, detail), value) in Coverage::NAMES.iter().zip(self.total.coverage[index]) {
+                coverage.push_str(&format!("{month},{class},{detail},{value}\n"));
+            }
+        }
+        let mut injected = String::from("source,period,kind,rows\n");
+        for ((source, period, kind), rows) in &self.injected {
+            let layout = source.layout();
+            let (period, _) = period_text(self.scenario, layout.cadence, *period);
+            injected.push_str(&format!(
+                "{},{period},{},{rows}\n",
+                layout.name,
+                kind.name()
+            ));
+        }
+        for (name, text) in [
+            ("marginals.csv", marginals),
+            ("coverage_gap.csv", coverage),
+            ("injected_errors.csv", injected),
+        ] {
+            let path = self.folder.join(name);
+            std::fs::write(&path, text).map_err(failed(&path))?;
+        }
+        Ok(self.total.frauds)
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> SimulationError + '_ {
+    move |source| SimulationError::Write {
+        path: path.to_owned(),
+        source,
+    }
+}

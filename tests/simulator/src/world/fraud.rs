@@ -1,0 +1,652 @@
+//! Frauds by a known minority, and honest conduct that looks like them.
+
+use crate::calendar::{Day, NEVER, first_of, month_of, next_weekday};
+use crate::deliver::Source;
+use crate::random::splitmix;
+use crate::scenario::magnitude;
+use crate::truth::{Measure, TruthFile};
+use crate::world::benefit::Round;
+use crate::world::employment::{Cover, Kind};
+use crate::world::person::{Activity, NONE};
+use crate::world::search::iso;
+use crate::world::{Block, Flow};
+
+/// What a claimant intends beyond the ordinary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    None,
+    /// F01: certifies on while in an insured job.
+    HiddenJob,
+    /// F02: an unreported job that only the tax office sees.
+    HiddenPay,
+    /// F03: certifies online from abroad.
+    Abroad,
+    /// F04: certifies during military service.
+    Service,
+    /// F05: laid off together and rehired by the same employer.
+    Collusion,
+    /// F06: loss reason changed to an entitling one.
+    ReasonChanged,
+    /// F07: employment that existed on paper.
+    Fictitious,
+    /// F08: loss reported months late.
+    LateLoss,
+    /// F09: business opened and not declared.
+    Business,
+    /// F10: account shared by a ring.
+    Ring,
+    /// Honest: short job, declared.
+    DeclaredPay,
+    /// Honest: laid off for the season.
+    Seasonal,
+    /// Honest: loss reason corrected with documents.
+    Corrected,
+    /// Honest: business registered as declared preparation.
+    Preparation,
+}
+
+impl Plan {
+    fn typology(self) -> Option<&'static str> {
+        Some(match self {
+            Self::HiddenJob => "F01",
+            Self::HiddenPay => "F02",
+            Self::Abroad => "F03",
+            Self::Service => "F04",
+            Self::Collusion => "F05",
+            Self::ReasonChanged => "F06",
+            Self::Fictitious => "F07",
+            Self::LateLoss => "F08",
+            Self::Business => "F09",
+            Self::Ring => "F10",
+            _ => return None,
+        })
+    }
+
+    /// Share of such frauds that an investigation finds.
+    fn detected(self) -> f64 {
+        match self {
+            Self::HiddenJob | Self::HiddenPay => 0.40,
+            Self::Abroad | Self::Service => 0.40,
+            _ => 0.16,
+        }
+    }
+}
+
+impl Block<'_> {
+    /// The day a planned outcome puts in place of a drawn one.
+    pub(super) fn planned_find(&mut self, plan: Plan, applied: Day, end: Day) -> Option<Day> {
+        match plan {
+            Plan::Collusion => Some(self.weekday_between(applied + 55, applied + 100)),
+            Plan::Seasonal => Some(next_weekday(end + 5)),
+            _ => None,
+        }
+    }
+
+    /// The employer that a plan fixed.
+    pub(super) fn planned_employer(&self, person: u32, planned: bool) -> Option<u32> {
+        let who = &self.persons[person as usize];
+        if !planned || who.last_job == NONE {
+            return None;
+        }
+        let workplace = self.jobs[who.last_job as usize].workplace;
+        (self.workplaces[workplace as usize].closed == NEVER).then_some(workplace)
+    }
+
+    /// Decides what a claimant intends. The next insured job is already drawn and is not touched:
+    /// who happens to find one during the benefit has the occasion to hide it.
+    pub(super) fn choose_plan(
+        &mut self,
+        plan: Plan,
+        person: u32,
+        _job: u32,
+        applied: Day,
+        end: Day,
+    ) -> Plan {
+        if plan != Plan::None {
+            return plan;
+        }
+        if self.ring.0 > 0 {
+            self.ring.0 -= 1;
+            return Plan::Ring;
+        }
+        let who = &self.persons[person as usize];
+        let (found, age, male) = (who.find_on, who.age(applied), who.male);
+        if self.flow(Flow::Plans, 0.058) == 0 {
+            if found > end && self.random.chance(0.03) {
+                return Plan::DeclaredPay;
+            }
+            return if self.random.chance(0.004) {
+                Plan::Preparation
+            } else {
+                Plan::None
+            };
+        }
+        let conscript = male && (19..=27).contains(&age) && found > applied + 180;
+        let plans = [
+            (
+                Plan::HiddenJob,
+                if (applied + 20..end - 30).contains(&found) {
+                    9.0
+                } else {
+                    0.0
+                },
+            ),
+            (
+                Plan::HiddenPay,
+                if found > applied + 120 { 2.2 } else { 0.0 },
+            ),
+            (Plan::Abroad, if found > applied + 80 { 0.8 } else { 0.0 }),
+            (Plan::Service, if conscript { 1.2 } else { 0.0 }),
+            (
+                Plan::Business,
+                if found > applied + 120 { 0.3 } else { 0.0 },
+            ),
+            (Plan::Ring, 0.12),
+        ];
+        let weights = plans.map(|(_, weight)| weight);
+        let plan = plans[self.random.weighted(&weights)].0;
+        if plan == Plan::Ring {
+            self.ring = (self.random.between(4, 7) as u32, self.ring.1 + 1);
+        }
+        plan
+    }
+
+    /// Account and device of a claimant: households sometimes share them honestly, centres have
+    /// kiosks, rings have one of each.
+    pub(super) fn account_and_device(&mut self, person: u32, plan: Plan, _ring: u32) -> (u64, u64) {
+        let who = &self.persons[person as usize];
+        let own = splitmix(self.scenario.seed ^ (u64::from(self.index) << 32) ^ u64::from(person));
+        let home = splitmix(own ^ 0x05ec).wrapping_mul(0);
+        let household = splitmix(
+            self.scenario.seed
+                ^ (u64::from(self.index) << 32)
+                ^ u64::from(who.household)
+                ^ 0xfa31_7700_0000_0000,
+        ) ^ home;
+        let kiosk = splitmix(0xc105_0000 + u64::from(self.places[who.place as usize]));
+        if plan == Plan::Ring {
+            let ring = splitmix(
+                self.scenario.seed
+                    ^ (u64::from(self.index) << 20)
+                    ^ u64::from(self.ring.1)
+                    ^ 0x4147_0000_0000_0000,
+            );
+            return (ring, splitmix(ring));
+        }
+        let account = if self.random.chance(0.06) {
+            household
+        } else {
+            own
+        };
+        let device = match self.random.below(20) {
+            0 => kiosk,
+            1..=3 => splitmix(household),
+            _ => splitmix(own),
+        };
+        (account, device)
+    }
+
+    /// Whether a separation is reported months late; then it is delivered here and the claim
+    /// follows the report.
+    pub(super) fn report_late(&mut self, index: u32) -> bool {
+        let job = &self.jobs[index as usize];
+        let (person, last) = (job.person, job.last);
+        let window = self.insured_days_between(person, last - 547, last);
+        let who = &self.persons[person as usize];
+        let free = who.job == NONE && who.claim == NONE && !who.searching(last);
+        if window < crate::law::QUALIFYING_CALENDAR_DAYS || !free {
+            return false;
+        }
+        if self.flow(Flow::LateLoss, 0.0022) == 0 {
+            return false;
+        }
+        let reported = last + self.random.between(100, 170);
+        self.jobs[index as usize].lost_reported = reported;
+        self.deliver_spell(index, true);
+        self.grant(
+            person,
+            index,
+            next_weekday(reported + 4),
+            Plan::LateLoss,
+            NONE,
+        );
+        true
+    }
+
+    /// Frauds that begin with an employer.
+    pub(super) fn stage_frauds(&mut self, month: i32) {
+        let claims = magnitude::CLAIMS * self.scale;
+        for _ in 0..self.flow(Flow::Collusion, claims * 0.004 / 5.0) {
+            self.lay_off_together(month, Plan::Collusion, 23);
+        }
+        for _ in 0..self.flow(Flow::Seasonal, claims * 0.006 / 5.0) {
+            self.lay_off_together(month, Plan::Seasonal, 32);
+        }
+        for _ in 0..self.flow(Flow::ReasonChanged, claims * 0.004) {
+            self.change_reason(Plan::ReasonChanged);
+        }
+        for _ in 0..self.flow(Flow::Corrected, claims * 0.005) {
+            self.change_reason(Plan::Corrected);
+        }
+        for _ in 0..self.flow(Flow::Fictitious, claims * 0.004 / 4.0) {
+            self.employ_on_paper(month);
+        }
+        self.end_paper_employment(month);
+    }
+
+    fn lay_off_together(&mut self, month: i32, plan: Plan, reason: u8) {
+        let (from, to) = (first_of(month), first_of(month + 1) - 1);
+        for _ in 0..30 {
+            let workplace = self.random.below(self.workplaces.len()) as u32;
+            let employer = &self.workplaces[workplace as usize];
+            if employer.closed != NEVER || employer.insured_now < 6 || employer.class == 2 {
+                continue;
+            }
+            let staff: Vec<u32> = self
+                .active_jobs
+                .iter()
+                .copied()
+                .filter(|index| {
+                    let job = &self.jobs[*index as usize];
+                    let who = &self.persons[job.person as usize];
+                    job.workplace == workplace
+                        && job.insured()
+                        && job.last == NEVER
+                        && from - job.first > 240
+                        && !who.searching(from)
+                        && who.claim == NONE
+                })
+                .take(5)
+                .collect();
+            if staff.len() < 3 {
+                continue;
+            }
+            let last = self.weekday_between(from + 3, to - 12);
+            let ring = self.claims.len() as u32;
+            for index in staff {
+                self.end_job(index, last, reason);
+                let job = &mut self.jobs[index as usize];
+                job.lost_reported = (last + 2).max(job.acquired_reported);
+                let person = job.person;
+                self.deliver_spell(index, true);
+                let applied = next_weekday(last + self.random.between(3, 8));
+                self.grant(person, index, applied, plan, ring);
+            }
+            return;
+        }
+    }
+
+    fn change_reason(&mut self, plan: Plan) {
+        let quits: Vec<u32> = self
+            .ended_jobs
+            .iter()
+            .copied()
+            .filter(|index| {
+                let job = &self.jobs[*index as usize];
+                let who = &self.persons[job.person as usize];
+                job.insured()
+                    && job.reason == 11
+                    && who.job == NONE
+                    && who.claim == NONE
+                    && !who.searching(job.last)
+                    && job.lost_reported - job.last < 60
+                    && self.insured_days_between(job.person, job.last - 547, job.last)
+                        >= crate::law::QUALIFYING_CALENDAR_DAYS
+            })
+            .collect();
+        let Some(index) = quits.get(self.random.below(quits.len())).copied() else {
+            return;
+        };
+        let wait = if plan == Plan::Corrected {
+            4
+        } else {
+            self.random.between(25, 55)
+        };
+        let job = &mut self.jobs[index as usize];
+        job.reason = if plan == Plan::Corrected { 32 } else { 23 };
+        let (person, reported, reason) = (job.person, job.lost_reported + wait, job.reason);
+        self.deliver_spell_as(index, true, reason, reported);
+        self.grant(person, index, next_weekday(reported + 3), plan, NONE);
+    }
+
+    fn employ_on_paper(&mut self, month: i32) {
+        let from = first_of(month);
+        let workplace = self.found_workplace(0, 1.0, Some(from - 20));
+        self.workplaces[workplace as usize].fictitious = true;
+        let persons = self.draw_idle(4, from, [0.3, 1.0, 1.0, 1.0, 0.3, 0.0]);
+        for person in persons {
+            let first = self.weekday_between(from, from + 6);
+            if self.persons[person as usize].age(first) >= 64
+                || self.persons[person as usize].worked_until >= first
+            {
+                continue;
+            }
+            let job = self.start_job(person, workplace, first, Kind::Regular, Cover::Insured);
+            let job = &mut self.jobs[job as usize];
+            job.fictitious = true;
+            job.contract_end = first + 214;
+        }
+    }
+
+    fn end_paper_employment(&mut self, month: i32) {
+        let to = first_of(month + 1) - 1;
+        let due: Vec<u32> = self
+            .active_jobs
+            .iter()
+            .copied()
+            .filter(|index| {
+                let job = &self.jobs[*index as usize];
+                job.fictitious && job.last == NEVER && job.contract_end <= to
+            })
+            .collect();
+        for index in due {
+            let job = &self.jobs[index as usize];
+            let (person, last) = (job.person, job.contract_end);
+            self.end_job(index, last, 23);
+            self.deliver_spell(index, true);
+            let applied = next_weekday(self.jobs[index as usize].lost_reported + 3);
+            self.workplaces[self.jobs[index as usize].workplace as usize].closed = last + 20;
+            if self.insured_days_between(person, last - 547, last) >= 180 {
+                self.grant(person, index, applied, Plan::Fictitious, NONE);
+            }
+        }
+    }
+
+    /// What a plan needs before the first certification.
+    pub(super) fn prepare_plan(&mut self, index: u32) {
+        let claim = &mut self.claims[index as usize];
+        let (person, applied, plan, end) =
+            (claim.person, claim.applied, claim.plan, claim.expected_end);
+        match plan {
+            Plan::Collusion
+            | Plan::ReasonChanged
+            | Plan::Fictitious
+            | Plan::LateLoss
+            | Plan::Ring => {
+                claim.fraud_from = applied;
+            }
+            Plan::HiddenPay | Plan::DeclaredPay => {
+                let from = next_weekday(applied + self.random.between(24, 50));
+                let to = (from + self.random.between(4, 24)).min(end - 1);
+                if let Some(workplace) = self.uninsured_employer(from) {
+                    self.side_job(person, workplace, from, to);
+                    let claim = &mut self.claims[index as usize];
+                    claim.fraud_from = from;
+                    claim.fraud_to = to;
+                }
+            }
+            Plan::Service => {
+                let from = next_weekday(applied + self.random.between(30, 60));
+                claim.fraud_from = from;
+                claim.fraud_to = from + self.random.between(25, 60);
+                self.deliver_service(person, from, from + 547, b"active");
+                self.persons[person as usize].activity = Activity::Service;
+            }
+            Plan::Business | Plan::Preparation => {
+                let from = next_weekday(applied + self.random.between(24, 50));
+                claim.fraud_from = from;
+                claim.fraud_to = from + 40;
+                self.register_business(person, from);
+            }
+            Plan::Seasonal => self.note_look_alike(index, "F05", "seasonal_closure", applied, end),
+            Plan::Corrected => {
+                self.note_look_alike(index, "F06", "documented_correction", applied, end);
+            }
+            Plan::None | Plan::HiddenJob | Plan::Abroad => {}
+        }
+    }
+
+    /// A job beside the benefit that no insurance sees.
+    fn side_job(&mut self, person: u32, workplace: u32, from: Day, to: Day) {
+        let who = &self.persons[person as usize];
+        let (last_job, worked_until) = (who.last_job, who.worked_until);
+        let job = self.start_job(person, workplace, from, Kind::PartTime, Cover::Unreported);
+        self.jobs[job as usize].last = to;
+        let who = &mut self.persons[person as usize];
+        who.job = NONE;
+        who.last_job = last_job;
+        who.worked_until = worked_until;
+        who.activity = Activity::Idle;
+    }
+
+    /// Whether a claimant keeps silent about a job that has begun.
+    pub(super) fn hides_work(&mut self, index: u32, started: Day, to: Day) -> bool {
+        let claim = &mut self.claims[index as usize];
+        if claim.plan != Plan::HiddenJob {
+            return false;
+        }
+        if claim.fraud_from == NEVER {
+            claim.fraud_from = started;
+        }
+        claim.fraud_to = to;
+        claim.overpaid_won += claim.daily_won * i64::from(to - started + 1);
+        true
+    }
+
+    /// What a plan changes in a certification.
+    pub(super) fn act_on_plan(&mut self, index: u32, round: &mut Round) {
+        let claim = &mut self.claims[index as usize];
+        let days =
+            |from: Day, to: Day| i64::from((to.min(round.to) - from.max(round.from) + 1).max(0));
+        match claim.plan {
+            Plan::HiddenJob if claim.fraud_from != NEVER => {
+                round.last = self.random.chance(0.7);
+            }
+            Plan::HiddenPay | Plan::Business => {
+                let hidden = days(claim.fraud_from, claim.fraud_to);
+                claim.overpaid_won += claim.daily_won * hidden;
+                if hidden > 0 {
+                    round.declared_days = 0;
+                    round.declared_won = 0;
+                }
+            }
+            Plan::DeclaredPay | Plan::Preparation => {
+                let worked = days(claim.fraud_from, claim.fraud_to);
+                if worked > 0 && claim.plan == Plan::DeclaredPay {
+                    round.declared_days = worked as i32;
+                    round.declared_won = worked * 80_000;
+                    self.note_look_alike(index, "F02", "declared_work", round.from, round.to);
+                } else if worked > 0 {
+                    self.note_look_alike(
+                        index,
+                        "F09",
+                        "declared_preparation",
+                        round.from,
+                        round.to,
+                    );
+                }
+            }
+            Plan::Service => {
+                claim.overpaid_won += claim.daily_won * days(claim.fraud_from, claim.fraud_to);
+                round.online = true;
+                round.last = round.to >= claim.fraud_to;
+            }
+            Plan::Abroad if claim.round >= 1 && claim.fraud_from == NEVER => {
+                let (left, entered) = (
+                    round.certified - self.random.between(1, 6),
+                    round.certified + self.random.between(1, 9),
+                );
+                let claim = &mut self.claims[index as usize];
+                claim.fraud_from = left;
+                claim.fraud_to = entered;
+                claim.overpaid_won =
+                    claim.daily_won * i64::from((round.to - left + 1).clamp(1, 14));
+                round.online = true;
+                let person = claim.person;
+                self.deliver_border(person, left, Some(entered));
+            }
+            Plan::None => self.travel_honestly(index, round),
+            _ if claim.fraud_from != NEVER => {
+                claim.overpaid_won += claim.daily_won * days(round.from, round.to);
+                claim.fraud_to = round.to;
+            }
+            _ => {}
+        }
+    }
+
+    /// Travel and training that resemble frauds and are none.
+    fn travel_honestly(&mut self, index: u32, round: &mut Round) {
+        let claim = &self.claims[index as usize];
+        let person = claim.person;
+        let who = &self.persons[person as usize];
+        if round.last || claim.round == 0 || who.abroad_until >= round.from {
+            return;
+        }
+        let reservist = who.male && (22..40).contains(&who.age(round.to));
+        let length = self.random.between(2, 8);
+        match self.random.below(100) {
+            0 => {
+                round.online = true;
+                self.deliver_border(person, round.certified - length, Some(round.certified));
+                self.note_look_alike(
+                    index,
+                    "F03",
+                    "returned_that_day",
+                    round.certified,
+                    round.certified,
+                );
+            }
+            1 => {
+                round.online = false;
+                self.deliver_border(person, round.certified, Some(round.certified + length));
+                self.note_look_alike(
+                    index,
+                    "F03",
+                    "visit_then_departure",
+                    round.certified,
+                    round.certified,
+                );
+            }
+            2 => {
+                let left = round.from + 3;
+                self.deliver_border(person, left, Some(left + length));
+                self.note_look_alike(
+                    index,
+                    "F03",
+                    "back_before_certification",
+                    left,
+                    left + length,
+                );
+            }
+            3..=5 if reservist => {
+                let from = next_weekday(round.from + 4);
+                self.deliver_service(person, from, from + 1, b"reserve_training");
+                self.note_look_alike(index, "F04", "reserve_training", from, from + 1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Honest work of a few days in a certified period: days and pay declared.
+    pub(super) fn casual_work(&mut self, index: u32, from: Day, to: Day, last: bool) -> (i32, i64) {
+        let claim = &self.claims[index as usize];
+        let person = claim.person;
+        if last || to - from < 6 || claim.round == 0 || !self.random.chance(0.06) {
+            return (0, 0);
+        }
+        let days = self.random.between(1, 4);
+        let first = self.random.between(from, to - days);
+        let daily_won = i64::from(self.random.between(9, 15)) * 10_000;
+        let workplace = self.random.below(self.workplaces.len()) as u32;
+        if !self.workplaces[workplace as usize].open_on(first) {
+            return (0, 0);
+        }
+        for day in first..first + days {
+            self.add_daily_work(person, workplace, day, daily_won);
+        }
+        self.note_look_alike(index, "F01", "declared_daily_work", first, first + days - 1);
+        (days, daily_won * i64::from(days))
+    }
+
+    pub(super) fn note_look_alike(
+        &mut self,
+        index: u32,
+        typology: &str,
+        reason: &str,
+        from: Day,
+        to: Day,
+    ) {
+        let number = &self.claims[index as usize].number;
+        self.out.truth.line(
+            TruthFile::LookAlike,
+            format_args!(
+                "{},{typology},{reason},{},{}",
+                String::from_utf8_lossy(number),
+                iso(from),
+                iso(to)
+            ),
+        );
+    }
+
+    /// Records a fraud when its claim ends, and the decision when it is found.
+    pub(super) fn settle_fraud(&mut self, index: u32) {
+        let claim = &self.claims[index as usize];
+        let (plan, from, number, ring) = (claim.plan, claim.fraud_from, claim.number, claim.ring);
+        let (to, amount) = (
+            if claim.fraud_to == NEVER {
+                from
+            } else {
+                claim.fraud_to
+            },
+            claim.overpaid_won,
+        );
+        let rrn = self.persons[claim.person as usize].rrn;
+        let Some(typology) = plan.typology() else {
+            return;
+        };
+        if from == NEVER || amount == 0 {
+            return;
+        }
+        let detected = self.flow(Flow::Detected, plan.detected()) > 0;
+        let ring = match plan {
+            Plan::Ring => self.ring.1.to_string(),
+            _ if ring != NONE => ring.to_string(),
+            _ => String::new(),
+        };
+        self.out
+            .truth
+            .add(self.scenario, month_of(from), Measure::Frauds, 1);
+        if to >= first_of(self.scenario.start_month) {
+            self.out.truth.frauds += 1;
+            self.out.truth.line(
+                TruthFile::Fraud,
+                format_args!(
+                    "{},{typology},{},{},{amount},{},{ring}",
+                    String::from_utf8_lossy(&number),
+                    iso(from),
+                    iso(to),
+                    u8::from(detected),
+                ),
+            );
+        }
+        if !detected {
+            return;
+        }
+        let decided = next_weekday(to + self.random.between(40, 260));
+        let appeal =
+            [&b"none"[..], b"upheld", b"overturned"][self.random.weighted(&[90.0, 8.0, 2.0])];
+        let month = month_of(decided);
+        if let Some(row) = self.out.row(self.scenario, Source::Sanction, month, false) {
+            row.text(&number)
+                .text(&rrn)
+                .text(typology.as_bytes())
+                .day(decided)
+                .number(amount)
+                .text(appeal)
+                .finish(amount);
+            self.out
+                .truth
+                .add(self.scenario, month, Measure::SanctionsDecided, 1);
+            self.out
+                .truth
+                .add(self.scenario, month, Measure::SanctionWon, amount);
+        }
+    }
+
+    /// Frauds of claims that still run when the simulation ends.
+    pub(super) fn settle_open_frauds(&mut self) {
+        for position in 0..self.active_claims.len() {
+            self.settle_fraud(self.active_claims[position]);
+        }
+    }
+}
