@@ -118,11 +118,7 @@ fn text_boundaries_count() {
 
 #[test]
 fn a_null_hides_whatever_lies_beneath_it() {
-    let nulls = Some(
-        arrow_array::BooleanArray::from(vec![false])
-            .values()
-            .clone(),
-    );
+    let nulls = Some(BooleanArray::from(vec![false]).values().clone());
     let array = |beneath: i64| {
         let values = arrow_array::PrimitiveArray::<Int64Type>::new(
             vec![beneath].into(),

@@ -58,3 +58,6 @@ pub use snapshot::{ColumnNote, DataFile, PartitionState, TableSnapshot};
 pub use verify::{Damage, VerifyProblem, VerifyReport};
 pub use warehouse::{StoreConfig, Warehouse};
 pub use writer::{CommitDetails, CommitMode, CommitReceipt, TableWriter, WriteOptions};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,430 @@
+//! What a commit does to a table.
+
+use super::*;
+use crate::StoreError;
+
+const AUGUST: &str = "2024-08-01";
+const SEPTEMBER: &str = "2024-09-01";
+
+#[tokio::test]
+async fn same_rows_in_other_order_and_files_have_the_same_hash() {
+    let (first, second) = (Fixture::new().await, Fixture::new().await);
+    let keys: Vec<i64> = (0..5000).collect();
+    let backwards: Vec<i64> = keys.iter().rev().copied().collect();
+    let plain = first
+        .write(CommitMode::ReplaceAll, &[(AUGUST, &keys)])
+        .await
+        .unwrap();
+    let small_files = WriteOptions {
+        rows_per_file: 700,
+        row_group_rows: 64,
+        compression_level: 3,
+        background: false,
+        ..options()
+    };
+    let mut writer = second
+        .warehouse
+        .writer(&table(), schema(), small_files)
+        .await
+        .unwrap();
+    for chunk in backwards.chunks(333) {
+        writer.write(Some(AUGUST), &rows(chunk)).unwrap();
+    }
+    let rolled = writer
+        .commit(CommitMode::Append, CommitDetails::default())
+        .await
+        .unwrap();
+    assert_eq!(plain.files_added, 1);
+    assert_eq!(rolled.files_added, 8);
+    assert_eq!(plain.content_hash, rolled.content_hash);
+}
+
+#[tokio::test]
+async fn appends_add_up_to_the_hash_of_one_write() {
+    let (pieces, whole) = (Fixture::new().await, Fixture::new().await);
+    pieces
+        .write(CommitMode::Append, &[(AUGUST, &[1, 2])])
+        .await
+        .unwrap();
+    let last = pieces
+        .write(CommitMode::Append, &[(SEPTEMBER, &[4]), (AUGUST, &[3])])
+        .await
+        .unwrap();
+    let at_once = whole
+        .write(
+            CommitMode::ReplaceAll,
+            &[(AUGUST, &[1, 2, 3]), (SEPTEMBER, &[4])],
+        )
+        .await
+        .unwrap();
+    assert_eq!((last.version, last.rows), (1, 4));
+    assert_eq!(last.content_hash, at_once.content_hash);
+}
+
+#[tokio::test]
+async fn replaced_partitions_change_and_others_stay() {
+    let fixture = Fixture::new().await;
+    fixture
+        .write(
+            CommitMode::ReplaceAll,
+            &[(AUGUST, &[1, 2]), (SEPTEMBER, &[3])],
+        )
+        .await
+        .unwrap();
+    let before = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let receipt = fixture
+        .write(
+            CommitMode::ReplacePartitions(vec![some(AUGUST), some("2024-10-01")]),
+            &[(AUGUST, &[7])],
+        )
+        .await
+        .unwrap();
+    assert_eq!((receipt.files_removed, receipt.files_added), (1, 1));
+    let after = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(
+        after.partitions[&some(SEPTEMBER)],
+        before.partitions[&some(SEPTEMBER)]
+    );
+    assert_eq!(after.partitions[&some(AUGUST)].rows, 1);
+    assert_eq!(after.partitions[&some("2024-10-01")].rows, 0);
+    assert_eq!(after.rows(), 2);
+    assert_eq!(after.files_of(Some(SEPTEMBER)).count(), 1);
+
+    let old = fixture
+        .warehouse
+        .snapshot_at(&table(), 0)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(old.files, before.files);
+    assert_eq!(old.content_hash(), before.content_hash());
+}
+
+#[tokio::test]
+async fn built_but_empty_partition_does_not_change_the_table_hash() {
+    let (with, without) = (Fixture::new().await, Fixture::new().await);
+    let first = with
+        .write(
+            CommitMode::ReplacePartitions(vec![some(AUGUST), some(SEPTEMBER)]),
+            &[(AUGUST, &[1])],
+        )
+        .await
+        .unwrap();
+    let second = without
+        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1])])
+        .await
+        .unwrap();
+    assert_eq!(first.content_hash, second.content_hash);
+}
+
+#[tokio::test]
+async fn replace_all_drops_partitions_that_are_not_written() {
+    let fixture = Fixture::new().await;
+    fixture
+        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1]), (SEPTEMBER, &[2])])
+        .await
+        .unwrap();
+    fixture
+        .write(CommitMode::ReplaceAll, &[(SEPTEMBER, &[5])])
+        .await
+        .unwrap();
+    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(
+        snapshot.partitions.keys().cloned().collect::<Vec<_>>(),
+        [some(SEPTEMBER)]
+    );
+    assert_eq!(snapshot.files.len(), 1);
+}
+
+#[tokio::test]
+async fn fingerprints_live_as_long_as_the_rows_they_describe() {
+    let fixture = Fixture::new().await;
+    let details = |fingerprints: &[(&str, &str)]| CommitDetails {
+        fingerprints: fingerprints
+            .iter()
+            .map(|(partition, text)| (some(partition), (*text).to_owned()))
+            .collect(),
+        ..CommitDetails::default()
+    };
+    let replace = |partition: &str| CommitMode::ReplacePartitions(vec![some(partition)]);
+    let warehouse = &fixture.warehouse;
+    write_to(
+        warehouse,
+        replace(AUGUST),
+        &[(AUGUST, &[1])],
+        details(&[(AUGUST, "one")]),
+    )
+    .await
+    .unwrap();
+    // Another partition is built: the first keeps its fingerprint. An empty one has one too.
+    write_to(
+        warehouse,
+        replace(SEPTEMBER),
+        &[],
+        details(&[(SEPTEMBER, "two")]),
+    )
+    .await
+    .unwrap();
+    let snapshot = warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let fingerprint = |partition: &str| snapshot.partitions[&some(partition)].fingerprint.clone();
+    assert_eq!(fingerprint(AUGUST).as_deref(), Some("one"));
+    assert_eq!(fingerprint(SEPTEMBER).as_deref(), Some("two"));
+    // Rows are appended without a word: what was said of the old rows no longer holds.
+    write_to(
+        warehouse,
+        CommitMode::Append,
+        &[(AUGUST, &[2])],
+        details(&[]),
+    )
+    .await
+    .unwrap();
+    let snapshot = warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(snapshot.partitions[&some(AUGUST)].fingerprint, None);
+    assert_eq!(snapshot.partitions[&some(AUGUST)].rows, 2);
+}
+
+#[tokio::test]
+async fn second_of_two_writers_gets_a_retryable_conflict_and_leaves_no_files() {
+    let fixture = Fixture::new().await;
+    fixture
+        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1])])
+        .await
+        .unwrap();
+    let mut slow = fixture
+        .warehouse
+        .writer(&table(), schema(), options())
+        .await
+        .unwrap();
+    slow.write(Some(AUGUST), &rows(&[9])).unwrap();
+    fixture
+        .write(CommitMode::Append, &[(AUGUST, &[2])])
+        .await
+        .unwrap();
+    let before = files_below(fixture.folder.path());
+    let error = slow
+        .commit(CommitMode::Append, CommitDetails::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, StoreError::Conflict { expected: 0, .. }),
+        "{error}"
+    );
+    assert!(error.is_retryable());
+    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(snapshot.rows(), 2);
+    let after = files_below(fixture.folder.path());
+    assert!(after.len() <= before.len(), "{after:?}");
+}
+
+#[tokio::test]
+async fn dropped_writer_leaves_no_file() {
+    let fixture = Fixture::new().await;
+    let mut writer = fixture
+        .warehouse
+        .writer(&table(), schema(), options())
+        .await
+        .unwrap();
+    writer.write(Some(AUGUST), &rows(&[1, 2, 3])).unwrap();
+    writer.abort();
+    assert_eq!(files_below(&fixture.path("lake")), Vec::<String>::new());
+    assert!(
+        fixture
+            .warehouse
+            .snapshot(&table())
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn application_version_is_found_again() {
+    let fixture = Fixture::new().await;
+    let details = |version| CommitDetails {
+        application: Some(("build core.person_month".to_owned(), version)),
+        ..CommitDetails::default()
+    };
+    let name = table();
+    let lookup = || {
+        fixture
+            .warehouse
+            .application_version(&name, "build core.person_month")
+    };
+    assert_eq!(lookup().await.unwrap(), None);
+    for version in [20_240_801, 20_240_802] {
+        write_to(
+            &fixture.warehouse,
+            CommitMode::Append,
+            &[(AUGUST, &[version])],
+            details(version),
+        )
+        .await
+        .unwrap();
+    }
+    assert_eq!(lookup().await.unwrap(), Some(20_240_802));
+}
+
+#[tokio::test]
+async fn changed_columns_are_refused_unless_the_table_is_replaced() {
+    let fixture = Fixture::new().await;
+    fixture
+        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1])])
+        .await
+        .unwrap();
+    let wider = Arc::new(Schema::new(vec![
+        Field::new("month", DataType::Date32, false),
+        Field::new("person_key", DataType::Int64, false),
+    ]));
+    let batch = rows(&[4]).project(&[0]).unwrap();
+    let attempt = async |mode| {
+        let mut writer = fixture
+            .warehouse
+            .writer(&table(), wider.clone(), options())
+            .await
+            .unwrap();
+        writer.write(Some(AUGUST), &batch).unwrap();
+        writer.commit(mode, CommitDetails::default()).await
+    };
+    let error = attempt(CommitMode::Append).await.unwrap_err();
+    assert!(error.to_string().contains("`sector` is missing"), "{error}");
+    attempt(CommitMode::ReplaceAll).await.unwrap();
+    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(snapshot.schema.fields().len(), 2);
+    let old = fixture
+        .warehouse
+        .snapshot_at(&table(), 0)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(old.schema.fields().len(), 3);
+}
+
+#[tokio::test]
+async fn wrong_partitions_and_batches_are_refused_by_name() {
+    let fixture = Fixture::new().await;
+    let mut writer = fixture
+        .warehouse
+        .writer(&table(), schema(), options())
+        .await
+        .unwrap();
+    for partition in ["", "2024-8-1", "august", "2024-08-01 00:00", "../x"] {
+        let error = writer.write(Some(partition), &rows(&[1])).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Partition { .. }),
+            "{partition}: {error}"
+        );
+    }
+    let mut columns: Vec<(&str, ArrayRef)> = vec![("month", month_column(&[19_936, 19_967]))];
+    let keys = rows(&[1, 2]);
+    columns.push(("person_key", keys.column(0).clone()));
+    columns.push(("sector", keys.column(1).clone()));
+    let two_months = RecordBatch::try_from_iter(columns).unwrap();
+    let error = writer.write(Some(AUGUST), &two_months).unwrap_err();
+    assert!(error.to_string().contains("another `month`"), "{error}");
+    writer.write(Some(AUGUST), &two_months.slice(0, 1)).unwrap();
+
+    let nulls = RecordBatch::try_from_iter([
+        (
+            "person_key",
+            Arc::new(Int64Array::from(vec![None])) as ArrayRef,
+        ),
+        ("sector", Arc::new(StringArray::from(vec!["a"])) as ArrayRef),
+    ])
+    .unwrap();
+    let error = writer.write(Some(AUGUST), &nulls).unwrap_err();
+    assert!(error.to_string().contains("`person_key`"), "{error}");
+    let error = writer
+        .commit(
+            CommitMode::ReplacePartitions(vec![]),
+            CommitDetails::default(),
+        )
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("not among those"), "{error}");
+}
+
+#[tokio::test]
+async fn engine_types_are_stored_as_delta_types() {
+    use arrow_array::{DictionaryArray, StringViewArray, UInt64Array};
+    let fixture = Fixture::new().await;
+    let name: TableName = "marts.counts".parse().unwrap();
+    let dictionary: DictionaryArray<arrow_array::types::Int32Type> =
+        ["a", "b", "a"].into_iter().collect();
+    let from_engine = RecordBatch::try_from_iter([
+        ("n", Arc::new(UInt64Array::from(vec![1, 2, 3])) as ArrayRef),
+        ("code", Arc::new(dictionary) as ArrayRef),
+        (
+            "label",
+            Arc::new(StringViewArray::from(vec!["x", "y", "z"])) as ArrayRef,
+        ),
+    ])
+    .unwrap();
+    let plain = RecordBatch::try_from_iter([
+        ("n", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef),
+        (
+            "code",
+            Arc::new(StringArray::from(vec!["a", "b", "a"])) as ArrayRef,
+        ),
+        (
+            "label",
+            Arc::new(StringArray::from(vec!["x", "y", "z"])) as ArrayRef,
+        ),
+    ])
+    .unwrap();
+    let mut hashes = Vec::new();
+    for batch in [from_engine, plain] {
+        let mut writer = fixture
+            .warehouse
+            .writer(&name, batch.schema(), WriteOptions::default())
+            .await
+            .unwrap();
+        writer.write(None, &batch).unwrap();
+        let receipt = writer
+            .commit(CommitMode::ReplaceAll, CommitDetails::default())
+            .await
+            .unwrap();
+        hashes.push(receipt.content_hash);
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    let overflow = RecordBatch::try_from_iter([(
+        "n",
+        Arc::new(UInt64Array::from(vec![u64::MAX])) as ArrayRef,
+    )])
+    .unwrap();
+    let mut writer = fixture
+        .warehouse
+        .writer(
+            &"marts.wide".parse().unwrap(),
+            overflow.schema(),
+            WriteOptions::default(),
+        )
+        .await
+        .unwrap();
+    let error = writer.write(None, &overflow).unwrap_err();
+    assert!(error.to_string().contains("does not fit"), "{error}");
+}
+
+#[tokio::test]
+async fn hundreds_of_partitions_can_be_open_at_once() {
+    let fixture = Fixture::new().await;
+    let months: Vec<String> = (0..240)
+        .map(|month| format!("{}-{:02}-01", 2000 + month / 12, month % 12 + 1))
+        .collect();
+    let mut writer = fixture
+        .warehouse
+        .writer(&table(), schema(), options())
+        .await
+        .unwrap();
+    for round in 0..3 {
+        for month in &months {
+            writer.write(Some(month), &rows(&[round])).unwrap();
+        }
+    }
+    let receipt = writer
+        .commit(CommitMode::ReplaceAll, CommitDetails::default())
+        .await
+        .unwrap();
+    assert_eq!(receipt.rows, 720);
+    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(snapshot.partitions.len(), 240);
+}
