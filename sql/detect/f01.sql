@@ -1,0 +1,120 @@
+/*---
+description:
+  ko: F01 실업인정 기간에 피보험자격 또는 신고된 일용근로가 있으나 신고하지 않음
+  en: "F01: an insured spell or reported daily work on certified days that was not declared"
+grain: [claim_no, round, evidence_kind, evidence_key]
+materialized: table
+owner: detection
+version: 1
+legal_basis: 고용보험법 제47조 · 제61조 · 제62조
+meta:
+  severity: high
+  evidence: spell or work days x certification, day by day
+  clears:
+    - declared in that certification
+    - spell cancelled later (such a spell insures no day and gives no evidence)
+    - acquisition reported again with a corrected date
+columns:
+  person_key: {tags: [pseudonym]}
+  evidence_kind: {tests: [{accepted_values: [insured_spell, daily_work]}]}
+  overlap_days: {description: worked or insured days inside the certified days, tests: [{range: {min: 1}}]}
+  amount_at_risk_won: {tests: [{range: {min: 0}}]}
+  cleared: {description: a fact on record already explains the row; it is shown and not counted}
+---*/
+with certification as (
+  select * from {{ ref('certification') }}
+),
+insured_spell as (
+  select * from {{ ref('insured_spell') }}
+),
+daily_work as (
+  select * from {{ ref('daily_work') }}
+),
+paid as (
+  select * from certification
+  where certification.days_paid > 0
+),
+spell_overlap as (
+  select
+    paid.claim_no,
+    paid.round,
+    'insured_spell' as evidence_kind,
+    insured_spell.workplace_no || '/' || cast(insured_spell.acquired_on as varchar) as evidence_key,
+    insured_spell.insured_from as evidence_from,
+    insured_spell.insured_to as evidence_to,
+    cast(days_overlap(insured_spell.insured_from, insured_spell.insured_to, paid.period_from, paid.period_to) as int) as overlap_days,
+    insured_spell.known_on
+  from paid
+  inner join insured_spell
+    on insured_spell.person_key = paid.person_key
+  where not insured_spell.cancelled
+    and insured_spell.insured_from <= paid.period_to
+    and (insured_spell.insured_to is null or insured_spell.insured_to >= paid.period_from)
+),
+-- the marks of the certified days only: first and last position inside the month, both from 1 to 31
+work_window as (
+  select
+    paid.claim_no,
+    paid.round,
+    daily_work.workplace_no,
+    daily_work.month,
+    daily_work.known_on,
+    greatest(1, days_between(daily_work.month, paid.period_from) + 1) as first_position,
+    substr(
+      daily_work.worked_days,
+      greatest(1, days_between(daily_work.month, paid.period_from) + 1),
+      least(31, days_between(daily_work.month, paid.period_to) + 1)
+        - greatest(1, days_between(daily_work.month, paid.period_from) + 1) + 1) as marks
+  from paid
+  inner join daily_work
+    on daily_work.person_key = paid.person_key
+  where daily_work.first_worked_on <= paid.period_to
+    and daily_work.last_worked_on >= paid.period_from
+),
+work_overlap as (
+  select
+    work_window.claim_no,
+    work_window.round,
+    'daily_work' as evidence_kind,
+    work_window.workplace_no || '/' || cast(work_window.month as varchar) as evidence_key,
+    add_days(work_window.month, cast(work_window.first_position + strpos(work_window.marks, '1') - 2 as int)) as evidence_from,
+    add_days(work_window.month, cast(work_window.first_position + character_length(work_window.marks)
+      - strpos(reverse(work_window.marks), '1') - 1 as int)) as evidence_to,
+    cast(character_length(replace(work_window.marks, '0', '')) as int) as overlap_days,
+    work_window.known_on
+  from work_window
+  where strpos(work_window.marks, '1') > 0
+),
+overlap_row as (
+  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, known_on from spell_overlap
+  union all
+  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, known_on from work_overlap
+),
+f01 as (
+  select
+    -- rule
+    'F01' as rule_id,
+    1 as rule_version,
+    -- ids
+    certification.person_key,
+    certification.claim_no,
+    certification.round,
+    -- evidence
+    overlap_row.evidence_kind,
+    overlap_row.evidence_key,
+    overlap_row.evidence_from,
+    overlap_row.evidence_to,
+    certification.period_from as certified_from,
+    certification.period_to as certified_to,
+    overlap_row.overlap_days,
+    {{ amount_at_risk('overlap_row.overlap_days') }} as amount_at_risk_won,
+    greatest(certification.known_on, overlap_row.known_on) as known_on,
+    -- what clears it
+    certification.declared_work as cleared,
+    case when certification.declared_work then 'declared in that certification' end as cleared_by
+  from overlap_row
+  inner join certification
+    on certification.claim_no = overlap_row.claim_no
+    and certification.round = overlap_row.round
+)
+select * from f01

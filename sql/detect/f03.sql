@@ -1,0 +1,63 @@
+/*---
+description:
+  ko: F03 해외에 있는 동안 온라인으로 실업인정을 받음
+  en: "F03: certified online while abroad"
+grain: [claim_no, round, evidence_kind, evidence_key]
+materialized: table
+owner: detection
+version: 1
+legal_basis: 고용보험법 제44조 · 제47조 · 제61조
+meta:
+  severity: high
+  evidence: stay abroad x day of certification
+  clears:
+    - entered on that day or left on that day
+    - certified in person (then one of the two records is wrong)
+columns:
+  person_key: {tags: [pseudonym]}
+  evidence_kind: {tests: [{accepted_values: [border_stay]}]}
+  overlap_days: {description: days abroad inside the certified days, tests: [{range: {min: 0}}]}
+  amount_at_risk_won: {description: the whole round since the certification itself is void, tests: [{range: {min: 0}}]}
+---*/
+with certification as (
+  select * from {{ ref('certification') }}
+),
+stay as (
+  select * from {{ ref('border_stay') }}
+),
+f03 as (
+  select
+    -- rule
+    'F03' as rule_id,
+    1 as rule_version,
+    -- ids
+    certification.person_key,
+    certification.claim_no,
+    certification.round,
+    -- evidence
+    'border_stay' as evidence_kind,
+    cast(stay.left_on as varchar) as evidence_key,
+    stay.left_on as evidence_from,
+    stay.entered_on as evidence_to,
+    certification.period_from as certified_from,
+    certification.period_to as certified_to,
+    cast(days_overlap(stay.left_on, stay.abroad_until, certification.period_from, certification.period_to) as int) as overlap_days,
+    certification.amount_won as amount_at_risk_won,
+    greatest(certification.known_on, stay.known_on) as known_on,
+    -- what clears it
+    stay.left_on = certification.certified_on
+      or coalesce(stay.entered_on = certification.certified_on, false)
+      or certification.channel = 'visit' as cleared,
+    case
+      when coalesce(stay.entered_on = certification.certified_on, false) then 'entered on that day'
+      when stay.left_on = certification.certified_on then 'left on that day'
+      when certification.channel = 'visit' then 'certified in person' end as cleared_by
+  from certification
+  inner join stay
+    on stay.person_key = certification.person_key
+  where certification.days_paid > 0
+    and certification.certified_on >= stay.left_on
+    -- an open stay proves absence only as far as the border deliveries reach
+    and certification.certified_on <= stay.abroad_until
+)
+select * from f03

@@ -1,0 +1,337 @@
+/*---
+description:
+  ko: 구직신청 시점에 알 수 있었던 것만으로 만든 특성. 신청 한 건이 한 줄이다.
+  en: >-
+    what could be known on the day a job seeker registered, one row per registration. Every fact enters by the day it
+    was reported: spells by the day of their report, a loss only once it was reported, claims by application, training
+    by the day its delivery became known, demand by the month before
+grain: [seeker_no, registered_on]
+materialized: table
+owner: learning
+sort_by: [seeker_no]
+meta:
+  left_out: [foreigner and birth date by the lessons of DOMAIN 4, free text, name, exact address]
+columns:
+  seeker_no: {tests: [not_null]}
+  person_key: {tags: [pseudonym], tests: [not_null]}
+  month: {description: month of registration}
+  sex: {title: {ko: 성별, en: sex}, tags: [personal]}
+  age: {title: {ko: 나이, en: age}, tags: [personal], tests: [{range: {min: 0, max: 120}}]}
+  age_band: {title: {ko: 연령대, en: age band}, tags: [personal]}
+  education: {title: {ko: 학력, en: education}}
+  licences: {title: {ko: 자격증 수, en: number of licences}}
+  career_months: {title: {ko: 경력 개월 수, en: months of experience stated}}
+  desired_contract: {title: {ko: 희망 고용형태, en: contract wished}}
+  wished_major: {title: {ko: 희망 직종 대분류, en: occupation group wished}}
+  wished_sido: {title: {ko: 희망 근무 시도, en: province wished}}
+  wished_wage_10k: {title: {ko: 희망 임금(만원), en: wage wished (10 thousand won)}}
+  registered_calendar_month: {title: {ko: 신청한 달, en: calendar month of registration}}
+  prior_registrations: {title: {ko: 이전 구직신청 횟수, en: earlier registrations}}
+  days_since_registration: {title: {ko: 직전 구직신청 뒤 지난 날, en: days since the last registration}}
+  prior_spells: {title: {ko: 이전 피보험 이력 수, en: earlier insured spells}}
+  insured_months_36: {title: {ko: 최근 36개월 중 피보험 개월 수, en: insured months in the last 36}, tests: [{range: {min: 0, max: 36}}]}
+  insured_months_12: {title: {ko: 최근 12개월 중 피보험 개월 수, en: insured months in the last 12}, tests: [{range: {min: 0, max: 12}}]}
+  employers_36: {title: {ko: 최근 36개월 사업장 수, en: employers in the last 36 months}}
+  insured_at_registration: {title: {ko: 신청일 현재 피보험(상실 미신고 포함), en: "insured at registration, as far as reported"}}
+  never_insured: {title: {ko: 피보험 이력 없음, en: never insured before}}
+  days_since_separation: {title: {ko: 이직 뒤 지난 날, en: days since the last separation}}
+  separation_recency: {title: {ko: 이직 뒤 기간, en: time since the last separation}}
+  last_loss_reason: {title: {ko: 직전 이직 사유, en: reason of the last separation}}
+  last_tenure_months: {title: {ko: 직전 근속 개월 수, en: tenure of the last job in months}}
+  last_wage_10k: {title: {ko: 직전 임금(만원), en: last wage (10 thousand won)}}
+  wished_to_last_wage: {title: {ko: 희망 임금 대 직전 임금, en: wage wished over last wage}, tests: [{range: {min: 0, max: 5}}]}
+  last_weekly_hours: {title: {ko: 직전 주당 시간, en: weekly hours of the last job}}
+  last_contract_kind: {title: {ko: 직전 고용형태, en: contract of the last job}}
+  last_section: {title: {ko: 직전 산업, en: industry of the last job}}
+  last_major: {title: {ko: 직전 직종 대분류, en: occupation group of the last job}}
+  same_occupation: {title: {ko: 희망 직종이 직전 직종과 같음, en: wishes the last occupation}}
+  daily_work_days_12: {title: {ko: 최근 12개월 일용 근로일, en: days of daily work in the last 12 months}}
+  claim_state: {title: {ko: 구직급여 상태, en: state of benefit}, tests: [{accepted_values: [none, open, past]}]}
+  prior_claims: {title: {ko: 이전 수급자격 수, en: earlier claims}}
+  days_since_claim: {title: {ko: 수급자격 신청 뒤 지난 날, en: days since the last claim}}
+  benefit_daily_1k: {title: {ko: 구직급여일액(천원), en: daily benefit (thousand won)}}
+  entitled_days_left: {title: {ko: 남은 소정급여일수, en: entitled days left}}
+  trainings_completed_24: {title: {ko: 최근 24개월 수료한 훈련, en: trainings completed in the last 24 months}}
+  in_training: {title: {ko: 훈련 중, en: in training}}
+  openings_per_seeker: {title: {ko: "지난달 같은 직종·지역의 구인배수", en: openings per seeker in occupation group and province last month}}
+  openings_per_seeker_occupation: {title: {ko: 지난달 같은 직종의 구인배수, en: openings per seeker in the occupation group last month}}
+---*/
+with seeker as (
+  select * from {{ ref('seeker') }}
+),
+insured_spell as (
+  select * from {{ ref('insured_spell') }}
+),
+claim as (
+  select * from {{ ref('claim') }}
+),
+certification as (
+  select * from {{ ref('certification') }}
+),
+training as (
+  select * from {{ ref('training') }}
+),
+daily_work as (
+  select * from {{ ref('daily_work') }}
+),
+vacancy as (
+  select * from {{ ref('vacancy') }}
+),
+occupation as (
+  select * from {{ seed('keco_minor') }}
+),
+registration as (
+  select
+    seeker.*,
+    age_at(seeker.birth_date, seeker.registered_on) as age,
+    add_months(seeker.month, -1) as month_before
+  from seeker
+  where seeker.registered_on <= date '{{ var('as_of') }}'
+),
+earlier_registration as (
+  select
+    registration.seeker_no,
+    count(*) as registrations,
+    max(earlier.registered_on) as registered_on
+  from registration
+  inner join seeker as earlier
+    on earlier.person_key = registration.person_key
+  where earlier.registered_on < registration.registered_on
+  group by registration.seeker_no
+),
+-- spells as the office could see them on the day: a loss not yet reported leaves the spell open
+known_spell as (
+  select
+    registration.seeker_no,
+    registration.registered_on,
+    insured_spell.workplace_no,
+    insured_spell.acquired_on,
+    case when insured_spell.lost_reported_on <= registration.registered_on then insured_spell.insured_to end as insured_to,
+    case when insured_spell.lost_reported_on <= registration.registered_on then insured_spell.loss_reason end as loss_reason,
+    insured_spell.monthly_wage_won,
+    insured_spell.weekly_hours,
+    insured_spell.contract_kind,
+    insured_spell.section,
+    insured_spell.occupation,
+    -- unique within a person, so max() picks one spell: the latest acquired, then the higher workplace number
+    cast(arrow_cast(insured_spell.acquired_on, 'Int32') as bigint) * 100000000000
+      + cast(insured_spell.workplace_no as bigint) as recency
+  from registration
+  inner join insured_spell
+    on insured_spell.person_key = registration.person_key
+  where insured_spell.acquired_on <= registration.registered_on
+    and insured_spell.acquired_reported_on <= registration.registered_on
+    and not (insured_spell.cancelled and insured_spell.lost_reported_on <= registration.registered_on)
+),
+spell_history as (
+  select
+    known_spell.seeker_no,
+    count(*) as spells,
+    count(distinct known_spell.workplace_no) filter (
+      where coalesce(known_spell.insured_to, known_spell.registered_on) >= add_days(known_spell.registered_on, -1095)) as employers_36,
+    sum(days_overlap(known_spell.acquired_on, coalesce(known_spell.insured_to, known_spell.registered_on),
+        add_days(known_spell.registered_on, -1095), known_spell.registered_on)) as insured_days_36,
+    sum(days_overlap(known_spell.acquired_on, coalesce(known_spell.insured_to, known_spell.registered_on),
+        add_days(known_spell.registered_on, -365), known_spell.registered_on)) as insured_days_12,
+    bool_or(known_spell.insured_to is null or known_spell.insured_to >= known_spell.registered_on) as insured_now,
+    max(known_spell.insured_to) as last_insured_on,
+    max(known_spell.recency) as recency
+  from known_spell
+  group by known_spell.seeker_no
+),
+last_spell as (
+  select known_spell.*, occupation.major
+  from known_spell
+  inner join spell_history
+    on spell_history.seeker_no = known_spell.seeker_no
+    and spell_history.recency = known_spell.recency
+  left join occupation
+    on occupation.occupation = known_spell.occupation
+),
+daily_history as (
+  select registration.seeker_no, sum(daily_work.days) as days
+  from registration
+  inner join daily_work
+    on daily_work.person_key = registration.person_key
+  where daily_work.reported_on <= registration.registered_on
+    and daily_work.month < registration.month
+    and daily_work.month >= add_months(registration.month, -12)
+  group by registration.seeker_no
+),
+known_claim as (
+  select
+    registration.seeker_no,
+    registration.registered_on,
+    claim.claim_no,
+    claim.applied_on,
+    claim.entitled_days,
+    claim.benefit_daily_won
+  from registration
+  inner join claim
+    on claim.person_key = registration.person_key
+  where claim.applied_on <= registration.registered_on
+),
+claim_history as (
+  select known_claim.seeker_no, count(*) as claims, max(known_claim.applied_on) as applied_on
+  from known_claim
+  group by known_claim.seeker_no
+),
+claim_paid as (
+  select known_claim.seeker_no, known_claim.claim_no, sum(certification.days_paid) as days_paid
+  from known_claim
+  inner join certification
+    on certification.claim_no = known_claim.claim_no
+  where certification.certified_on < known_claim.registered_on
+  group by known_claim.seeker_no, known_claim.claim_no
+),
+-- two claims on one day do not happen; max() keeps the row single if they ever do
+last_claim as (
+  select
+    known_claim.seeker_no,
+    max(known_claim.applied_on) as applied_on,
+    max(known_claim.benefit_daily_won) as benefit_daily_won,
+    max(known_claim.entitled_days - cast(coalesce(claim_paid.days_paid, 0) as bigint)) as entitled_days_left
+  from known_claim
+  inner join claim_history
+    on claim_history.seeker_no = known_claim.seeker_no
+    and claim_history.applied_on = known_claim.applied_on
+  left join claim_paid
+    on claim_paid.seeker_no = known_claim.seeker_no
+    and claim_paid.claim_no = known_claim.claim_no
+  group by known_claim.seeker_no
+),
+training_history as (
+  select
+    registration.seeker_no,
+    count(*) filter (
+      where training.completed
+        and training.to_on < registration.registered_on
+        and training.to_on >= add_months(registration.registered_on, -24)
+        and training.known_on <= registration.registered_on) as completed_24,
+    count(*) filter (
+      where training.from_on <= registration.registered_on
+        and training.to_on >= registration.registered_on) as current_courses
+  from registration
+  inner join training
+    on training.person_key = registration.person_key
+  where training.from_on <= registration.registered_on
+  group by registration.seeker_no
+),
+opening_cell as (
+  select vacancy.month, vacancy.major, vacancy.sido, sum(vacancy.openings) as openings
+  from vacancy
+  group by vacancy.month, vacancy.major, vacancy.sido
+),
+seeker_cell as (
+  select seeker.month, seeker.wished_major as major, seeker.wished_sido as sido, count(*) as seekers
+  from seeker
+  group by seeker.month, seeker.wished_major, seeker.wished_sido
+),
+opening_major as (
+  select opening_cell.month, opening_cell.major, sum(opening_cell.openings) as openings
+  from opening_cell
+  group by opening_cell.month, opening_cell.major
+),
+seeker_major as (
+  select seeker_cell.month, seeker_cell.major, sum(seeker_cell.seekers) as seekers
+  from seeker_cell
+  group by seeker_cell.month, seeker_cell.major
+),
+employment_success as (
+  select
+    -- ids and dates
+    registration.seeker_no,
+    registration.person_key,
+    registration.registered_on,
+    registration.month,
+    -- person
+    registration.sex,
+    registration.age,
+    {{ age_band('registration.age') }} as age_band,
+    registration.education,
+    registration.licences,
+    registration.career_months,
+    -- wishes
+    registration.desired_contract,
+    registration.wished_major,
+    registration.wished_sido,
+    cast(registration.wished_wage_won as double) / 10000.0 as wished_wage_10k,
+    lpad(cast(cast(date_part('month', registration.registered_on) as int) as varchar), 2, '0') as registered_calendar_month,
+    -- earlier registrations
+    cast(coalesce(earlier_registration.registrations, 0) as int) as prior_registrations,
+    days_between(earlier_registration.registered_on, registration.registered_on) as days_since_registration,
+    -- insured history
+    cast(coalesce(spell_history.spells, 0) as int) as prior_spells,
+    least(36.0, cast(coalesce(spell_history.insured_days_36, 0) as double) / 30.4375) as insured_months_36,
+    least(12.0, cast(coalesce(spell_history.insured_days_12, 0) as double) / 30.4375) as insured_months_12,
+    cast(coalesce(spell_history.employers_36, 0) as int) as employers_36,
+    coalesce(spell_history.insured_now, false) as insured_at_registration,
+    spell_history.seeker_no is null as never_insured,
+    case when spell_history.insured_now then 0
+         else days_between(spell_history.last_insured_on, registration.registered_on) end as days_since_separation,
+    case
+      when spell_history.seeker_no is null then 'never'
+      when spell_history.insured_now then 'insured'
+      when days_between(spell_history.last_insured_on, registration.registered_on) <= 30 then 'month'
+      when days_between(spell_history.last_insured_on, registration.registered_on) <= 90 then 'quarter'
+      when days_between(spell_history.last_insured_on, registration.registered_on) <= 365 then 'year'
+      else 'longer' end as separation_recency,
+    -- last job
+    coalesce(last_spell.loss_reason, 'none') as last_loss_reason,
+    months_between(last_spell.acquired_on, coalesce(last_spell.insured_to, registration.registered_on)) as last_tenure_months,
+    cast(last_spell.monthly_wage_won as double) / 10000.0 as last_wage_10k,
+    case when last_spell.monthly_wage_won > 0
+         then least(5.0, cast(registration.wished_wage_won as double) / cast(last_spell.monthly_wage_won as double)) end as wished_to_last_wage,
+    last_spell.weekly_hours as last_weekly_hours,
+    coalesce(last_spell.contract_kind, 'none') as last_contract_kind,
+    coalesce(last_spell.section, 'none') as last_section,
+    coalesce(last_spell.major, 'none') as last_major,
+    coalesce(last_spell.occupation = registration.wished_occupation, false) as same_occupation,
+    cast(coalesce(daily_history.days, 0) as int) as daily_work_days_12,
+    -- benefit
+    case
+      when last_claim.seeker_no is null then 'none'
+      when last_claim.entitled_days_left > 0 and days_between(last_claim.applied_on, registration.registered_on) <= 365 then 'open'
+      else 'past' end as claim_state,
+    cast(coalesce(claim_history.claims, 0) as int) as prior_claims,
+    days_between(last_claim.applied_on, registration.registered_on) as days_since_claim,
+    cast(last_claim.benefit_daily_won as double) / 1000.0 as benefit_daily_1k,
+    case when days_between(last_claim.applied_on, registration.registered_on) <= 365
+         then greatest(cast(last_claim.entitled_days_left as int), 0) else 0 end as entitled_days_left,
+    -- training
+    cast(coalesce(training_history.completed_24, 0) as int) as trainings_completed_24,
+    coalesce(training_history.current_courses > 0, false) as in_training,
+    -- demand in the month before
+    cast(coalesce(opening_cell.openings, 0) as double) / (cast(coalesce(seeker_cell.seekers, 0) as double) + 1.0) as openings_per_seeker,
+    cast(coalesce(opening_major.openings, 0) as double) / (cast(coalesce(seeker_major.seekers, 0) as double) + 1.0) as openings_per_seeker_occupation
+  from registration
+  left join earlier_registration
+    on earlier_registration.seeker_no = registration.seeker_no
+  left join spell_history
+    on spell_history.seeker_no = registration.seeker_no
+  left join last_spell
+    on last_spell.seeker_no = registration.seeker_no
+  left join daily_history
+    on daily_history.seeker_no = registration.seeker_no
+  left join claim_history
+    on claim_history.seeker_no = registration.seeker_no
+  left join last_claim
+    on last_claim.seeker_no = registration.seeker_no
+  left join training_history
+    on training_history.seeker_no = registration.seeker_no
+  left join opening_cell
+    on opening_cell.month = registration.month_before
+    and opening_cell.major = registration.wished_major
+    and opening_cell.sido = registration.wished_sido
+  left join seeker_cell
+    on seeker_cell.month = registration.month_before
+    and seeker_cell.major = registration.wished_major
+    and seeker_cell.sido = registration.wished_sido
+  left join opening_major
+    on opening_major.month = registration.month_before
+    and opening_major.major = registration.wished_major
+  left join seeker_major
+    on seeker_major.month = registration.month_before
+    and seeker_major.major = registration.wished_major
+)
+select * from employment_success
