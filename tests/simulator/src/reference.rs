@@ -55,8 +55,6 @@ pub(crate) struct Reference {
     pub places: Vec<Place>,
     pub industries: Vec<Industry>,
     pub occupations: Vec<Occupation>,
-    /// Sido codes with short names and names of sigungu, for national sources.
-    pub sido: Vec<(String, String)>,
     minimum_wage: Vec<(i32, i64)>,
     benefit_rules: Vec<BenefitRule>,
     /// (insured days from, to, 50 or over, entitled days)
@@ -165,10 +163,6 @@ impl Reference {
             places: places(&sido)?,
             industries: industries()?,
             occupations,
-            sido: sido
-                .into_iter()
-                .map(|[code, name, _]| (code, name))
-                .collect(),
             minimum_wage: rows(
                 "minimum_wage",
                 include_str!("../../../sql/seeds/minimum_wage.csv"),

@@ -56,7 +56,7 @@ impl Block<'_> {
         let (from, to) = (first_of(month), first_of(month + 1) - 1);
         let mean = magnitude::CLAIMS * self.scale * self.scenario.claims_level(month);
         let count = self.flow(Flow::Claims, mean);
-        self.forget_ineligible(from, to);
+        self.forget_ineligible(from);
         self.lay_off_when_short(count, month);
         let mut candidates: Vec<(usize, f64)> = Vec::new();
         for (position, eligible) in self.eligible.iter().enumerate() {
@@ -66,7 +66,12 @@ impl Block<'_> {
             let who = &self.persons[eligible.person as usize];
             let waited = f64::from((from - eligible.from).max(0)) / 30.0;
             let seasonal = if who.seasonal { 3.0 } else { 1.0 };
-            candidates.push((position, seasonal / (1.0 + waited)));
+            let insured = self.insured_days_between(eligible.person, i32::MIN / 2, to);
+            // Long service entitles to more and is claimed more often.
+            let worth = 0.5 + f64::from(insured.min(3_650)) / 700.0;
+            let hours = f64::from(self.jobs[eligible.job as usize].hours.min(40)) / 40.0;
+            let worth = worth * hours * hours * hours;
+            candidates.push((position, seasonal * worth / (1.0 + waited)));
         }
         let mut chosen = self.random.sample(&candidates, count);
         chosen.sort_unstable();
@@ -74,22 +79,16 @@ impl Block<'_> {
             let eligible = self.eligible.remove(position);
             let earliest = eligible.from.max(from);
             let late = self.weekday_between(earliest, (earliest + 14).min(to));
-            if !crate::calendar::is_weekday(late) {
-                // No weekday is left in the month: the claim is made on the next one.
-                self.grant(
-                    eligible.person,
-                    eligible.job,
-                    next_weekday(late),
-                    Plan::None,
-                    NONE,
-                );
-            } else {
-                self.grant(eligible.person, eligible.job, late, Plan::None, NONE);
+            // Without a weekday left in the month the claim is made on the next one.
+            let applied = next_weekday(late);
+            let who = &self.persons[eligible.person as usize];
+            if !who.searching(applied) || who.find_on > applied {
+                self.grant(eligible.person, eligible.job, applied, Plan::None, NONE);
             }
         }
     }
 
-    fn forget_ineligible(&mut self, from: Day, to: Day) {
+    fn forget_ineligible(&mut self, from: Day) {
         let (persons, jobs) = (&self.persons, &self.jobs);
         self.eligible.retain(|eligible| {
             let who = &persons[eligible.person as usize];
@@ -99,7 +98,7 @@ impl Block<'_> {
                 && who.last_job == eligible.job
                 && who.claim == NONE
                 && separated + 300 > from
-                && !(who.searching(from) && who.find_on <= to + 20)
+                && !(who.searching(from) && who.find_on <= from)
         });
     }
 

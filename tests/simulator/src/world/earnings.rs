@@ -111,11 +111,11 @@ impl Block<'_> {
             0.9, 0.92, 1.0, 1.05, 1.05, 1.05, 1.0, 0.98, 1.02, 1.05, 1.03, 0.95,
         ];
         let (from, to) = (first_of(month), first_of(month + 1) - 1);
-        let wanted = (magnitude::DAILY_IN_A_YEAR * 1.035 * self.scale).round() as usize;
+        let wanted = (magnitude::DAILY_IN_A_YEAR * 0.975 * self.scale).round() as usize;
         if self.daily_pool.len() < wanted {
             let missing = wanted - self.daily_pool.len();
             for person in self.draw_idle(missing, from, [0.5, 0.6, 0.8, 1.3, 1.0, 0.3]) {
-                let share = 0.16 + 0.58 * self.random.unit();
+                let share = 0.17 + 0.60 * self.random.unit();
                 let who = &mut self.persons[person as usize];
                 who.activity = Activity::Daily;
                 who.daily_share = share;

@@ -101,7 +101,7 @@ impl Block<'_> {
     ) -> u32 {
         let hours = match (kind, cover) {
             (_, Cover::ExemptHours) => self.random.between(6, 14) as u8,
-            (Kind::PartTime, _) => [15, 20, 20, 25, 30][self.random.below(5)],
+            (Kind::PartTime, _) => [15, 20, 25, 30, 30, 35][self.random.below(6)],
             _ => 40,
         };
         let contract_end = if kind == Kind::Regular {

@@ -67,7 +67,7 @@ impl Plan {
         match self {
             Self::HiddenJob | Self::HiddenPay => 0.40,
             Self::Abroad | Self::Service => 0.40,
-            _ => 0.16,
+            _ => 0.14,
         }
     }
 }
@@ -111,7 +111,7 @@ impl Block<'_> {
         }
         let who = &self.persons[person as usize];
         let (found, age, male) = (who.find_on, who.age(applied), who.male);
-        if self.flow(Flow::Plans, 0.058) == 0 {
+        if self.flow(Flow::Plans, 0.056) == 0 {
             if found > end && self.random.chance(0.03) {
                 return Plan::DeclaredPay;
             }
@@ -136,12 +136,12 @@ impl Block<'_> {
                 if found > applied + 120 { 2.2 } else { 0.0 },
             ),
             (Plan::Abroad, if found > applied + 80 { 0.8 } else { 0.0 }),
-            (Plan::Service, if conscript { 1.2 } else { 0.0 }),
+            (Plan::Service, if conscript { 6.0 } else { 0.0 }),
             (
                 Plan::Business,
                 if found > applied + 120 { 0.3 } else { 0.0 },
             ),
-            (Plan::Ring, 0.12),
+            (Plan::Ring, 0.02),
         ];
         let weights = plans.map(|(_, weight)| weight);
         let plan = plans[self.random.weighted(&weights)].0;
@@ -197,7 +197,7 @@ impl Block<'_> {
         if window < crate::law::QUALIFYING_CALENDAR_DAYS || !free {
             return false;
         }
-        if self.flow(Flow::LateLoss, 0.0022) == 0 {
+        if self.flow(Flow::LateLoss, 0.0012) == 0 {
             return false;
         }
         let reported = last + self.random.between(100, 170);
@@ -475,6 +475,7 @@ impl Block<'_> {
                 let person = claim.person;
                 self.deliver_border(person, left, Some(entered));
             }
+            Plan::Abroad => {}
             Plan::None => self.travel_honestly(index, round),
             _ if claim.fraud_from != NEVER => {
                 claim.overpaid_won += claim.daily_won * days(round.from, round.to);
@@ -625,21 +626,26 @@ impl Block<'_> {
         let decided = next_weekday(to + self.random.between(40, 260));
         let appeal =
             [&b"none"[..], b"upheld", b"overturned"][self.random.weighted(&[90.0, 8.0, 2.0])];
+        // Of organised fraud only a part can be proven round by round.
+        let recovered = match plan {
+            Plan::HiddenJob | Plan::HiddenPay | Plan::Abroad | Plan::Service => amount,
+            _ => amount * 3 / 10,
+        };
         let month = month_of(decided);
         if let Some(row) = self.out.row(self.scenario, Source::Sanction, month, false) {
             row.text(&number)
                 .text(&rrn)
                 .text(typology.as_bytes())
                 .day(decided)
-                .number(amount)
+                .number(recovered)
                 .text(appeal)
-                .finish(amount);
+                .finish(recovered);
             self.out
                 .truth
                 .add(self.scenario, month, Measure::SanctionsDecided, 1);
             self.out
                 .truth
-                .add(self.scenario, month, Measure::SanctionWon, amount);
+                .add(self.scenario, month, Measure::SanctionWon, recovered);
         }
     }
 

@@ -97,7 +97,7 @@ impl Block<'_> {
 
     pub(super) fn contract_kind(&mut self, insured: bool) -> Kind {
         let weights = if insured {
-            [52.0, 30.0, 18.0]
+            [48.0, 33.0, 19.0]
         } else {
             [34.0, 22.0, 44.0]
         };
@@ -199,7 +199,12 @@ impl Block<'_> {
                             }
                         }
                     } else {
-                        old.pop().or_else(|| drawn.next())
+                        if self.random.chance(0.3) {
+                            old.pop()
+                        } else {
+                            None
+                        }
+                        .or_else(|| drawn.next())
                     };
                     let Some(person) = person else { return };
                     self.hire(person, &employers[class], insured, (from, to));
@@ -240,7 +245,7 @@ impl Block<'_> {
         let civil = count(magnitude::CIVIL);
         let owners = count(magnitude::OWN_ACCOUNT);
         let contractors = count(magnitude::CONTRACTORS_INSURED + magnitude::CONTRACTORS_OUTSIDE);
-        let daily = count(magnitude::DAILY_IN_A_YEAR * 1.035);
+        let daily = count(magnitude::DAILY_IN_A_YEAR * 0.975);
         for person in self.draw_idle(civil, today, [0.1, 1.2, 1.4, 1.0, 0.0, 0.0]) {
             self.persons[person as usize].activity = Activity::Civil;
         }
@@ -251,7 +256,7 @@ impl Block<'_> {
             self.start_contract(person, today, true);
         }
         for person in self.draw_idle(daily, today, [0.3, 0.6, 0.8, 1.3, 1.0, 0.3]) {
-            let share = 0.16 + 0.58 * self.random.unit();
+            let share = 0.17 + 0.60 * self.random.unit();
             let who = &mut self.persons[person as usize];
             who.activity = Activity::Daily;
             who.daily_share = share;

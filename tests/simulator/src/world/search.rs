@@ -41,9 +41,9 @@ impl Search {
     fn stretches(&self) -> [(Day, f64); 4] {
         [
             (self.benefit_from - 1, 1.0),
-            ((self.benefit_to - 30).max(self.benefit_from), 0.62),
-            (self.benefit_to, 1.25),
-            (NEVER, 1.15),
+            ((self.benefit_to - 30).max(self.benefit_from), 0.40),
+            (self.benefit_to, 0.95),
+            (NEVER, 1.30),
         ]
     }
 
@@ -164,7 +164,7 @@ impl Block<'_> {
         if who.activity == Activity::Wage {
             log -= 0.2;
         }
-        if age >= 65.0 {
+        if who.age(on + 2 * WINDOW) >= 65 {
             // New hires of 65 and over are not insured.
             return 0.0;
         }
@@ -197,8 +197,6 @@ impl Block<'_> {
                 find_on = day;
             }
             let who = &mut self.persons[person as usize];
-            // Whoever turns 65 before the job starts would not be insured in it; such a person
-            // is treated as out of the market.
             who.search = search;
             who.find_on = find_on;
         }
@@ -324,7 +322,7 @@ impl Block<'_> {
                 continue;
             }
             let again = who.searching(from);
-            if again && (from - who.registered < 90 || who.find_on <= to) {
+            if again && (from - who.registered < 90 || who.find_on <= from) {
                 continue;
             }
             let weight = match who.activity {
@@ -359,7 +357,12 @@ impl Block<'_> {
         for person in self.random.sample(&free, count) {
             let earliest = from.max(self.persons[person as usize].worked_until + 1);
             let on = self.weekday_between(earliest, to);
-            self.register(person, on, None, None);
+            // Who has started by then does not register again. To look further ahead would
+            // choose by the outcome and break the oracle.
+            let who = &self.persons[person as usize];
+            if !who.searching(on) || who.find_on > on {
+                self.register(person, on, None, None);
+            }
         }
     }
 
