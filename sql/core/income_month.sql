@@ -14,8 +14,9 @@ columns:
   income_kind: {tests: [{accepted_values: [wage, daily, business]}]}
   paid_from: {description: first day the pay is for; only wage statements say it}
   paid_to: {description: last day the pay is for; only wage statements say it}
-  statements: {description: number of statements added up}
-  gross_won: {tests: [{range: {min: 0}}]}
+  statements: {description: number of statements delivered for this key}
+  gross_won: {description: "pay of the month; when all statements of the key are the same one delivered twice, it counts once", tests: [{range: {min: 0}}]}
+  repeated_won: {description: "won of such repetitions, so that gross_won + repeated_won = statements as delivered", tests: [{range: {min: 0}}]}
 ---*/
 with statement as (
   select
@@ -36,26 +37,53 @@ with statement as (
   from {{ source('nts_business_income') }}
   where paid_month = date '{{ var('partition_start') }}'
 ),
-income_month as (
+grouped as (
   select
-    -- ids
     statement.person_key,
+    statement.paid_month,
     statement.payer_biz_no,
     statement.income_kind,
     min(statement.industry_code) as industry_code,
-    -- person
     max(statement.birth_date) as birth_date,
     max(statement.sex) as sex,
-    -- dates
-    statement.paid_month as month,
     min(statement.paid_from) as paid_from,
     max(statement.paid_to) as paid_to,
     max(statement._known_on) as known_on,
-    -- amounts
-    cast(count(*) as int) as statements,
-    cast(sum(statement.days) as int) as days,
-    cast(sum(statement.gross_won) as decimal(18, 0)) as gross_won
+    count(*) as statements,
+    max(statement.days) as most_days,
+    sum(statement.days) as days,
+    max(statement.gross_won) as highest_won,
+    sum(statement.gross_won) as delivered_won,
+    -- one statement delivered several times differs in nothing
+    count(*) > 1
+      and min(statement.gross_won) = max(statement.gross_won)
+      and (min(statement.paid_from) is not distinct from max(statement.paid_from))
+      and (min(statement.paid_to) is not distinct from max(statement.paid_to))
+      and (min(statement.days) is not distinct from max(statement.days))
+      and (min(statement.industry_code) is not distinct from max(statement.industry_code)) as repeated
   from statement
   group by statement.person_key, statement.paid_month, statement.payer_biz_no, statement.income_kind
+),
+income_month as (
+  select
+    -- ids
+    grouped.person_key,
+    grouped.payer_biz_no,
+    grouped.income_kind,
+    grouped.industry_code,
+    -- person
+    grouped.birth_date,
+    grouped.sex,
+    -- dates
+    grouped.paid_month as month,
+    grouped.paid_from,
+    grouped.paid_to,
+    grouped.known_on,
+    -- amounts
+    cast(grouped.statements as int) as statements,
+    cast(case when grouped.repeated then grouped.most_days else grouped.days end as int) as days,
+    cast(case when grouped.repeated then grouped.highest_won else grouped.delivered_won end as decimal(18, 0)) as gross_won,
+    cast(case when grouped.repeated then grouped.delivered_won - grouped.highest_won else 0 end as decimal(18, 0)) as repeated_won
+  from grouped
 )
 select * from income_month
