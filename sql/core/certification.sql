@@ -9,7 +9,8 @@ tests:
   - {expression: "period_to >= period_from"}
 columns:
   claim_no: {tests: [not_null, {relationships: {to: claim, field: claim_no}}]}
-  person_key: {tags: [pseudonym]}
+  person_key: {tags: [pseudonym], description: "the claim's person; the number typed on a certification may be wrong, the claim number links better"}
+  person_differs: {description: the certification carried another resident number than its claim}
   month: {description: month of certification}
   account_digest: {tags: [account]}
   device_digest: {tags: [account]}
@@ -31,7 +32,8 @@ certification as (
     -- ids
     changes.claim_no,
     changes.round,
-    changes.person_key,
+    coalesce(claim.person_key, changes.person_key) as person_key,
+    coalesce(claim.person_key <> changes.person_key, false) as person_differs,
     claim.sido,
     changes.account_digest,
     changes.device_digest,

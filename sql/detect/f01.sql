@@ -63,8 +63,9 @@ work_window as (
     substr(
       daily_work.worked_days,
       greatest(1, days_between(daily_work.month, paid.period_from) + 1),
-      least(31, days_between(daily_work.month, paid.period_to) + 1)
-        - greatest(1, days_between(daily_work.month, paid.period_from) + 1) + 1) as marks
+      -- never negative, even for pairs the filter below drops: the planner may compute before it filters
+      greatest(0, least(31, days_between(daily_work.month, paid.period_to) + 1)
+        - greatest(1, days_between(daily_work.month, paid.period_from) + 1) + 1)) as marks
   from paid
   inner join daily_work
     on daily_work.person_key = paid.person_key
