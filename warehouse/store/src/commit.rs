@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use arrow_schema::{Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use deltalake_core::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
 use deltalake_core::kernel::transaction::CommitData;
@@ -56,6 +56,8 @@ pub(crate) struct CommitPlan<'a> {
     pub(crate) description: Option<&'a str>,
     pub(crate) notes: &'a BTreeMap<String, ColumnNote>,
     pub(crate) append: bool,
+    /// Whether the stored columns stay as they are; then only their nullability may be relaxed.
+    pub(crate) keeps_columns: bool,
     pub(crate) added: &'a [FinishedFile],
     /// Relative paths, sizes and partitions of the files that leave.
     pub(crate) removed: Vec<RemovedFile>,
@@ -156,12 +158,13 @@ impl CommitPlan<'_> {
         })
         .map_err(StoreError::delta("describe the columns", table))?;
         let mut actions = Vec::new();
-        let protocol = protocol(&schema);
-        let protocol_changes = self
-            .base
-            .is_none_or(|base| protocol != self::protocol(&base.schema));
-        if protocol_changes {
-            let protocol: Protocol = serde_json::from_value(protocol)
+        let needs_protocol = match self.base {
+            None => true,
+            // A protocol is never lowered.
+            Some(base) => has_local_timestamps(&schema) && !has_local_timestamps(&base.schema),
+        };
+        if needs_protocol {
+            let protocol: Protocol = serde_json::from_value(protocol(&schema))
                 .map_err(StoreError::delta("describe the protocol", table))?;
             actions.push(Action::Protocol(protocol));
         }
@@ -172,12 +175,17 @@ impl CommitPlan<'_> {
     }
 
     fn described_schema(&self) -> Schema {
-        let fields: Vec<Field> = self
-            .columns
-            .schema
+        let written = &self.columns.schema;
+        let stored = self.base.filter(|_| self.keeps_columns);
+        let fields: Vec<Field> = stored
+            .map_or(written, |base| &base.schema)
             .fields()
             .iter()
             .map(|field| {
+                let may_be_null = field.is_nullable()
+                    || written
+                        .field_with_name(field.name())
+                        .is_ok_and(Field::is_nullable);
                 let mut metadata = HashMap::new();
                 if let Some(note) = self.notes.get(field.name()) {
                     if let Some(description) = &note.description {
@@ -187,7 +195,11 @@ impl CommitPlan<'_> {
                         metadata.insert(TAGS_KEY.to_owned(), note.tags.join(","));
                     }
                 }
-                field.as_ref().clone().with_metadata(metadata)
+                field
+                    .as_ref()
+                    .clone()
+                    .with_nullable(may_be_null)
+                    .with_metadata(metadata)
             })
             .collect();
         Schema::new(fields)
@@ -237,22 +249,7 @@ pub(crate) fn signed(number: u64) -> i64 {
 
 /// The least protocol that may hold these columns: only local timestamps need more than the first.
 fn protocol(schema: &Schema) -> Value {
-    fn has_local_timestamp(data_type: &arrow_schema::DataType) -> bool {
-        use arrow_schema::DataType::{List, Struct, Timestamp};
-        match data_type {
-            Timestamp(_, None) => true,
-            List(item) => has_local_timestamp(item.data_type()),
-            Struct(fields) => fields
-                .iter()
-                .any(|field| has_local_timestamp(field.data_type())),
-            _ => false,
-        }
-    }
-    if schema
-        .fields()
-        .iter()
-        .any(|field| has_local_timestamp(field.data_type()))
-    {
+    if has_local_timestamps(schema) {
         json!({
             "minReaderVersion": 3,
             "minWriterVersion": 7,
@@ -262,6 +259,21 @@ fn protocol(schema: &Schema) -> Value {
     } else {
         json!({"minReaderVersion": 1, "minWriterVersion": 2})
     }
+}
+
+fn has_local_timestamps(schema: &Schema) -> bool {
+    fn is_local(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Timestamp(_, None) => true,
+            DataType::List(item) => is_local(item.data_type()),
+            DataType::Struct(fields) => fields.iter().any(|field| is_local(field.data_type())),
+            _ => false,
+        }
+    }
+    schema
+        .fields()
+        .iter()
+        .any(|field| is_local(field.data_type()))
 }
 
 /// A commit as the ledger reads it.

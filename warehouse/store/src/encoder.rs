@@ -67,22 +67,16 @@ impl CreatedFiles {
             .push(path);
     }
 
-    /// The files now belong to the table.
-    pub(crate) fn keep(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+    /// Takes the files out: from now on dropping the writer leaves them alone.
+    pub(crate) fn take(&self) -> Self {
+        let mut created = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(Arc::new(Mutex::new(std::mem::take(&mut *created))))
     }
 
     /// Removes the files; what cannot be removed is an orphan that verification reports.
     pub(crate) fn remove(&self) {
-        for path in self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        let mut created = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for path in created.drain(..) {
             let _ = std::fs::remove_file(path);
         }
     }

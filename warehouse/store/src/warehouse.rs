@@ -1,6 +1,6 @@
 //! The warehouse folder: tables, their versions, and how the ledger keeps up with the logs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,11 +43,22 @@ impl Warehouse {
             let folder = config.root.join(folder);
             create_directories(&folder).map_err(StoreError::io("create", &folder))?;
         }
-        Self::open_ledger(config, true).await
+        let warehouse = Self::open_ledger(config, true).await?;
+        warehouse.catch_up_all().await?;
+        Ok(warehouse)
     }
 
     /// Opens a warehouse and brings the ledger up to the logs.
+    ///
+    /// A damaged newest commit is an error that names its table; [`Warehouse::open_unchecked`] opens nevertheless.
     pub async fn open(config: &StoreConfig) -> Result<Self> {
+        let warehouse = Self::open_unchecked(config).await?;
+        warehouse.catch_up_all().await?;
+        Ok(warehouse)
+    }
+
+    /// Opens a warehouse without looking at the logs, to verify one that is damaged.
+    pub async fn open_unchecked(config: &StoreConfig) -> Result<Self> {
         if !config.root.join("state/goyong.db").is_file() {
             return Err(StoreError::NoWarehouse {
                 root: config.root.clone(),
@@ -61,17 +72,23 @@ impl Warehouse {
             .and_then(std::fs::canonicalize)
             .map_err(StoreError::io("find", &config.root))?;
         let ledger = Ledger::open(&root.join("state/goyong.db"), create).await?;
-        let warehouse = Self {
+        Ok(Self {
             inner: Arc::new(Inner {
                 root,
                 ledger,
                 store: Arc::new(DurableLocalStore::new()),
             }),
-        };
-        for table in warehouse.tables_on_disk()? {
-            warehouse.catch_up(&table).await?;
+        })
+    }
+
+    async fn catch_up_all(&self) -> Result<()> {
+        let mut tables = self.tables_on_disk()?;
+        // A table whose whole folder is gone is known to the ledger alone.
+        tables.extend(self.table_names().await?);
+        for table in tables.into_iter().collect::<BTreeSet<_>>() {
+            self.catch_up(&table).await?;
         }
-        Ok(warehouse)
+        Ok(())
     }
 
     /// The warehouse folder, absolute.

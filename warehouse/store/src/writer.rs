@@ -246,6 +246,7 @@ impl TableWriter {
             description: self.options.description.as_deref(),
             notes: &self.notes(),
             append: mode == CommitMode::Append,
+            keeps_columns: mode != CommitMode::ReplaceAll,
             added: &files,
             removed,
             partitions,
@@ -258,11 +259,19 @@ impl TableWriter {
         let files_removed = plan.removed.len();
         let version = self.base.as_ref().map_or(0, |base| base.version + 1);
         self.append_to_log(version, &bytes).await?;
-        self.created.keep();
-        self.warehouse
+        if let Err(error) = self
+            .warehouse
             .ledger()
             .record(&table, version, &bytes)
-            .await?;
+            .await
+        {
+            // The log has the commit; whoever looks next records it. Running the step again would add it twice.
+            return Err(StoreError::UnknownOutcome {
+                table,
+                version,
+                source: Box::new(error),
+            });
+        }
         let snapshot = self
             .warehouse
             .snapshot_at(&table, version)
@@ -288,6 +297,9 @@ impl TableWriter {
     async fn append_to_log(&self, version: i64, bytes: &bytes::Bytes) -> Result<()> {
         let table = &self.columns.table;
         let log_store = self.warehouse.log_store(table)?;
+        // If this future is dropped while the entry is being written, the entry may still become visible: from
+        // here on the files are removed only when it certainly did not. An orphan is harmless, a hole is not.
+        let files = self.created.take();
         let outcome = log_store
             .write_commit_entry(
                 version.unsigned_abs(),
@@ -297,21 +309,18 @@ impl TableWriter {
             .await;
         match outcome {
             Ok(()) => Ok(()),
-            Err(TransactionError::VersionAlreadyExists(_)) => Err(StoreError::Conflict {
-                table: table.clone(),
-                expected: version - 1,
-            }),
-            Err(error) => {
-                // The entry may have become visible before storage failed. Then its files must stay.
-                if self.warehouse.commit_path(table, version).exists() {
-                    self.created.keep();
-                }
-                Err(StoreError::UnknownOutcome {
+            Err(TransactionError::VersionAlreadyExists(_)) => {
+                files.remove();
+                Err(StoreError::Conflict {
                     table: table.clone(),
-                    version,
-                    source: Box::new(error),
+                    expected: version - 1,
                 })
             }
+            Err(error) => Err(StoreError::UnknownOutcome {
+                table: table.clone(),
+                version,
+                source: Box::new(error),
+            }),
         }
     }
 
@@ -348,8 +357,16 @@ impl TableWriter {
         })
     }
 
+    /// Descriptions and tags; those stored stay when the caller gives none at all.
     fn notes(&self) -> BTreeMap<String, ColumnNote> {
         let mut notes: BTreeMap<String, ColumnNote> = BTreeMap::new();
+        if self.options.column_descriptions.is_empty() && self.options.column_tags.is_empty() {
+            return self
+                .base
+                .as_ref()
+                .map(|base| base.columns.clone())
+                .unwrap_or_default();
+        }
         for (column, description) in &self.options.column_descriptions {
             notes.entry(column.clone()).or_default().description = Some(description.clone());
         }

@@ -428,3 +428,98 @@ async fn hundreds_of_partitions_can_be_open_at_once() {
     let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
     assert_eq!(snapshot.partitions.len(), 240);
 }
+
+#[tokio::test]
+async fn columns_that_may_be_null_stay_so_whatever_a_later_batch_promises() {
+    let fixture = Fixture::new().await;
+    let name: TableName = "core.optional".parse().unwrap();
+    let field = |nullable| {
+        Arc::new(Schema::new(vec![Field::new(
+            "a",
+            DataType::Int64,
+            nullable,
+        )]))
+    };
+    let batch = |schema: &SchemaRef, value| {
+        let column = Arc::new(Int64Array::from(vec![value])) as ArrayRef;
+        RecordBatch::try_new(schema.clone(), vec![column]).unwrap()
+    };
+    for (nullable, value) in [(false, Some(1)), (true, None), (false, Some(2))] {
+        let schema = field(nullable);
+        let mut writer = fixture
+            .warehouse
+            .writer(&name, schema.clone(), WriteOptions::default())
+            .await
+            .unwrap();
+        writer.write(None, &batch(&schema, value)).unwrap();
+        writer
+            .commit(CommitMode::Append, CommitDetails::default())
+            .await
+            .unwrap();
+    }
+    for (version, nullable) in [(0, false), (1, true), (2, true)] {
+        let snapshot = fixture
+            .warehouse
+            .snapshot_at(&name, version)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(snapshot.schema.field(0).is_nullable(), nullable);
+    }
+}
+
+/// The caller gives up waiting while the log entry is on its way: the files must outlive it.
+#[tokio::test]
+async fn abandoned_commit_leaves_a_sound_table() {
+    for polls in 0..12 {
+        let fixture = Fixture::new().await;
+        let mut writer = fixture
+            .warehouse
+            .writer(&table(), schema(), options())
+            .await
+            .unwrap();
+        writer.write(Some(AUGUST), &rows(&[1, 2])).unwrap();
+        let mut commit = Box::pin(writer.commit(CommitMode::ReplaceAll, CommitDetails::default()));
+        for _ in 0..polls {
+            let _ = futures::poll!(commit.as_mut());
+            tokio::task::yield_now().await;
+        }
+        drop(commit);
+        // The entry, if it was on its way, is written by a blocking task: opening anew sees it or not, but soundly.
+        let again = fixture.reopened().await.unwrap();
+        again.snapshot(&table()).await.unwrap();
+        let report = again.verify(None).await.unwrap();
+        let missing = report
+            .problems
+            .iter()
+            .any(|problem| problem.damage == crate::Damage::Missing);
+        assert!(!missing, "{:?}", report.problems);
+    }
+}
+
+#[tokio::test]
+async fn descriptions_stay_when_a_later_writer_gives_none() {
+    let fixture = Fixture::new().await;
+    let described = WriteOptions {
+        description: Some("Months of persons".to_owned()),
+        column_tags: [("person_key".to_owned(), vec!["pseudonym".to_owned()])].into(),
+        ..options()
+    };
+    for options in [described, options()] {
+        let mut writer = fixture
+            .warehouse
+            .writer(&table(), schema(), options)
+            .await
+            .unwrap();
+        writer.write(Some(AUGUST), &rows(&[1])).unwrap();
+        writer
+            .commit(CommitMode::Append, CommitDetails::default())
+            .await
+            .unwrap();
+    }
+    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(snapshot.description.as_deref(), Some("Months of persons"));
+    assert_eq!(snapshot.columns["person_key"].tags, ["pseudonym"]);
+    let second = std::fs::read_to_string(fixture.log_entry(1)).unwrap();
+    assert!(!second.contains("metaData"), "{second}");
+}
