@@ -1,0 +1,194 @@
+//! The model card: what the report site says about a model.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::calibration::Recalibration;
+use crate::encoding::{ColumnRole, Encoding};
+use crate::error::LearnError;
+use crate::evaluation::{Evaluation, SubgroupEvaluation};
+use crate::feature::Bilingual;
+use crate::gate::Gate;
+use crate::logistic::{LogisticModel, TrainingFacts};
+use crate::metrics::{Estimate, NORMAL_975};
+use crate::split::TemporalSplit;
+
+/// Everything a reader needs to judge a model; free of personal data, but with
+/// counts of small groups that disclosure control still has to see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// The label column.
+    pub target: String,
+    /// The target in words.
+    pub target_title: Bilingual,
+    /// Who is scored.
+    pub population: Bilingual,
+    /// Version given by the caller.
+    pub version: String,
+    /// Nothing known after this day was used.
+    pub as_of: NaiveDate,
+    /// The model that is used: trained on everything known by `as_of`.
+    pub training: TrainingFacts,
+    /// Rows of the feature table, before any row budget.
+    pub rows_delivered: u64,
+    /// Rows held after the row budget of the data set.
+    pub rows_held: usize,
+    /// First entry date evaluated out of time.
+    pub evaluated_from: NaiveDate,
+    /// End of the entries evaluated out of time, exclusive.
+    pub evaluated_until: NaiveDate,
+    /// All out-of-time rows together, each predicted by the model of its cut-off.
+    pub pooled: Evaluation,
+    /// Each cut-off by itself.
+    pub cutoffs: Vec<CutoffEvaluation>,
+    /// What had to be beaten, on the same rows.
+    pub baselines: Vec<BaselineEvaluation>,
+    /// By subgroup, out of time.
+    pub subgroups: Vec<SubgroupEvaluation>,
+    /// The most influential columns first.
+    pub coefficients: Vec<CoefficientRow>,
+    /// Features that were left out because they do not vary.
+    pub unused_features: Vec<String>,
+    /// What the model must not be used for, and what is not known about it.
+    pub limits: Vec<Bilingual>,
+    /// The gates.
+    pub gates: Vec<Gate>,
+    /// All gates passed.
+    pub usable: bool,
+}
+
+/// One cut-off: the model of that day on those who came after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CutoffEvaluation {
+    /// Cut-off and entries evaluated.
+    #[serde(flatten)]
+    pub split: TemporalSplit,
+    /// Labelled rows known at the cut-off.
+    pub training_rows_available: usize,
+    /// Rows trained on.
+    pub training_rows_used: usize,
+    /// First and last entry date trained on.
+    pub training_entered: Option<(NaiveDate, NaiveDate)>,
+    /// Share of positives trained on.
+    pub training_rate: f64,
+    /// Rows evaluated.
+    pub rows: usize,
+    /// Rows evaluated that have a positive outcome.
+    pub positives: usize,
+    /// Share of positive outcomes.
+    pub observed_rate: Estimate,
+    /// Mean prediction.
+    pub mean_predicted: f64,
+    /// Area under the ROC curve.
+    pub auc: Option<Estimate>,
+    /// Brier score.
+    pub brier: Estimate,
+    /// Log loss.
+    pub log_loss: Estimate,
+    /// Expected calibration error.
+    pub expected_calibration_error: Estimate,
+    /// Calibration slope and intercept.
+    pub recalibration: Option<Recalibration>,
+    /// Area under the ROC curve of the one-variable rule.
+    pub baseline_auc: Option<Estimate>,
+}
+
+/// A baseline on the pooled out-of-time rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaselineEvaluation {
+    /// Stable name: `prior_rate` or `one_variable_rule`.
+    pub name: String,
+    /// What it is called.
+    pub title: Bilingual,
+    /// Its area under the ROC curve.
+    pub auc: Option<Estimate>,
+    /// Its Brier score.
+    pub brier: Estimate,
+    /// Its log loss.
+    pub log_loss: Estimate,
+    /// Its expected calibration error.
+    pub expected_calibration_error: Estimate,
+    /// The model's AUC minus this one, paired interval.
+    pub auc_difference: Option<Estimate>,
+}
+
+/// A coefficient in terms a reader can use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CoefficientRow {
+    /// The feature's column.
+    pub feature: String,
+    /// Its name in Korean.
+    pub label_ko: String,
+    /// Its name in English.
+    pub label_en: String,
+    /// What the column stands for.
+    pub role: ColumnRole,
+    /// The category.
+    pub level: Option<String>,
+    /// The category it is compared with; `None` for the pool of rare ones.
+    pub reference: Option<String>,
+    /// For a number: how much of it the odds ratio is for (one standard deviation).
+    pub per_units: Option<f64>,
+    /// Log-odds.
+    pub coefficient: f64,
+    /// Odds ratio with a Wald interval.
+    pub odds_ratio: Estimate,
+    /// Standard deviation of the column's log-odds over the training rows.
+    pub influence: f64,
+}
+
+impl ModelCard {
+    /// JSON with a stable field order: equal cards give equal bytes.
+    pub fn to_json(&self) -> Result<String, LearnError> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// Reads a card back.
+    pub fn from_json(json: &str) -> Result<Self, LearnError> {
+        Ok(serde_json::from_str(json)?)
+    }
+}
+
+/// The `top` most influential columns of a model.
+pub fn coefficient_rows(model: &LogisticModel, top: usize) -> Vec<CoefficientRow> {
+    let mut rows: Vec<CoefficientRow> = model
+        .columns
+        .iter()
+        .map(|column| {
+            let feature = &model.features[column.feature];
+            let (reference, per_units, spread) = match &feature.encoding {
+                Encoding::Standardised { scale, .. } if column.role == ColumnRole::Value => {
+                    (None, Some(*scale), 1.0)
+                }
+                Encoding::OneHot { reference, .. } => {
+                    (reference.clone(), None, indicator_spread(column.mean))
+                }
+                _ => (None, None, indicator_spread(column.mean)),
+            };
+            let half = NORMAL_975 * column.standard_error;
+            CoefficientRow {
+                feature: feature.spec.name.clone(),
+                label_ko: feature.spec.label_ko.clone(),
+                label_en: feature.spec.label_en.clone(),
+                role: column.role,
+                level: column.level.clone(),
+                reference,
+                per_units,
+                coefficient: column.coefficient,
+                odds_ratio: Estimate {
+                    value: column.coefficient.exp(),
+                    lower: (column.coefficient - half).exp(),
+                    upper: (column.coefficient + half).exp(),
+                },
+                influence: column.coefficient.abs() * spread,
+            }
+        })
+        .collect();
+    rows.sort_by(|left, right| right.influence.total_cmp(&left.influence));
+    rows.truncate(top);
+    rows
+}
+
+fn indicator_spread(share: f64) -> f64 {
+    (share * (1.0 - share)).max(0.0).sqrt()
+}
