@@ -1,0 +1,102 @@
+//! The two languages and the fixed words of the pages.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::render::SiteError;
+
+/// A language of the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Korean.
+    Ko,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// Both, in the order they are written.
+    pub const ALL: [Self; 2] = [Self::Ko, Self::En];
+
+    /// The code used in addresses and `lang` attributes.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Ko => "ko",
+            Self::En => "en",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Ko => Self::En,
+            Self::En => Self::Ko,
+        }
+    }
+}
+
+/// A text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bilingual {
+    /// Korean.
+    pub ko: String,
+    /// English.
+    pub en: String,
+}
+
+impl Bilingual {
+    /// A text in both languages.
+    #[must_use]
+    pub fn new(ko: impl Into<String>, en: impl Into<String>) -> Self {
+        Self {
+            ko: ko.into(),
+            en: en.into(),
+        }
+    }
+
+    /// The same text in both, for names that are not translated.
+    #[must_use]
+    pub fn same(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            ko: text.clone(),
+            en: text,
+        }
+    }
+
+    /// The text in one language.
+    #[must_use]
+    pub fn get(&self, language: Language) -> &str {
+        match language {
+            Language::Ko => &self.ko,
+            Language::En => &self.en,
+        }
+    }
+}
+
+/// The fixed words of the pages (`templates/messages.yml`).
+#[derive(Debug, Clone)]
+pub(crate) struct Messages(BTreeMap<String, Bilingual>);
+
+impl Messages {
+    pub(crate) fn embedded() -> Result<Self, SiteError> {
+        serde_yaml_ng::from_str(include_str!("../templates/messages.yml"))
+            .map(Self)
+            .map_err(|source| SiteError::Embedded {
+                name: "messages.yml",
+                reason: source.to_string(),
+            })
+    }
+
+    pub(crate) fn in_language(&self, language: Language) -> BTreeMap<&str, &str> {
+        self.0
+            .iter()
+            .map(|(key, text)| (key.as_str(), text.get(language)))
+            .collect()
+    }
+}

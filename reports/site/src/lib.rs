@@ -1,0 +1,48 @@
+//! The static report site: safe tables in, a bilingual folder out.
+//!
+//! [`render`] takes a release's figures ([`SiteInputs`]), passes every table through disclosure control and writes one
+//! folder that opens from `file://` on a machine without a network: Korean and English pages, SVG charts each with the
+//! table behind it, CSV, XLSX and JSON beside every table, the catalogue, releases, revisions, methods and glossary.
+//!
+//! Reasons of the design:
+//!
+//! - **The bytes are a function of the inputs.** No clock, no hash order, no random id: the same release gives the same
+//!   folder, so two sites can be compared file by file.
+//! - **A template sees safe tables only.** Charts, headlines and downloads are computed from
+//!   [`goyong_disclosure::SafeTable`]; the raw rows are consumed on the way.
+//! - **No markup from data.** Everything is escaped by the template engine, charts included: Rust computes the geometry,
+//!   a macro draws it. No `safe` filter and no safe string exists in this crate; a test looks for them.
+//! - **Published addresses never change.** A period's page stays where it is when the next one appears; new figures for
+//!   the same period get a folder of their own (`r2`), and the revisions page lists them.
+//! - **No script at all.** The content security policy allows this folder's style sheet and nothing else.
+
+mod analyse;
+mod built_in;
+mod chart;
+mod context;
+mod definition;
+mod dictionary;
+mod download;
+mod edition;
+mod folder;
+mod inputs;
+mod language;
+mod number;
+mod pages;
+mod period;
+mod render;
+mod templates;
+mod texts;
+
+pub use definition::{
+    ChartDefinition, ChartKind, ColumnText, DefinitionError, DisclosureDefinition, Edition,
+    HeadlineDefinition, Members, PageKind, Reference, ReferenceKind, ReportDefinition,
+    TableDefinition, Unit,
+};
+pub use goyong_disclosure::CellValue;
+pub use inputs::{
+    CalibrationBin, CatalogColumn, CatalogTable, CatalogTest, FairnessGroup, FeatureEffect, Gate,
+    MetricRow, ModelCardPage, ReleaseEntry, ReleasePage, ReportInput, SiteInputs, TableInput,
+};
+pub use language::{Bilingual, Language};
+pub use render::{SiteError, SiteSummary, TableNotice, render};

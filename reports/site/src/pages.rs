@@ -1,0 +1,461 @@
+//! The pages and downloads of a site, as bytes by address.
+
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde_json::{Value, json};
+
+use crate::analyse::{Report, Table};
+use crate::context::{CatalogIndex, HeadlineView, TableView, headline_view, table_view};
+use crate::definition::PageKind;
+use crate::download;
+use crate::edition::EditionRecord;
+use crate::folder::Files;
+use crate::inputs::{CatalogTable, SiteInputs};
+use crate::language::{Bilingual, Language, Messages};
+use crate::number::grouped;
+use crate::render::SiteError;
+use crate::texts::Texts;
+
+/// Everything a page may need.
+pub(crate) struct Site<'a> {
+    pub inputs: &'a SiteInputs,
+    pub reports: &'a [Report],
+    pub editions: &'a [EditionRecord],
+    pub history: &'a [EditionRecord],
+    pub catalog: CatalogIndex<'a>,
+    pub environment: Environment<'static>,
+    pub messages: Messages,
+    pub texts: Texts,
+}
+
+impl Site<'_> {
+    pub(crate) fn write_downloads(&self, files: &mut Files) -> Result<(), SiteError> {
+        for (report, edition) in self.reports.iter().zip(self.editions) {
+            let folder = format!("data/{}/{}", edition.slug, edition.folder());
+            for table in &report.tables {
+                let name = &table.definition.name;
+                let notes = self.notes(table);
+                let workbook =
+                    download::xlsx(report, table, self.inputs.as_of, &notes).map_err(|source| {
+                        SiteError::Workbook {
+                            table: name.clone(),
+                            source,
+                        }
+                    })?;
+                files.insert(format!("{folder}/{name}.csv"), download::csv(table));
+                files.insert(
+                    format!("{folder}/{name}.json"),
+                    download::json(report, table),
+                );
+                files.insert(format!("{folder}/{name}.xlsx"), workbook);
+            }
+            let mut record = serde_json::to_vec(edition).unwrap_or_default();
+            record.push(b'\n');
+            files.insert(format!("{folder}/edition.json"), record);
+        }
+        files.insert(
+            "assets/site.css".into(),
+            include_bytes!("../assets/site.css").to_vec(),
+        );
+        files.insert(
+            "assets/icon.svg".into(),
+            include_bytes!("../assets/icon.svg").to_vec(),
+        );
+        Ok(())
+    }
+
+    /// The notes sheet of a workbook.
+    fn notes(&self, table: &Table) -> Vec<(&'static str, String, String)> {
+        let same = |text: &str| (text.to_owned(), text.to_owned());
+        let message = |key: &str| {
+            let text = |language| {
+                self.messages
+                    .in_language(language)
+                    .get(key)
+                    .map_or_else(String::new, |text| (*text).to_owned())
+            };
+            (text(Language::Ko), text(Language::En))
+        };
+        let pair = |text: &Bilingual| (text.ko.clone(), text.en.clone());
+        let mut notes = vec![
+            ("title", pair(&table.definition.title)),
+            ("data as of", same(&self.inputs.as_of.to_string())),
+            ("release", same(&self.inputs.release.id)),
+            ("publisher", pair(&self.inputs.publisher)),
+            ("x", message("mark_suppressed")),
+            ("..", message("mark_not_available")),
+        ];
+        if let Some(note) = &table.definition.note {
+            notes.push(("note", pair(note)));
+        }
+        if let Some(notice) = &self.inputs.notice {
+            notes.push(("notice", pair(notice)));
+        }
+        notes
+            .into_iter()
+            .map(|(item, (ko, en))| (item, ko, en))
+            .collect()
+    }
+
+    pub(crate) fn write_pages(&self, files: &mut Files) -> Result<(), SiteError> {
+        let page = self.page(Language::Ko, "index.html", "language.html", "", json!({}))?;
+        // The language choice stands above both languages: one level up.
+        files.insert("index.html".into(), page);
+        for language in Language::ALL {
+            let mut add =
+                |path: String, template: &str, title: &str, data: Value| -> Result<(), SiteError> {
+                    let page = self.page(language, &path, template, title, data)?;
+                    files.insert(format!("{}/{path}", language.code()), page);
+                    Ok(())
+                };
+            let word = |key: &str| self.message(language, key);
+            add(
+                "index.html".into(),
+                "home.html",
+                &word("site_title"),
+                self.home(language),
+            )?;
+            add(
+                "reports/index.html".into(),
+                "reports.html",
+                &word("reports"),
+                self.report_list(language),
+            )?;
+            for (report, edition) in self.reports.iter().zip(self.editions) {
+                let title = report.definition.title.get(language);
+                let slug = &report.definition.slug;
+                let data = || self.report(report, edition, language);
+                add(
+                    format!("reports/{slug}/index.html"),
+                    "report.html",
+                    title,
+                    data(),
+                )?;
+                let path = format!("reports/{slug}/{}/index.html", edition.folder());
+                add(path, "report.html", title, data())?;
+            }
+            add(
+                "catalog/index.html".into(),
+                "catalog.html",
+                &word("catalog"),
+                self.catalog_list(language),
+            )?;
+            for (name, table) in &self.catalog {
+                let path = format!("catalog/{}/{}/index.html", table.schema, table.name);
+                add(
+                    path,
+                    "catalog_table.html",
+                    name,
+                    self.catalog_table(name, table, language),
+                )?;
+            }
+            add(
+                "releases/index.html".into(),
+                "releases.html",
+                &word("releases"),
+                self.releases(),
+            )?;
+            add(
+                "revisions/index.html".into(),
+                "revisions.html",
+                &word("revisions"),
+                self.revisions(language),
+            )?;
+            for (name, template) in [
+                ("methods", "methods.html"),
+                ("glossary", "glossary.html"),
+                ("accessibility", "accessibility.html"),
+            ] {
+                let data = json!({ "sections": self.texts.sections(name, language) });
+                add(format!("{name}/index.html"), template, &word(name), data)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&self, language: Language, key: &str) -> String {
+        self.messages
+            .in_language(language)
+            .get(key)
+            .map_or_else(String::new, |text| (*text).to_owned())
+    }
+
+    /// Fills a template. `path` is the page's address below its language; the way back to the root follows from it.
+    fn page(
+        &self,
+        language: Language,
+        path: &str,
+        template: &str,
+        title: &str,
+        data: Value,
+    ) -> Result<Vec<u8>, SiteError> {
+        let error = |source| SiteError::Template {
+            page: format!("{}/{path}", language.code()),
+            source,
+        };
+        let depth = path.matches('/').count() + usize::from(template != "language.html");
+        let mut page = json!({
+            "lang": language.code(),
+            "other": language.other().code(),
+            "path": path,
+            "root": "../".repeat(depth),
+            "title": title,
+            "section": path.split('/').next().unwrap_or_default(),
+            "t": self.messages.in_language(language),
+            "release": self.inputs.release.id,
+            "release_hash": self.inputs.release.content_hash,
+            "as_of": self.inputs.as_of.to_string(),
+            "notice": self.inputs.notice.as_ref().map(|notice| notice.get(language)),
+            "notices": self.inputs.notice,
+            "publisher": self.inputs.publisher.get(language),
+            "contact": self.inputs.contact.get(language),
+        });
+        if let (Some(page), Value::Object(data)) = (page.as_object_mut(), data) {
+            page.extend(data);
+        }
+        self.environment
+            .get_template(template)
+            .and_then(|template| template.render(Serde(page)))
+            .map(String::into_bytes)
+            .map_err(error)
+    }
+
+    fn home(&self, language: Language) -> Value {
+        let headlines: Vec<Value> = self
+            .reports
+            .iter()
+            .flat_map(|report| {
+                report
+                    .headlines()
+                    .into_iter()
+                    .filter(|headline| headline.definition.home)
+                    .map(|headline| {
+                        json!({
+                            "slug": report.definition.slug,
+                            "report": report.definition.title.get(language),
+                            "figure": headline_view(&headline, language),
+                        })
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        {
+            let mut data = self.report_list(language);
+            data["headlines"] = json!(headlines);
+            data
+        }
+    }
+
+    fn report_list(&self, language: Language) -> Value {
+        let reports: Vec<Value> = self
+            .reports
+            .iter()
+            .zip(self.editions)
+            .map(|(report, edition)| {
+                json!({
+                    "slug": report.definition.slug,
+                    "title": report.definition.title.get(language),
+                    "summary": report.definition.summary.get(language),
+                    "period": edition.period,
+                    "folder": edition.folder(),
+                    "tables": report.tables.len(),
+                })
+            })
+            .collect();
+        json!({ "reports": reports })
+    }
+
+    fn report(&self, report: &Report, edition: &EditionRecord, language: Language) -> Value {
+        let headlines: Vec<HeadlineView> = report
+            .headlines()
+            .iter()
+            .map(|headline| headline_view(headline, language))
+            .collect();
+        let tables: Vec<TableView> = report
+            .tables
+            .iter()
+            .map(|table| {
+                let data = format!(
+                    "data/{}/{}/{}",
+                    edition.slug,
+                    edition.folder(),
+                    table.definition.name
+                );
+                table_view(report, table, &data, &self.catalog, language)
+            })
+            .collect();
+        let texts = |paragraphs: &[Bilingual]| -> Vec<String> {
+            paragraphs
+                .iter()
+                .map(|text| text.get(language).to_owned())
+                .collect()
+        };
+        let history: Vec<Value> = self
+            .history
+            .iter()
+            .filter(|record| record.slug == edition.slug)
+            .map(|record| {
+                json!({
+                    "period": record.period,
+                    "revision": record.revision,
+                    "folder": record.folder(),
+                    "as_of": record.as_of,
+                    "release": record.release,
+                    "current": record.folder() == edition.folder(),
+                })
+            })
+            .collect();
+        let cards: Vec<Value> = match report.definition.page {
+            PageKind::ModelCard => self
+                .inputs
+                .model_cards
+                .iter()
+                .map(|card| {
+                    json!({
+                        "card": card,
+                        "target": card.target.get(language),
+                        "intended_use": card.intended_use.get(language),
+                        "algorithm": card.algorithm.get(language),
+                        "training_rows": grouped(i128::from(card.training_rows)),
+                        "evaluation_rows": grouped(i128::from(card.evaluation_rows)),
+                        "base_rate": crate::number::fixed(card.base_rate * 100.0, 1),
+                        "limits": texts(&card.limits),
+                    })
+                })
+                .collect(),
+            PageKind::Standard | PageKind::DataQuality => Vec::new(),
+        };
+        json!({
+            "slug": edition.slug,
+            "summary": report.definition.summary.get(language),
+            "edition": edition.period,
+            "revision": edition.revision,
+            "folder": edition.folder(),
+            "headlines": headlines,
+            "tables": tables,
+            "cards": cards,
+            "history": history,
+            "method": texts(&report.definition.method),
+            "limits": texts(&report.definition.limits),
+        })
+    }
+
+    fn catalog_list(&self, language: Language) -> Value {
+        let mut schemas: Vec<(&str, Vec<Value>)> = Vec::new();
+        for table in self.catalog.values() {
+            let entry = json!({
+                "name": table.name,
+                "description": table.description.get(language),
+                "rows": grouped(i128::from(table.rows)),
+                "kind": table.kind,
+                "version": table.version,
+            });
+            match schemas.last_mut() {
+                Some((schema, tables)) if *schema == table.schema => tables.push(entry),
+                _ => schemas.push((&table.schema, vec![entry])),
+            }
+        }
+        let schemas: Vec<Value> = schemas
+            .into_iter()
+            .map(|(schema, tables)| json!({ "schema": schema, "tables": tables }))
+            .collect();
+        json!({ "schemas": schemas })
+    }
+
+    fn catalog_table(&self, name: &str, table: &CatalogTable, language: Language) -> Value {
+        let link = |name: &str| match self.catalog.get(name) {
+            Some(known) => {
+                json!({ "name": name, "address": format!("{}/{}", known.schema, known.name) })
+            }
+            None => json!({ "name": name, "address": null }),
+        };
+        let readers: Vec<Value> = self
+            .catalog
+            .iter()
+            .filter(|(_, reader)| reader.reads.iter().any(|read| read == name))
+            .map(|(reader, _)| link(reader))
+            .collect();
+        let columns: Vec<Value> = table
+            .columns
+            .iter()
+            .map(|column| {
+                json!({
+                    "name": column.name,
+                    "data_type": column.data_type,
+                    "description": column.description,
+                    "tags": column.tags.join(", "),
+                    "key": table.grain.contains(&column.name),
+                })
+            })
+            .collect();
+        let tests: Vec<Value> = table
+            .tests
+            .iter()
+            .map(|test| json!({ "name": test.name, "passed": test.passed, "detail": test.detail }))
+            .collect();
+        json!({
+            "schema": table.schema,
+            "table": table.name,
+            "description": table.description.get(language),
+            "grain": table.grain.join(", "),
+            "kind": table.kind,
+            "owner": table.owner,
+            "legal_basis": table.legal_basis,
+            "version": table.version,
+            "content_hash": table.content_hash,
+            "rows": grouped(i128::from(table.rows)),
+            "columns": columns,
+            "tests": tests,
+            "sql": table.sql,
+            "reads": table.reads.iter().map(|name| link(name)).collect::<Vec<_>>(),
+            "readers": readers,
+        })
+    }
+
+    fn releases(&self) -> Value {
+        let release = &self.inputs.release;
+        let mut releases = vec![json!({
+            "id": release.id,
+            "business_date": release.business_date.to_string(),
+            "content_hash": release.content_hash,
+            "note": "",
+            "current": true,
+        })];
+        releases.extend(release.earlier.iter().map(|earlier| {
+            json!({
+                "id": earlier.id,
+                "business_date": earlier.business_date.to_string(),
+                "content_hash": earlier.content_hash,
+                "note": earlier.note,
+                "current": false,
+            })
+        }));
+        json!({ "releases": releases })
+    }
+
+    fn revisions(&self, language: Language) -> Value {
+        let editions: Vec<Value> = self
+            .history
+            .iter()
+            .map(|record| {
+                let title = self
+                    .reports
+                    .iter()
+                    .find(|report| report.definition.slug == record.slug)
+                    .map_or(record.slug.as_str(), |report| {
+                        report.definition.title.get(language)
+                    });
+                json!({
+                    "slug": record.slug,
+                    "title": title,
+                    "period": record.period,
+                    "revision": record.revision,
+                    "folder": record.folder(),
+                    "as_of": record.as_of,
+                    "release": record.release,
+                })
+            })
+            .collect();
+        json!({ "editions": editions })
+    }
+}

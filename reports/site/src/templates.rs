@@ -1,0 +1,115 @@
+//! The template engine: every template is embedded, every name is escaped, an undefined name is an error.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use crate::render::SiteError;
+
+/// The templates, by name.
+pub(crate) const TEMPLATES: [(&str, &str); 15] = [
+    (
+        "accessibility.html",
+        include_str!("../templates/accessibility.html"),
+    ),
+    ("base.html", include_str!("../templates/base.html")),
+    ("catalog.html", include_str!("../templates/catalog.html")),
+    (
+        "catalog_table.html",
+        include_str!("../templates/catalog_table.html"),
+    ),
+    ("charts.html", include_str!("../templates/charts.html")),
+    ("glossary.html", include_str!("../templates/glossary.html")),
+    ("home.html", include_str!("../templates/home.html")),
+    ("language.html", include_str!("../templates/language.html")),
+    ("methods.html", include_str!("../templates/methods.html")),
+    (
+        "model_card.html",
+        include_str!("../templates/model_card.html"),
+    ),
+    ("releases.html", include_str!("../templates/releases.html")),
+    ("report.html", include_str!("../templates/report.html")),
+    ("reports.html", include_str!("../templates/reports.html")),
+    (
+        "revisions.html",
+        include_str!("../templates/revisions.html"),
+    ),
+    ("tables.html", include_str!("../templates/tables.html")),
+];
+
+pub(crate) fn environment() -> Result<Environment<'static>, SiteError> {
+    let mut environment = Environment::new();
+    // By default only names with certain endings are escaped; here everything is, whatever its name.
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let embedded = |source| SiteError::Template {
+        page: "syntax".to_owned(),
+        source,
+    };
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+        .map_err(embedded)?;
+    environment.set_syntax(syntax);
+    for (name, text) in TEMPLATES {
+        environment
+            .add_template(name, text)
+            .map_err(|source| SiteError::Template {
+                page: name.to_owned(),
+                source,
+            })?;
+    }
+    Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn no_template_switches_escaping_off() {
+        for (name, text) in TEMPLATES {
+            let flat: String = text.split_whitespace().collect();
+            for forbidden in [
+                "|safe",
+                "autoescape",
+                "<script",
+                "style=",
+                "onclick",
+                "http://",
+                "https://",
+            ] {
+                assert!(!flat.contains(forbidden), "{name} contains {forbidden}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_source_file_makes_a_safe_string() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut pending = vec![folder];
+        while let Some(folder) = pending.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    pending.push(path);
+                } else {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let forbidden = ["from_safe", "_string"].concat();
+                    assert!(
+                        !text.contains(&forbidden),
+                        "{} makes a safe string",
+                        path.display()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_template_compiles() {
+        environment().unwrap();
+    }
+}
