@@ -26,6 +26,8 @@
 
 mod calendar;
 mod config;
+#[cfg(test)]
+mod country_tests;
 mod deliver;
 mod identity;
 mod law;

@@ -14,6 +14,8 @@ pub(crate) struct Buffer {
     pub rows: u64,
     /// Control sum in units of its last decimal.
     pub control: i128,
+    /// Input errors injected so far.
+    pub struck: u64,
 }
 
 /// Everything one block delivers.
@@ -27,6 +29,9 @@ pub(crate) struct BlockOutput {
     pub truth: Truth,
     errors: Random,
 }
+
+/// Fewest rows of a block's part of a delivery for each input error in it.
+const ROWS_PER_ERROR: u64 = 40;
 
 /// Share of rows missing from the first revision of a corrected period.
 const MISSING_FROM_DRAFT: f64 = 0.03;
@@ -161,7 +166,10 @@ impl Row<'_> {
         }
         let mut rows = 1;
         let mut control = i128::from(control);
-        let kind = draw(&mut self.output.errors, self.source);
+        let buffer = &self.output.buffers[self.slot];
+        // Never so many that a small delivery would be refused.
+        let room = (buffer.struck + 1) * ROWS_PER_ERROR <= buffer.rows;
+        let kind = draw(&mut self.output.errors, self.source).filter(|_| room);
         if let Some(kind) = kind {
             let bytes = &mut self.output.buffers[self.slot].bytes;
             let struck = if kind == ErrorKind::Duplicate {
@@ -176,6 +184,7 @@ impl Row<'_> {
                 if kind == ErrorKind::NegativeMoney {
                     control = -control;
                 }
+                self.output.buffers[self.slot].struck += 1;
                 *self
                     .output
                     .injected

@@ -68,7 +68,7 @@ impl Block<'_> {
             let seasonal = if who.seasonal { 3.0 } else { 1.0 };
             let insured = self.insured_days_between(eligible.person, i32::MIN / 2, to);
             // Long service entitles to more and is claimed more often.
-            let worth = 0.5 + f64::from(insured.min(3_650)) / 700.0;
+            let worth = 0.5 + f64::from(insured.min(3_650)) / 300.0;
             let hours = f64::from(self.jobs[eligible.job as usize].hours.min(40)) / 40.0;
             let worth = worth * hours * hours * hours;
             candidates.push((position, seasonal * worth / (1.0 + waited)));
@@ -188,7 +188,7 @@ impl Block<'_> {
         let fixed = self.planned_find(plan, applied, end);
         self.register(person, applied, Some((applied, end)), fixed);
         let plan = self.choose_plan(plan, person, job, applied, end);
-        let (account, device) = self.account_and_device(person, plan, ring);
+        let (account, device, shared) = self.account_and_device(person, plan);
         self.claims.push(Claim {
             number: claim_number,
             person,
@@ -213,6 +213,9 @@ impl Block<'_> {
             ring,
         });
         self.active_claims.push(claim_index);
+        if let Some(reason) = shared {
+            self.note_look_alike(claim_index, "F10", reason, applied, end);
+        }
         self.prepare_plan(claim_index);
     }
 

@@ -355,21 +355,33 @@ impl Block<'_> {
 
     fn deliver_business(&mut self, position: usize) {
         let business = &self.businesses[position];
-        let closed = business.closed != NEVER;
-        let month = month_of(if closed {
-            business.closed
-        } else {
-            business.opened
-        });
+        let closed = (business.closed != NEVER).then_some(business.closed);
+        let (number, person, opened) = (business.number, business.person, business.opened);
+        self.deliver_registration(&number, person, opened, closed);
+    }
+
+    /// Writes a registration, or its closing, into the delivery of the month it happens.
+    pub(super) fn deliver_registration(
+        &mut self,
+        number: &[u8],
+        person: u32,
+        opened: Day,
+        closed: Option<Day>,
+    ) {
+        let month = month_of(closed.unwrap_or(opened));
         if let Some(row) = self
             .out
             .row(self.scenario, Source::BusinessRegistration, month, true)
         {
-            row.text(&business.number)
-                .text(&self.persons[business.person as usize].rrn)
-                .day(business.opened)
-                .text(if closed { b"closed" } else { b"active" })
-                .day_or_empty(closed.then_some(business.closed))
+            row.text(number)
+                .text(&self.persons[person as usize].rrn)
+                .day(opened)
+                .text(if closed.is_some() {
+                    b"closed"
+                } else {
+                    b"active"
+                })
+                .day_or_empty(closed)
                 .finish(0);
         }
     }

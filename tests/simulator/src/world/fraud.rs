@@ -151,39 +151,35 @@ impl Block<'_> {
         plan
     }
 
-    /// Account and device of a claimant: households sometimes share them honestly, centres have
-    /// kiosks, rings have one of each.
-    pub(super) fn account_and_device(&mut self, person: u32, plan: Plan, _ring: u32) -> (u64, u64) {
-        let who = &self.persons[person as usize];
-        let own = splitmix(self.scenario.seed ^ (u64::from(self.index) << 32) ^ u64::from(person));
-        let home = splitmix(own ^ 0x05ec).wrapping_mul(0);
-        let household = splitmix(
-            self.scenario.seed
-                ^ (u64::from(self.index) << 32)
-                ^ u64::from(who.household)
-                ^ 0xfa31_7700_0000_0000,
-        ) ^ home;
-        let kiosk = splitmix(0xc105_0000 + u64::from(self.places[who.place as usize]));
-        if plan == Plan::Ring {
-            let ring = splitmix(
+    /// Account and device of a claimant, and why an honest one shares them: households sometimes
+    /// have one account or device, centres have kiosks, rings have one of each.
+    pub(super) fn account_and_device(
+        &mut self,
+        person: u32,
+        plan: Plan,
+    ) -> (u64, u64, Option<&'static str>) {
+        let digest = |kind: u64, number: u32| {
+            splitmix(
                 self.scenario.seed
-                    ^ (u64::from(self.index) << 20)
-                    ^ u64::from(self.ring.1)
-                    ^ 0x4147_0000_0000_0000,
-            );
-            return (ring, splitmix(ring));
+                    ^ splitmix(kind << 40 ^ u64::from(self.index))
+                    ^ u64::from(number),
+            )
+        };
+        let who = &self.persons[person as usize];
+        let (own, household) = (digest(1, person), digest(2, who.household));
+        let kiosk = splitmix(0xc105_0000 + u64::from(self.places[who.place as usize]));
+        let ring = digest(3, self.ring.1);
+        if plan == Plan::Ring {
+            return (ring, splitmix(ring), None);
         }
-        let account = if self.random.chance(0.06) {
-            household
-        } else {
-            own
+        let family_account = self.random.chance(0.06);
+        let account = if family_account { household } else { own };
+        let (device, shared) = match self.random.below(20) {
+            0 => (kiosk, Some("centre_kiosk")),
+            1..=3 => (splitmix(household), Some("family_device")),
+            _ => (splitmix(own), family_account.then_some("family_account")),
         };
-        let device = match self.random.below(20) {
-            0 => kiosk,
-            1..=3 => splitmix(household),
-            _ => splitmix(own),
-        };
-        (account, device)
+        (account, device, shared)
     }
 
     /// Whether a separation is reported months late; then it is delivered here and the claim
@@ -313,6 +309,7 @@ impl Block<'_> {
         let from = first_of(month);
         let workplace = self.found_workplace(0, 1.0, Some(from - 20));
         self.workplaces[workplace as usize].fictitious = true;
+        self.register_paper_business(workplace, None);
         let persons = self.draw_idle(4, from, [0.3, 1.0, 1.0, 1.0, 0.3, 0.0]);
         for person in persons {
             let first = self.weekday_between(from, from + 6);
@@ -326,6 +323,14 @@ impl Block<'_> {
             job.fictitious = true;
             job.contract_end = first + 214;
         }
+    }
+
+    /// The tax office sees the business of a workplace on paper open and close.
+    fn register_paper_business(&mut self, workplace: u32, closed: Option<Day>) {
+        let owner = (splitmix(u64::from(workplace)) % self.persons.len() as u64) as u32;
+        let employer = &self.workplaces[workplace as usize];
+        let (number, opened) = (employer.number, employer.established);
+        self.deliver_registration(&number[..10], owner, opened, closed);
     }
 
     fn end_paper_employment(&mut self, month: i32) {
@@ -345,7 +350,11 @@ impl Block<'_> {
             self.end_job(index, last, 23);
             self.deliver_spell(index, true);
             let applied = next_weekday(self.jobs[index as usize].lost_reported + 3);
-            self.workplaces[self.jobs[index as usize].workplace as usize].closed = last + 20;
+            let workplace = self.jobs[index as usize].workplace;
+            if self.workplaces[workplace as usize].closed == NEVER {
+                self.workplaces[workplace as usize].closed = last + 20;
+                self.register_paper_business(workplace, Some(last + 20));
+            }
             if self.insured_days_between(person, last - 547, last) >= 180 {
                 self.grant(person, index, applied, Plan::Fictitious, NONE);
             }
@@ -598,7 +607,16 @@ impl Block<'_> {
         if from == NEVER || amount == 0 {
             return;
         }
-        let detected = self.flow(Flow::Detected, plan.detected()) > 0;
+        let alone = matches!(
+            plan,
+            Plan::HiddenJob | Plan::HiddenPay | Plan::Abroad | Plan::Service
+        );
+        let flow = if alone {
+            Flow::Detected
+        } else {
+            Flow::DetectedOrganised
+        };
+        let detected = self.flow(flow, plan.detected()) > 0;
         let ring = match plan {
             Plan::Ring => self.ring.1.to_string(),
             _ if ring != NONE => ring.to_string(),
@@ -627,10 +645,7 @@ impl Block<'_> {
         let appeal =
             [&b"none"[..], b"upheld", b"overturned"][self.random.weighted(&[90.0, 8.0, 2.0])];
         // Of organised fraud only a part can be proven round by round.
-        let recovered = match plan {
-            Plan::HiddenJob | Plan::HiddenPay | Plan::Abroad | Plan::Service => amount,
-            _ => amount * 3 / 10,
-        };
+        let recovered = if alone { amount } else { amount * 22 / 100 };
         let month = month_of(decided);
         if let Some(row) = self.out.row(self.scenario, Source::Sanction, month, false) {
             row.text(&number)

@@ -42,6 +42,7 @@ enum Flow {
     Courses,
     RepeatClaims,
     Detected,
+    DetectedOrganised,
     DailyReported,
     Plans,
     Collusion,
@@ -53,7 +54,7 @@ enum Flow {
     Seasonal,
 }
 
-const FLOWS: usize = 17;
+const FLOWS: usize = 18;
 
 /// The state of a block while it is played.
 pub(crate) struct Block<'s> {

@@ -41,8 +41,8 @@ impl Search {
     fn stretches(&self) -> [(Day, f64); 4] {
         [
             (self.benefit_from - 1, 1.0),
-            ((self.benefit_to - 30).max(self.benefit_from), 0.40),
-            (self.benefit_to, 0.95),
+            ((self.benefit_to - 30).max(self.benefit_from), 0.26),
+            (self.benefit_to, 0.85),
             (NEVER, 1.30),
         ]
     }

@@ -1,0 +1,629 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Whole countries, small ones, checked on the files they deliver.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use encoding_rs::EUC_KR;
+use goyong_types::{Month, ResidentNumber};
+use sha2::{Digest, Sha256};
+
+use crate::calendar::day;
+use crate::deliver::Source;
+use crate::law::{daily_benefit_won, entitled_days};
+use crate::reference::Reference;
+use crate::{SimulationConfig, SimulationSummary, simulate};
+
+struct Country {
+    folder: PathBuf,
+    persons: f64,
+    summary: SimulationSummary,
+    _keep: tempfile::TempDir,
+}
+
+fn play(persons: u64, months: u32, threads: usize, seed: u64) -> Country {
+    let keep = tempfile::tempdir().unwrap();
+    let config = SimulationConfig {
+        seed,
+        persons,
+        start: Month::new(2024, 1).unwrap(),
+        months,
+        landing: keep.path().join("landing"),
+        truth: keep.path().join("truth"),
+        threads,
+    };
+    let summary = simulate(&config, &|_| {}).unwrap();
+    Country {
+        folder: keep.path().to_owned(),
+        persons: persons as f64,
+        summary,
+        _keep: keep,
+    }
+}
+
+/// A country large enough for its marginals, shared by the tests that only read it.
+fn country() -> &'static Country {
+    static COUNTRY: OnceLock<Country> = OnceLock::new();
+    COUNTRY.get_or_init(|| play(200_000, 24, 2, 20_240_801))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                found.push(path)
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn fingerprint(country: &Country) -> String {
+    let mut hash = Sha256::new();
+    for path in files(&country.folder) {
+        hash.update(
+            path.strip_prefix(&country.folder)
+                .unwrap()
+                .to_string_lossy()
+                .as_bytes(),
+        );
+        hash.update(fs::read(path).unwrap());
+    }
+    format!("{:x}", hash.finalize())
+}
+
+/// Rows of all first revisions of a source, bad bytes replaced.
+fn rows(country: &Country, source: &str) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for path in files(&country.folder.join("landing").join(source)) {
+        if path.to_string_lossy().ends_with(".csv") {
+            let bytes = fs::read(path).unwrap();
+            let text = EUC_KR.decode(&bytes).0;
+            rows.extend(
+                text.lines()
+                    .skip(1)
+                    .map(|line| line.split(',').map(str::to_owned).collect()),
+            );
+        }
+    }
+    rows
+}
+
+fn truth(country: &Country, file: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(country.folder.join("truth").join(file)).unwrap();
+    text.lines()
+        .skip(1)
+        .map(|line| line.split(',').map(str::to_owned).collect())
+        .collect()
+}
+
+/// Day of `YYYYMMDD` or `YYYY-MM-DD`; nothing for a day that does not exist.
+fn date(text: &str) -> i32 {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    day(
+        digits[..4].parse().unwrap(),
+        digits[4..6].parse().unwrap(),
+        digits[6..].parse().unwrap(),
+    )
+}
+
+#[test]
+fn same_seed_gives_the_same_bytes_on_any_number_of_threads() {
+    let one = fingerprint(&play(23_000, 4, 1, 7));
+    assert_eq!(one, fingerprint(&play(23_000, 4, 2, 7)));
+    assert_eq!(one, fingerprint(&play(23_000, 4, 3, 7)));
+    assert_ne!(one, fingerprint(&play(23_000, 4, 2, 8)));
+}
+
+#[test]
+fn headers_are_those_of_the_contracts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql/sources");
+    for source in Source::ALL {
+        let layout = source.layout();
+        let contract = fs::read_to_string(folder.join(format!("{}.yml", layout.name))).unwrap();
+        let columns: Vec<&str> = contract
+            .lines()
+            .filter(|line| line.trim_start().starts_with("- {name: "))
+            .filter_map(|line| line.split("from: ").nth(1))
+            .filter_map(|rest| rest.split([',', '}']).next())
+            .collect();
+        if !layout.header.is_empty() {
+            assert_eq!(columns, layout.header, "{}", layout.name);
+        }
+        if let Some(control) = layout.control {
+            assert!(
+                contract.contains(&format!("control_totals: [{control}]")),
+                "{}",
+                layout.name
+            );
+        }
+    }
+}
+
+#[test]
+fn manifests_state_rows_sums_and_hashes_of_their_files() {
+    let country = play(12_000, 7, 2, 3);
+    let mut deliveries = 0;
+    for path in files(&country.folder.join("landing")) {
+        let name = path.to_string_lossy().into_owned();
+        let Some(data) = name.strip_suffix(".manifest.json") else {
+            continue;
+        };
+        deliveries += 1;
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let bytes = fs::read(data).unwrap();
+        assert_eq!(
+            manifest["sha256"],
+            format!("{:x}", Sha256::digest(&bytes)),
+            "{data}"
+        );
+        assert!(data.ends_with(manifest["file"].as_str().unwrap()));
+        let rows = manifest["rows"].as_u64().unwrap() as usize;
+        let source = manifest["source"].as_str().unwrap();
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let counted = match data.rsplit('.').next().unwrap() {
+            "csv" => lines - 1,
+            "dat" => bytes.len() / 105,
+            "xml" => String::from_utf8(bytes.clone())
+                .unwrap()
+                .matches("<wanted>")
+                .count(),
+            _ => continue,
+        };
+        assert_eq!(counted, rows, "{data}");
+        let Some(layout) = Source::ALL
+            .iter()
+            .map(|one| one.layout())
+            .find(|one| one.name == source)
+        else {
+            panic!("{source}");
+        };
+        let (Some(control), false) = (layout.control, layout.header.is_empty()) else {
+            continue;
+        };
+        let contract = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../sql/sources")
+            .join(format!("{source}.yml"));
+        let position = fs::read_to_string(contract)
+            .unwrap()
+            .lines()
+            .filter(|line| line.trim_start().starts_with("- {name: "))
+            .position(|line| line.contains(&format!("{{name: {control},")))
+            .unwrap();
+        let text = EUC_KR.decode(&bytes).0;
+        let sum: f64 = text
+            .lines()
+            .skip(1)
+            .map(|line| {
+                line.split(',')
+                    .nth(position)
+                    .unwrap()
+                    .parse::<f64>()
+                    .unwrap()
+            })
+            .sum();
+        let stated: f64 = manifest["control"][control]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!((sum - stated).abs() < 0.01, "{data}: {sum} {stated}");
+    }
+    assert_eq!(deliveries, country.summary.deliveries);
+    assert!(
+        country
+            .folder
+            .join("landing/nts_daily_statement/nts_daily_statement_202403_r2.csv")
+            .exists()
+    );
+}
+
+#[test]
+fn resident_numbers_are_valid_but_for_the_injected_errors() {
+    let country = country();
+    let mut injected: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for row in truth(country, "injected_errors.csv") {
+        *injected
+            .entry((row[0].clone(), row[2].clone()))
+            .or_default() += row[3].parse::<usize>().unwrap();
+    }
+    let mut wrong_digit = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for (source, field) in [
+        ("ei_insured_spell", 0),
+        ("wn_seeker", 1),
+        ("nts_wage_statement", 0),
+    ] {
+        let mut impossible = 0;
+        for row in rows(country, source) {
+            match ResidentNumber::parse(row[field].as_bytes()) {
+                Ok(number) => {
+                    seen.insert(*number.digits());
+                    if !number.check_digit_is_right() && !number.is_foreigner() {
+                        wrong_digit.insert(*number.digits());
+                    }
+                }
+                Err(_) => impossible += 1,
+            }
+        }
+        let expected = injected.get(&(source.to_owned(), "rrn_birth_date".to_owned()));
+        assert_eq!(impossible, expected.copied().unwrap_or(0), "{source}");
+    }
+    // Without a right check digit: three in a thousand re-issued numbers, and mistyped ones.
+    let mistyped: usize = injected
+        .iter()
+        .filter(|((_, kind), _)| kind == "rrn_checksum")
+        .map(|(_, count)| count)
+        .sum();
+    assert!(wrong_digit.len() <= seen.len() / 200 + mistyped);
+    assert!(mistyped > 100);
+}
+
+#[test]
+fn injected_errors_stay_far_below_the_reject_threshold() {
+    let country = country();
+    let mut totals: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for row in truth(country, "injected_errors.csv") {
+        *totals.entry((row[0].clone(), row[1].clone())).or_default() +=
+            row[3].parse::<u64>().unwrap();
+    }
+    let mut kinds = BTreeSet::new();
+    truth(country, "injected_errors.csv")
+        .iter()
+        .for_each(|row| {
+            kinds.insert(row[2].clone());
+        });
+    assert_eq!(kinds.len(), 6);
+    for ((source, period), errors) in totals {
+        let name = format!("{source}_{}_r1", period.replace('-', ""));
+        let extension = if source == "ei_daily_work" {
+            "dat"
+        } else {
+            "csv"
+        };
+        let path = country
+            .folder
+            .join("landing")
+            .join(&source)
+            .join(format!("{name}.{extension}.manifest.json"));
+        let manifest: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        assert!(
+            errors * 40 <= manifest["rows"].as_u64().unwrap().max(40),
+            "{name}"
+        );
+    }
+}
+
+struct ClaimRow {
+    applied: i32,
+    separated: i32,
+    daily_won: i64,
+    entitled: i32,
+}
+
+#[test]
+fn certifications_obey_the_arithmetic_of_the_law() {
+    let country = country();
+    let reference = Reference::load().unwrap();
+    let mut claims = BTreeMap::new();
+    for row in rows(country, "ei_benefit_claim") {
+        let claim = ClaimRow {
+            applied: date(&row[2]),
+            separated: date(&row[3]),
+            daily_won: row[8].parse().unwrap(),
+            entitled: row[9].parse().unwrap(),
+        };
+        let base: i64 = row[7].parse().unwrap();
+        let possible: Vec<i64> = (1..=8)
+            .map(|hours| daily_benefit_won(&reference, claim.separated, base, hours * 5))
+            .collect();
+        assert!(possible.contains(&claim.daily_won), "{row:?}");
+        assert!(claim.daily_won <= reference.benefit_rule(claim.separated).0);
+        assert!(claim.applied > claim.separated && claim.applied <= claim.separated + 365);
+        let insured: i32 = row[6].parse().unwrap();
+        assert!(insured >= 180);
+        if let Ok(number) = ResidentNumber::parse(row[1].as_bytes()) {
+            let birth = date(&number.birth_date().to_string());
+            assert_eq!(
+                claim.entitled,
+                entitled_days(&reference, insured, birth, claim.separated)
+            );
+        }
+        claims.insert(row[0].clone(), claim);
+    }
+    let mut last: BTreeMap<String, (i32, i32, i32)> = BTreeMap::new();
+    let mut first_rounds = 0;
+    for row in rows(country, "ei_certification") {
+        let claim = &claims[&row[0]];
+        let (from, to, certified) = (date(&row[3]), date(&row[4]), date(&row[5]));
+        let round: i32 = row[2].parse().unwrap();
+        let declared: i32 = row[8].parse().unwrap();
+        let days: i32 = row[11].parse().unwrap();
+        // An injected sign before the amount is an input error, not another amount.
+        let amount = row[12].trim_start_matches('-');
+        assert_eq!(
+            amount.parse::<i64>().unwrap(),
+            i64::from(days) * claim.daily_won
+        );
+        assert_eq!(row[7] == "Y", declared > 0);
+        assert!(
+            days <= to - from + 1 - declared && (0..28).contains(&(to - from)),
+            "{row:?}"
+        );
+        assert!(certified >= to && to <= claim.separated + 365, "{row:?}");
+        if round == 1 {
+            first_rounds += 1;
+            assert_eq!(from, claim.applied + 7);
+        }
+        let entry = last.entry(row[0].clone()).or_insert((round - 1, from, 0));
+        assert_eq!((round, from), (entry.0 + 1, entry.1), "{row:?}");
+        *entry = (round, to + 1, entry.2 + days);
+        assert!(entry.2 <= claim.entitled);
+    }
+    assert!(first_rounds > 5_000);
+}
+
+/// Sum of a measure over all months, or over those of 2025.
+fn measure(country: &Country, name: &str, months: impl Fn(&str) -> bool) -> f64 {
+    truth(country, "marginals.csv")
+        .iter()
+        .filter(|row| row[1] == name && months(&row[0]))
+        .map(|row| row[2].parse::<f64>().unwrap())
+        .sum::<f64>()
+}
+
+#[test]
+fn marginals_are_the_nations_within_ten_per_cent() {
+    let country = country();
+    let scale = country.persons / 51_700_000.0;
+    let all = |_: &str| true;
+    let yearly = |name: &str| measure(country, name, all) / 2.0 / scale;
+    let mean = |name: &str| measure(country, name, all) / 24.0 / scale;
+    let in_month =
+        |name: &str, month: &'static str| measure(country, name, move |one| one == month) / scale;
+    let ordinary =
+        |month: &str| !month.ends_with("-01") && !("2025-03".."2025-09").contains(&month);
+    let quiet_claims = measure(country, "new_claims", ordinary) / 16.0 / scale;
+    // Stocks and flows that the simulator steers hold in blocks of any size; the decisions on
+    // fraud are some two hundred here and are compared over two years together.
+    let figures = [
+        (
+            "insured employees 2024-11",
+            in_month("insured_employees", "2024-11"),
+            15_480_000.0,
+        ),
+        (
+            "insured contractors 2025-06",
+            in_month("insured_contractors", "2025-06"),
+            850_000.0,
+        ),
+        ("wage workers", mean("wage_workers"), 22_100_000.0),
+        (
+            "regular wage workers",
+            mean("regular_wage_workers"),
+            13_700_000.0,
+        ),
+        (
+            "non-regular wage workers",
+            mean("wage_workers") - mean("regular_wage_workers"),
+            8_500_000.0,
+        ),
+        ("workplaces", mean("workplaces"), 2_600_000.0),
+        ("population", mean("population"), 51_700_000.0),
+        ("new claims, ordinary month", quiet_claims, 89_500.0),
+        (
+            "new claims, January",
+            (in_month("new_claims", "2024-01") + in_month("new_claims", "2025-01")) / 2.0,
+            201_000.0,
+        ),
+        ("benefit a year", yearly("benefit_won"), 12e12),
+        (
+            "benefit by recipient and month",
+            mean("benefit_won") / mean("recipients"),
+            1_480_000.0,
+        ),
+        (
+            "repeat claimants a year",
+            yearly("repeat_claims"),
+            112_000.0,
+        ),
+        (
+            "ratio of openings to seekers",
+            mean("openings") / mean("seekers_registered"),
+            0.46,
+        ),
+        (
+            "daily workers in a year",
+            measure(country, "daily_first_of_year", |month| {
+                month.starts_with("2025")
+            }) / scale,
+            5_100_000.0,
+        ),
+        (
+            "daily work unreported",
+            mean("daily_unreported") / mean("daily_workers"),
+            0.538,
+        ),
+        (
+            "daily workers outside",
+            mean("daily_unreported"),
+            1_250_000.0,
+        ),
+        (
+            "insured share under 10",
+            mean("insured_under_10") / mean("employees_under_10"),
+            0.497,
+        ),
+        (
+            "insured share 10 to 29",
+            mean("insured_10_to_29") / mean("employees_10_to_29"),
+            0.817,
+        ),
+        (
+            "contractors and self-employed outside",
+            mean("contractors_outside") + mean("own_account"),
+            3_430_000.0,
+        ),
+        (
+            "fraud decisions a year",
+            yearly("sanctions_decided"),
+            27_500.0,
+        ),
+        ("fraud won a year", yearly("sanction_won"), 30e9),
+        (
+            "defective vacancies",
+            mean("defective_vacancies") / mean("vacancies"),
+            0.055,
+        ),
+    ];
+    let misses: Vec<String> = figures
+        .iter()
+        .filter(|(_, have, want)| (have / want - 1.0).abs() > 0.10)
+        .map(|(name, have, want)| format!("{name}: {have:.3} instead of {want:.3}"))
+        .collect();
+    assert!(misses.is_empty(), "{misses:#?}");
+    let ranges = [
+        ("recipients", mean("recipients"), 512_000.0, 614_000.0),
+        ("openings", mean("openings"), 165_000.0, 236_000.0),
+        ("seekers", mean("seekers_registered"), 339_000.0, 509_000.0),
+    ];
+    for (name, have, low, high) in ranges {
+        assert!((low * 0.9..high * 1.1).contains(&have), "{name}: {have:.0}");
+    }
+    assert!(yearly("frauds_begun") > 2.0 * yearly("sanctions_decided"));
+}
+
+#[test]
+fn oracle_is_calibrated_and_outcomes_keep_their_noise() {
+    let rows: Vec<(f64, f64)> = truth(country(), "seeker_oracle.csv")
+        .iter()
+        .map(|row| (row[2].parse().unwrap(), row[4].parse().unwrap()))
+        .collect();
+    for (low, high) in [(0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.01)] {
+        let part: Vec<_> = rows
+            .iter()
+            .filter(|(oracle, _)| (low..high).contains(oracle))
+            .collect();
+        let expected: f64 = part.iter().map(|(oracle, _)| oracle).sum();
+        let variance: f64 = part.iter().map(|(oracle, _)| oracle * (1.0 - oracle)).sum();
+        let happened: f64 = part.iter().map(|(_, outcome)| outcome).sum();
+        // Registrations of one search share their outcome, hence the wide margin.
+        assert!(
+            (happened - expected).abs() < 5.0 * variance.sqrt(),
+            "{low}: {happened} {expected}"
+        );
+    }
+    let uncertain = rows
+        .iter()
+        .filter(|(oracle, _)| (0.1..0.9).contains(oracle))
+        .count();
+    assert!(uncertain * 2 > rows.len());
+}
+
+#[test]
+fn every_typology_has_frauds_and_honest_look_alikes() {
+    let country = country();
+    let claims: BTreeSet<String> = rows(country, "ei_benefit_claim")
+        .into_iter()
+        .map(|row| row[0].clone())
+        .collect();
+    let frauds = truth(country, "fraud.csv");
+    let typologies: BTreeSet<&str> = frauds.iter().map(|row| row[1].as_str()).collect();
+    assert_eq!(
+        typologies,
+        BTreeSet::from([
+            "F01", "F02", "F03", "F04", "F05", "F06", "F07", "F08", "F09", "F10"
+        ])
+    );
+    assert!(
+        frauds
+            .iter()
+            .all(|row| claims.contains(&row[0]) && row[2] <= row[3])
+    );
+    let look_alikes = truth(country, "look_alikes.csv");
+    let resembled: BTreeSet<&str> = look_alikes.iter().map(|row| row[1].as_str()).collect();
+    for typology in ["F01", "F02", "F03", "F04", "F05", "F06", "F09", "F10"] {
+        assert!(resembled.contains(typology), "{typology}");
+    }
+}
+
+#[test]
+fn fraud_evidence_stands_in_the_deliveries() {
+    let country = country();
+    let mut certifications: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+    for row in rows(country, "ei_certification") {
+        certifications.entry(row[0].clone()).or_default().push(row);
+    }
+    let mut stays: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+    for row in rows(country, "moj_border") {
+        stays.entry(row[0].clone()).or_default().push(row);
+    }
+    let mut abroad = (0, 0);
+    for fraud in truth(country, "fraud.csv")
+        .iter()
+        .filter(|row| row[1] == "F03")
+    {
+        abroad.0 += 1;
+        let Some(rounds) = certifications.get(&fraud[0]) else {
+            continue;
+        };
+        abroad.1 += usize::from(rounds.iter().any(|round| {
+            let stays = stays.get(&round[1]).map(Vec::as_slice).unwrap_or_default();
+            round[6] == "online"
+                && stays
+                    .iter()
+                    .any(|stay| stay[1] < round[5] && (stay[2].is_empty() || round[5] < stay[2]))
+        }));
+    }
+    // Some stand at the edges of the delivered months or in rows with input errors.
+    assert!(abroad.0 > 20 && abroad.1 * 10 >= abroad.0 * 8, "{abroad:?}");
+}
+
+#[test]
+fn daily_work_records_have_the_length_and_days_of_the_contract() {
+    let country = country();
+    for path in files(&country.folder.join("landing/ei_daily_work")) {
+        if !path.to_string_lossy().ends_with(".dat") {
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap();
+        for record in bytes.chunks(105) {
+            assert_eq!(&record[103..], b"\r\n");
+            let worked = record[30..61].iter().filter(|byte| **byte == b'1').count();
+            let days: usize = std::str::from_utf8(&record[61..63])
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert_eq!(worked, days);
+        }
+    }
+}
+
+#[test]
+fn parameters_out_of_range_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |persons, months| SimulationConfig {
+        seed: 1,
+        persons,
+        start: Month::new(2024, 1).unwrap(),
+        months,
+        landing: folder.path().join("landing"),
+        truth: folder.path().join("truth"),
+        threads: 1,
+    };
+    for (persons, months) in [(10, 24), (70_000_000, 24), (10_000, 0), (10_000, 999)] {
+        let error = simulate(&config(persons, months), &|_| {})
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("cannot simulate: "), "{error}");
+    }
+}
