@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
 use crate::content_hash::hex;
-use crate::durable::{create_directories, sync_directory};
+use crate::durable::sync_all;
 use crate::error::{Result, StoreError};
 use crate::statistics::file_statistics;
 
@@ -205,6 +205,7 @@ pub(crate) struct FileEncoder {
     open: BTreeMap<Option<String>, OpenFile>,
     finished: Vec<FinishedFile>,
     directories: BTreeSet<PathBuf>,
+    unsynced: Vec<PathBuf>,
     files: usize,
     writes: u64,
 }
@@ -224,6 +225,7 @@ impl FileEncoder {
             open: BTreeMap::new(),
             finished: Vec::new(),
             directories: BTreeSet::new(),
+            unsynced: Vec::new(),
             files: 0,
             writes: 0,
         })
@@ -270,7 +272,7 @@ impl FileEncoder {
         let path = self.settings.table_directory.join(&relative_path);
         let directory = path.parent().unwrap_or(&self.settings.table_directory);
         if self.directories.insert(directory.to_path_buf()) {
-            create_directories(directory).map_err(StoreError::io("create", directory))?;
+            std::fs::create_dir_all(directory).map_err(StoreError::io("create", directory))?;
         }
         let file = OpenOptions::new()
             .write(true)
@@ -308,10 +310,7 @@ impl FileEncoder {
             .map_err(StoreError::parquet("finish", &self.settings.table))?;
         let written = open.writer.inner();
         let path = self.settings.table_directory.join(&open.relative_path);
-        written
-            .file
-            .sync_all()
-            .map_err(StoreError::io("sync", &path))?;
+        self.unsynced.push(path);
         self.finished.push(FinishedFile {
             size: written.size,
             sha256: hex(&written.sha256.clone().finalize()),
@@ -353,14 +352,23 @@ impl FileEncoder {
         Ok(())
     }
 
+    /// Makes the files and every directory above them, up to the lake, durable.
+    fn sync(&mut self) -> Result<()> {
+        let mut paths = std::mem::take(&mut self.unsynced);
+        paths.extend(std::mem::take(&mut self.directories));
+        if !paths.is_empty() {
+            let table_directory = self.settings.table_directory.ancestors();
+            paths.extend(table_directory.take(3).map(Path::to_path_buf));
+        }
+        sync_all(&paths).map_err(|(path, source)| StoreError::io("sync", path)(source))
+    }
+
     fn finish(&mut self) -> Result<Vec<FinishedFile>> {
         let keys: Vec<_> = self.open.keys().cloned().collect();
         for key in keys {
             self.close_file(&key)?;
         }
-        for directory in &self.directories {
-            sync_directory(directory).map_err(StoreError::io("sync", directory))?;
-        }
+        self.sync()?;
         let mut finished = std::mem::take(&mut self.finished);
         finished.sort_by(|left, right| {
             (&left.partition, &left.relative_path).cmp(&(&right.partition, &right.relative_path))
