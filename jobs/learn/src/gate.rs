@@ -9,7 +9,7 @@ use crate::metrics::Estimate;
 /// Limits of the gates.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GateLimits {
-    /// Calibration slope at least.
+    /// Calibration slope above.
     pub slope_minimum: f64,
     /// Calibration slope at most.
     pub slope_maximum: f64,
@@ -17,7 +17,7 @@ pub struct GateLimits {
     pub calibration_error_maximum: f64,
     /// An AUC above this is more likely a leak than a success.
     pub auc_plausible_maximum: f64,
-    /// Rows of each outcome in the evaluation at least.
+    /// Rows of each outcome in the evaluation: more than.
     pub class_rows_minimum: usize,
 }
 
@@ -42,9 +42,9 @@ pub struct Gate {
     pub title: Bilingual,
     /// The figure; `None` where it could not be computed, which fails the gate.
     pub value: Option<f64>,
-    /// Lowest value that passes, if there is one.
+    /// The value has to be above this, if there is such a limit.
     pub minimum: Option<f64>,
-    /// Highest value that passes, if there is one.
+    /// The value has to be this or below, if there is such a limit.
     pub maximum: Option<f64>,
     /// Whether it passed.
     pub passed: bool,
@@ -73,7 +73,7 @@ pub(crate) fn decide(
             "단일변수 규칙보다 AUC가 유의하게 높다 (95% 하한)",
             "AUC above the one-variable rule's (lower end of the 95 % interval)",
             auc_above_baseline.map(|difference| difference.lower),
-            Some(f64::MIN_POSITIVE),
+            Some(0.0),
             None,
         ),
         gate(
@@ -81,7 +81,7 @@ pub(crate) fn decide(
             "과거 평균율보다 브라이어 점수가 낮다",
             "Brier score below that of the prior rate",
             Some(brier_below_prior),
-            Some(f64::MIN_POSITIVE),
+            Some(0.0),
             None,
         ),
         gate(
@@ -126,7 +126,7 @@ fn gate(
         minimum,
         maximum,
         passed: value.is_some_and(|value| {
-            minimum.is_none_or(|minimum| value >= minimum)
+            minimum.is_none_or(|minimum| value > minimum)
                 && maximum.is_none_or(|maximum| value <= maximum)
         }),
     }
