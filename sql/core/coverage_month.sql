@@ -17,7 +17,12 @@ meta:
   assumptions:
     - hours are not in tax statements. Pay below 60 hours at the minimum wage means fewer than 60 hours for anyone who is paid lawfully; such work is exempt until the same payer has paid for three months in a row
     - a person of 65 or over without insured days counts as hired at 65 or over, because statements do not show the hire
-    - wage earners without insured days at a workplace of public administration count as civil servants
+    - >-
+      wage earners without insured days count as public service (civil servants, teachers, soldiers under pension laws of
+      their own) when the payer is public administration, or pays 100 persons or more and has no insured workplace at all
+    - personal services taxed as business income are contractor_outside whether or not their occupation is one the law
+      lists; only pay below the threshold of a listed occupation is exempt
+    - whoever had no insured day and no statement but has a business of his own is self_employed
     - from 2027 the pay-based rule replaces the hours rule by the dates in coverage_rule
 columns:
   person_key: {tags: [pseudonym]}
@@ -106,11 +111,24 @@ lasting as (
   group by income.person_key, income.payer_biz_no
   having count(*) >= 2
 ),
-public_payer as (
-  select workplace.biz_no
+insured_payer as (
+  select workplace.biz_no, bool_or(workplace.section is not distinct from 'O') as public_administration
   from workplace
-  where workplace.section = 'O'
   group by workplace.biz_no
+),
+payer as (
+  select this_month.payer_biz_no, count(*) as persons
+  from this_month
+  where this_month.income_kind = 'wage'
+  group by this_month.payer_biz_no
+),
+public_payer as (
+  select payer.payer_biz_no as biz_no
+  from payer
+  left join insured_payer
+    on insured_payer.biz_no = payer.payer_biz_no
+  where insured_payer.public_administration
+    or (insured_payer.biz_no is null and payer.persons >= 100)
 ),
 -- what each statement would be if the person had no insured day; positions are those of seeds/coverage_class.csv
 income_class as (
@@ -124,7 +142,7 @@ income_class as (
       when this_month.age >= threshold.exempt_age then 6
       when this_month.income_kind = 'daily' then 3
       when this_month.income_kind = 'business' then
-        case when coalesce(industry.covered_as, 'none') = 'none' then 5
+        case when coalesce(industry.covered_as, 'none') = 'none' then 4
              when industry.covered_as = 'artist' and this_month.gross_won >= threshold.artist_pay_won then 4
              when industry.covered_as <> 'artist' and this_month.gross_won >= threshold.contractor_pay_won then 4
              else 6 end
@@ -145,6 +163,7 @@ income_class as (
     and this_month.income_kind = 'wage'
   left join public_payer
     on public_payer.biz_no = this_month.payer_biz_no
+    and this_month.income_kind = 'wage'
   left join industry
     on industry.industry_code = this_month.industry_code
 ),

@@ -13,6 +13,7 @@ meta:
   clears:
     - declared in that certification
     - spell cancelled later (such a spell insures no day and gives no evidence)
+    - the spell the claim itself ended whose loss is not on record (late or in quarantine)
     - acquisition reported again with a corrected date
 columns:
   person_key: {tags: [pseudonym]}
@@ -30,6 +31,9 @@ insured_spell as (
 daily_work as (
   select * from {{ ref('daily_work') }}
 ),
+claim as (
+  select * from {{ ref('claim') }}
+),
 paid as (
   select * from certification
   where certification.days_paid > 0
@@ -43,10 +47,17 @@ spell_overlap as (
     insured_spell.insured_from as evidence_from,
     insured_spell.insured_to as evidence_to,
     cast(days_overlap(insured_spell.insured_from, insured_spell.insured_to, paid.period_from, paid.period_to) as int) as overlap_days,
+    -- the decision on the claim says this employment ended; only its report of loss is missing
+    coalesce(
+      insured_spell.insured_to is null
+        and claim.workplace_no = insured_spell.workplace_no
+        and insured_spell.acquired_on <= claim.separated_on, false) as ended_by_claim,
     insured_spell.known_on
   from paid
   inner join insured_spell
     on insured_spell.person_key = paid.person_key
+  left join claim
+    on claim.claim_no = paid.claim_no
   where not insured_spell.cancelled
     and insured_spell.insured_from <= paid.period_to
     and (insured_spell.insured_to is null or insured_spell.insured_to >= paid.period_from)
@@ -82,14 +93,15 @@ work_overlap as (
     add_days(work_window.month, cast(work_window.first_position + character_length(work_window.marks)
       - strpos(reverse(work_window.marks), '1') - 1 as int)) as evidence_to,
     cast(character_length(replace(work_window.marks, '0', '')) as int) as overlap_days,
+    false as ended_by_claim,
     work_window.known_on
   from work_window
   where strpos(work_window.marks, '1') > 0
 ),
 overlap_row as (
-  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, known_on from spell_overlap
+  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, ended_by_claim, known_on from spell_overlap
   union all
-  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, known_on from work_overlap
+  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, ended_by_claim, known_on from work_overlap
 ),
 f01 as (
   select
@@ -111,8 +123,10 @@ f01 as (
     {{ amount_at_risk('overlap_row.overlap_days') }} as amount_at_risk_won,
     greatest(certification.known_on, overlap_row.known_on) as known_on,
     -- what clears it
-    certification.declared_work as cleared,
-    case when certification.declared_work then 'declared in that certification' end as cleared_by
+    certification.declared_work or overlap_row.ended_by_claim as cleared,
+    case
+      when certification.declared_work then 'declared in that certification'
+      when overlap_row.ended_by_claim then 'ended by the claim itself, loss not on record' end as cleared_by
   from overlap_row
   inner join certification
     on certification.claim_no = overlap_row.claim_no

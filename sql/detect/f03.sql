@@ -13,6 +13,7 @@ meta:
   clears:
     - entered on that day or left on that day
     - certified in person (then one of the two records is wrong)
+    - a stay without return in which the person applied or certified in person later, so the return is missing on record
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [border_stay]}]}
@@ -24,6 +25,21 @@ with certification as (
 ),
 stay as (
   select * from {{ ref('border_stay') }}
+),
+claim as (
+  select * from {{ ref('claim') }}
+),
+-- days on which the person stood in a centre: claims are filed in person, visits are certified there
+presence as (
+  select person_key, max(present_on) as present_on
+  from (
+    select claim.person_key, claim.applied_on as present_on from claim
+    union all
+    select certification.person_key, certification.certified_on as present_on
+    from certification
+    where certification.channel = 'visit'
+  ) as seen
+  group by person_key
 ),
 f03 as (
   select
@@ -47,14 +63,19 @@ f03 as (
     -- what clears it
     stay.left_on = certification.certified_on
       or coalesce(stay.entered_on = certification.certified_on, false)
-      or certification.channel = 'visit' as cleared,
+      or certification.channel = 'visit'
+      or coalesce(stay.entered_on is null and presence.present_on > stay.left_on, false) as cleared,
     case
       when coalesce(stay.entered_on = certification.certified_on, false) then 'entered on that day'
       when stay.left_on = certification.certified_on then 'left on that day'
-      when certification.channel = 'visit' then 'certified in person' end as cleared_by
+      when certification.channel = 'visit' then 'certified in person'
+      when stay.entered_on is null and presence.present_on > stay.left_on then 'seen in person later, return not on record'
+      end as cleared_by
   from certification
   inner join stay
     on stay.person_key = certification.person_key
+  left join presence
+    on presence.person_key = certification.person_key
   where certification.days_paid > 0
     and certification.certified_on >= stay.left_on
     -- an open stay proves absence only as far as the border deliveries reach

@@ -22,6 +22,7 @@ meta:
     - weights add up to the known population of sex x age band, so only the share p is estimated
     - design effect 1.3 for households answering together
     - within a cell, people without any tax statement are spread over the classes as those with a statement
+    - the survey counts one week and the registers anyone in the month, so short jobs weigh less in the estimate
     - the split of a cell over classes and the count of insured come from complete registers and add no sampling error
 columns:
   class: {tests: [{accepted_values: [insured, covered_uninsured, daily_unreported, contractor_outside, self_employed, exempt]}]}
