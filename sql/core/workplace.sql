@@ -6,7 +6,7 @@ owner: core
 columns:
   workplace_no: {tests: [not_null, unique]}
   biz_no: {description: business number of the firm; one firm may hold several workplaces}
-  section: {description: KSIC section, null when the division is not in revisions 10 or 11 which share their divisions}
+  section: {description: "KSIC section; null when the division is not in revisions 10 or 11, which share their divisions"}
   sido: {description: first two digits of the sigungu code}
 ---*/
 with changes as (
