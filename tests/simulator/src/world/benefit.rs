@@ -82,7 +82,8 @@ impl Block<'_> {
             // Without a weekday left in the month the claim is made on the next one.
             let applied = next_weekday(late);
             let who = &self.persons[eligible.person as usize];
-            if !who.searching(applied) || who.find_on > applied {
+            let here = who.abroad_until < applied;
+            if here && (!who.searching(applied) || who.find_on > applied) {
                 self.grant(eligible.person, eligible.job, applied, Plan::None, NONE);
             }
         }
@@ -321,21 +322,19 @@ impl Block<'_> {
         }
     }
 
-    /// First day of work inside the certified days, in a job that the person has or has begun.
+    /// First day of work inside the certified days, in any job begun since the claim.
     fn work_started(&self, index: u32, from: Day, to: Day) -> Option<Day> {
         let claim = &self.claims[index as usize];
-        let who = &self.persons[claim.person as usize];
-        if who.job != NONE && who.job != claim.job {
-            let first = self.jobs[who.job as usize].first;
-            return (first <= to).then_some(first.max(from));
+        let mut started = None;
+        let mut next = self.persons[claim.person as usize].last_job;
+        while next != NONE && next != claim.job {
+            let job = &self.jobs[next as usize];
+            if job.first <= to && job.last >= from && job.first > claim.applied {
+                started = Some(job.first.max(from));
+            }
+            next = job.previous;
         }
-        // A job begun and lost since the last certification counts too.
-        if who.last_job != NONE && who.last_job != claim.job {
-            let job = &self.jobs[who.last_job as usize];
-            let overlaps = job.first <= to && job.last >= from && job.first > claim.applied;
-            return overlaps.then_some(job.first.max(from));
-        }
-        None
+        started
     }
 
     fn deliver_round(&mut self, index: u32, round: &Round) {
@@ -346,6 +345,7 @@ impl Block<'_> {
             self.random.between(1, 4)
         };
         let claim = &mut self.claims[index as usize];
+        self.persons[claim.person as usize].certified_until = round.certified;
         let days = days.min(claim.entitled - claim.paid);
         let amount = claim.daily_won * i64::from(days);
         claim.paid += days;

@@ -7,7 +7,7 @@ use crate::law::{delivery_month, report_due};
 use crate::scenario::magnitude;
 use crate::truth::Measure;
 use crate::world::person::{Activity, NONE};
-use crate::world::{Block, Flow, Number};
+use crate::world::{BUSINESSES, Block, Flow};
 
 /// Day labour of one person at one workplace in one month.
 pub(super) struct DailyWork {
@@ -342,7 +342,7 @@ impl Block<'_> {
 
     /// A business registration.
     pub(super) fn register_business(&mut self, person: u32, opened: Day) {
-        let ordinal = u64::from(self.index) * 2_500 + self.next_number(Number::Business) % 2_500;
+        let ordinal = self.business_ordinal();
         let number = business_number(self.scenario.seed, ordinal);
         self.businesses.push(Business {
             number,
@@ -460,7 +460,10 @@ impl Block<'_> {
                 .number(gross)
                 .finish(gross);
         }
-        let payer = business_number(self.scenario.seed ^ 0x0c17, u64::from(self.index) * 2_500);
+        let payer = business_number(
+            self.scenario.seed,
+            u64::from(self.index) * BUSINESSES + BUSINESSES - 1,
+        );
         let (year, _, _) = civil(from);
         for index in 0..self.persons.len() {
             if self.persons[index].activity != Activity::Civil {

@@ -2,6 +2,7 @@
 
 mod benefit;
 mod earnings;
+mod employer_fraud;
 mod employment;
 mod fraud;
 mod hiring;
@@ -91,6 +92,9 @@ pub(crate) struct Block<'s> {
     numbers: [u64; 5],
     out: BlockOutput,
 }
+
+/// Businesses that one block can number; two hundred years of openings.
+const BUSINESSES: u64 = 40_000;
 
 /// Kinds of numbers given out.
 #[derive(Clone, Copy)]
@@ -195,6 +199,12 @@ impl<'s> Block<'s> {
         let next = self.numbers[kind as usize];
         self.numbers[kind as usize] += 1;
         next
+    }
+
+    /// The number of the next business of the country; the last of a block's is the payer of its
+    /// civil servants.
+    fn business_ordinal(&mut self) -> u64 {
+        u64::from(self.index) * BUSINESSES + self.next_number(Number::Business) % (BUSINESSES - 1)
     }
 
     /// A weekday from `from` to `to`, or `from` when there is none.

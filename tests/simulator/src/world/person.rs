@@ -70,6 +70,8 @@ pub(super) struct Person {
     pub daily_year: i32,
     /// Last day of the latest stay abroad.
     pub abroad_until: Day,
+    /// Day of the latest certification of a benefit.
+    pub certified_until: Day,
     pub name: Box<[u8]>,
 }
 
@@ -182,6 +184,7 @@ impl Block<'_> {
                 daily_share: 0.0,
                 daily_year: 0,
                 abroad_until: i32::MIN / 2,
+                certified_until: i32::MIN / 2,
                 name,
             });
             member += 1;

@@ -308,7 +308,11 @@ impl Block<'_> {
             let who = &self.persons[person as usize];
             if who.window_end < to && who.job == NONE && last > to && who.activity == Activity::Idle
             {
-                let on = self.weekday_between(from.max(who.window_end + 1), to);
+                let earliest = from.max(who.window_end + 1).max(who.worked_until + 1);
+                if earliest > to {
+                    continue;
+                }
+                let on = self.weekday_between(earliest, to);
                 self.register(person, on, Some((from, last)), None);
                 registered += 1;
             }

@@ -46,7 +46,11 @@ impl Block<'_> {
             let length = 1 + (self.random.exponential() * 5.0) as Day;
             let emigrates = self.random.chance(0.002);
             let who = &self.persons[person as usize];
-            if who.claim != NONE || who.abroad_until >= left || who.activity == Activity::Service {
+            if who.claim != NONE
+                || who.certified_until >= left
+                || who.abroad_until >= left
+                || who.activity == Activity::Service
+            {
                 continue;
             }
             let leaves = emigrates && who.activity == Activity::Idle && !who.searching(left);

@@ -3,7 +3,7 @@ use crate::deliver::Source;
 use crate::identity::{business_number, firm_name};
 use crate::reference::cp949;
 use crate::scenario::magnitude;
-use crate::world::{Block, Number};
+use crate::world::Block;
 
 /// A workplace under the insurance.
 pub(super) struct Workplace {
@@ -79,7 +79,7 @@ impl Block<'_> {
             .map(|one| one.weight)
             .collect();
         let industry = self.random.weighted(&weights) as u16;
-        let ordinal = u64::from(self.index) * 2_500 + self.next_number(Number::Business) % 2_500;
+        let ordinal = self.business_ordinal();
         let mut number = [b'0'; 11];
         number[..10].copy_from_slice(&business_number(self.scenario.seed, ordinal));
         let age = self.random.exponential() * 3_300.0 + 30.0;
