@@ -1,0 +1,309 @@
+//! JSON as a stream: walks the envelope, hands out the records of one array as raw text.
+
+use std::io::{BufReader, Read};
+
+use crate::error::{IntakeError, Refusal, RefusalRule};
+
+/// Deepest nesting that is followed.
+const DEPTH: usize = 64;
+
+/// What the walk reports.
+pub(crate) enum JsonEvent<'a> {
+    /// One record, as written.
+    Record(&'a [u8]),
+    /// A number, text, boolean or null of the envelope with the keys that lead to it.
+    Scalar(&'a [String], &'a [u8]),
+}
+
+/// Walks one JSON document.
+pub(crate) struct JsonWalk<'r, R> {
+    reader: BufReader<R>,
+    record_path: &'r [String],
+    path: Vec<String>,
+    raw: Vec<u8>,
+    longest_record: usize,
+    peeked: Option<u8>,
+    /// Whether the record path was found.
+    pub found_records: bool,
+}
+
+type Visit<'v> = dyn FnMut(JsonEvent<'_>) -> Result<(), IntakeError> + 'v;
+
+impl<'r, R: Read> JsonWalk<'r, R> {
+    pub fn new(reader: R, record_path: &'r [String], longest_record: usize) -> Self {
+        Self {
+            reader: BufReader::with_capacity(1 << 16, reader),
+            record_path,
+            path: Vec::new(),
+            raw: Vec::new(),
+            longest_record,
+            peeked: None,
+            found_records: false,
+        }
+    }
+
+    /// Walks the document; with `lines`, each of several documents is a record.
+    pub fn run(&mut self, lines: bool, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
+        if self.peek()? == Some(0xEF) {
+            for _ in 0..3 {
+                self.next()?;
+            }
+        }
+        if lines {
+            self.found_records = true;
+            while self.peek_token()?.is_some() {
+                self.record(visit)?;
+            }
+            return Ok(());
+        }
+        self.value(visit)?;
+        match self.peek_token()? {
+            None => Ok(()),
+            Some(_) => Err(malformed("text behind the end of the document")),
+        }
+    }
+
+    fn value(&mut self, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
+        if self.path.len() > DEPTH {
+            return Err(malformed("nesting is too deep"));
+        }
+        let Some(first) = self.peek_token()? else {
+            return Err(truncated());
+        };
+        if self.path == self.record_path {
+            self.found_records = true;
+            return self.records(first, visit);
+        }
+        match first {
+            b'{' => self.object(visit),
+            // Arrays beside the records hold nothing the contract names.
+            b'[' => {
+                self.raw.clear();
+                self.skip_nested(false)
+            }
+            _ => {
+                self.raw.clear();
+                self.scalar()?;
+                visit(JsonEvent::Scalar(&self.path, &self.raw))
+            }
+        }
+    }
+
+    /// The value at the record path: an array of records, a single record, or nothing.
+    fn records(&mut self, first: u8, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
+        match first {
+            b'[' => {
+                self.next()?;
+                if self.peek_token()? == Some(b']') {
+                    self.next()?;
+                    return Ok(());
+                }
+                loop {
+                    self.record(visit)?;
+                    match self.next_token()? {
+                        Some(b',') => {}
+                        Some(b']') => return Ok(()),
+                        None => return Err(truncated()),
+                        Some(_) => return Err(malformed("records are not separated by commas")),
+                    }
+                }
+            }
+            // Some providers write a single record without the array around it.
+            b'{' => self.record(visit),
+            _ => {
+                self.raw.clear();
+                self.scalar()?;
+                match self.raw.as_slice() {
+                    b"null" | b"\"\"" => Ok(()),
+                    _ => Err(malformed("the record path leads to a plain value")),
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
+        self.raw.clear();
+        match self.peek_token()? {
+            None => return Err(truncated()),
+            Some(b'{' | b'[') => self.skip_nested(true)?,
+            Some(_) => self.scalar()?,
+        }
+        visit(JsonEvent::Record(&self.raw))
+    }
+
+    fn object(&mut self, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
+        self.next()?;
+        if self.peek_token()? == Some(b'}') {
+            self.next()?;
+            return Ok(());
+        }
+        loop {
+            if self.peek_token()? != Some(b'"') {
+                return Err(self.unexpected("a key is missing")?);
+            }
+            self.raw.clear();
+            self.string(true)?;
+            let key: String =
+                serde_json::from_slice(&self.raw).map_err(|_| malformed("a key is not text"))?;
+            if self.next_token()? != Some(b':') {
+                return Err(self.unexpected("a colon is missing")?);
+            }
+            self.path.push(key);
+            self.value(visit)?;
+            self.path.pop();
+            match self.next_token()? {
+                Some(b',') => {}
+                Some(b'}') => return Ok(()),
+                None => return Err(truncated()),
+                Some(_) => return Err(malformed("a comma is missing")),
+            }
+        }
+    }
+
+    /// Passes over an object or array, keeping its text when it is a record.
+    fn skip_nested(&mut self, keep: bool) -> Result<(), IntakeError> {
+        let mut depth = 0usize;
+        loop {
+            let Some(byte) = self.peek()? else {
+                return Err(truncated());
+            };
+            match byte {
+                b'"' => {
+                    self.string(keep)?;
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            self.next()?;
+            if keep {
+                self.keep(byte)?;
+            }
+            if depth > DEPTH {
+                return Err(malformed("nesting is too deep"));
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a string with its quotes.
+    fn string(&mut self, keep: bool) -> Result<(), IntakeError> {
+        let mut escaped = false;
+        let mut is_open = false;
+        loop {
+            let Some(byte) = self.next()? else {
+                return Err(truncated());
+            };
+            if keep {
+                self.keep(byte)?;
+            }
+            if !is_open {
+                is_open = true;
+            } else if escaped {
+                escaped = false;
+            } else if byte == b'\\' {
+                escaped = true;
+            } else if byte == b'"' {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a string, number or word into `raw`.
+    fn scalar(&mut self) -> Result<(), IntakeError> {
+        if self.peek()? == Some(b'"') {
+            return self.string(true);
+        }
+        while let Some(byte) = self.peek()? {
+            if matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace() {
+                break;
+            }
+            self.next()?;
+            self.keep(byte)?;
+        }
+        if serde_json::from_slice::<&serde_json::value::RawValue>(&self.raw).is_err() {
+            return Err(self.unexpected("a value is not JSON")?);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, byte: u8) -> Result<(), IntakeError> {
+        if self.raw.len() >= self.longest_record {
+            return Err(Refusal::new(
+                RefusalRule::TooLarge,
+                format!("a record is longer than {} MiB", self.longest_record >> 20),
+            )
+            .into());
+        }
+        self.raw.push(byte);
+        Ok(())
+    }
+
+    /// The error for a document that is wrong here, or that simply ends here.
+    fn unexpected(&mut self, what: &str) -> Result<IntakeError, IntakeError> {
+        Ok(match self.peek_token()? {
+            None => truncated(),
+            Some(_) => malformed(what),
+        })
+    }
+
+    fn peek_token(&mut self) -> Result<Option<u8>, IntakeError> {
+        while let Some(byte) = self.peek()? {
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Ok(Some(byte));
+            }
+            self.next()?;
+        }
+        Ok(None)
+    }
+
+    fn next_token(&mut self) -> Result<Option<u8>, IntakeError> {
+        self.peek_token()?;
+        self.next()
+    }
+
+    #[inline]
+    fn peek(&mut self) -> Result<Option<u8>, IntakeError> {
+        if self.peeked.is_none() {
+            self.peeked = self.read_byte()?;
+        }
+        Ok(self.peeked)
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<Option<u8>, IntakeError> {
+        match self.peeked.take() {
+            Some(byte) => Ok(Some(byte)),
+            None => self.read_byte(),
+        }
+    }
+
+    #[inline]
+    fn read_byte(&mut self) -> Result<Option<u8>, IntakeError> {
+        let mut byte = [0];
+        match self.reader.read(&mut byte) {
+            Ok(0) => Ok(None),
+            Ok(_) => Ok(Some(byte[0])),
+            Err(error) => Err(super::stream_error(error)),
+        }
+    }
+}
+
+fn malformed(what: &str) -> IntakeError {
+    Refusal::new(
+        RefusalRule::Malformed,
+        format!("not well-formed JSON: {what}"),
+    )
+    .into()
+}
+
+fn truncated() -> IntakeError {
+    Refusal::new(
+        RefusalRule::Truncated,
+        "the JSON document ends before it is complete: ask the provider to send it again",
+    )
+    .into()
+}

@@ -1,0 +1,440 @@
+//! XML answers and exports: a repeating element inside an envelope.
+
+use std::collections::BTreeSet;
+use std::io::{BufReader, Read};
+
+use goyong_catalog::contract::XmlFormat;
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::{Batches, Envelope};
+use crate::encoding::declared_encoding;
+use crate::error::{IntakeError, Refusal, RefusalRule};
+use crate::plan::Plan;
+use crate::rows::Cell;
+
+/// Deepest nesting that is followed.
+const DEPTH: usize = 64;
+
+/// Reads an XML document of UTF-8 text, or of text transcoded to it.
+pub(crate) fn read(
+    plan: &Plan,
+    format: &XmlFormat,
+    reader: impl Read,
+    longest_record: usize,
+    batches: &mut Batches<'_, '_>,
+) -> Result<Envelope, IntakeError> {
+    let mut walk = Walk {
+        plan,
+        format,
+        longest_record,
+        path: Vec::new(),
+        record: None,
+        text: String::new(),
+        envelope: Envelope::default(),
+        code: vec![None; format.errors.len()],
+        message: vec![None; format.errors.len()],
+        known: BTreeSet::new(),
+        unknown: BTreeSet::new(),
+        has_root: false,
+        found_records: false,
+    };
+    let walked = walk.run(reader, batches);
+    // An error answer explains more than the damage behind it.
+    let is_empty_answer = walk.answer()?;
+    walked?;
+    if !walk.found_records && !is_empty_answer && !walk.root_is_right() {
+        return Err(Refusal::new(
+            RefusalRule::Malformed,
+            format!(
+                "nothing stands at `/{}`: this is not an answer of the contract's kind",
+                format.record.join("/")
+            ),
+        )
+        .into());
+    }
+    let mut envelope = walk.envelope;
+    envelope.describe_fields(plan, batches.records(), &walk.known, &walk.unknown)?;
+    Ok(envelope)
+}
+
+struct Walk<'a> {
+    plan: &'a Plan,
+    format: &'a XmlFormat,
+    longest_record: usize,
+    path: Vec<String>,
+    record: Option<Record>,
+    text: String,
+    envelope: Envelope,
+    code: Vec<Option<String>>,
+    message: Vec<Option<String>>,
+    known: BTreeSet<usize>,
+    unknown: BTreeSet<String>,
+    has_root: bool,
+    found_records: bool,
+}
+
+/// The record under work.
+struct Record {
+    values: Vec<Option<String>>,
+    repeated: Option<usize>,
+    bytes: usize,
+}
+
+impl Walk<'_> {
+    fn run(&mut self, reader: impl Read, batches: &mut Batches<'_, '_>) -> Result<(), IntakeError> {
+        let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, reader));
+        reader.config_mut().check_end_names = true;
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            let event = match reader.read_event_into(&mut buffer) {
+                Ok(event) => event,
+                Err(quick_xml::Error::Io(error)) => {
+                    return Err(super::stream_error(std::io::Error::new(
+                        error.kind(),
+                        error.to_string(),
+                    )));
+                }
+                Err(error) => return Err(self.malformed(&error.to_string())),
+            };
+            match event {
+                Event::Decl(declaration) => {
+                    if let Some(Ok(label)) = declaration.encoding() {
+                        self.check_declaration(label.as_ref());
+                    }
+                }
+                Event::Start(start) => self.open(&start)?,
+                Event::Empty(start) => {
+                    self.open(&start)?;
+                    self.close(batches)?;
+                }
+                Event::End(_) => self.close(batches)?,
+                Event::Text(text) => self.add(&text.into_inner())?,
+                Event::CData(text) => self.add(&text.into_inner())?,
+                Event::GeneralRef(reference) => {
+                    let name = reference.into_inner();
+                    let letter = entity(&name);
+                    match letter {
+                        Some(letter) => self.add(letter.encode_utf8(&mut [0; 4]))?,
+                        None => return Err(self.malformed("an unknown entity is used")),
+                    }
+                }
+                Event::Eof => break,
+                Event::Comment(_) | Event::PI(_) | Event::DocType(_) => {}
+            }
+        }
+        if !self.path.is_empty() || !self.has_root {
+            return Err(Refusal::new(
+                RefusalRule::Truncated,
+                "the XML document ends before it is complete: ask the provider to send it again",
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), IntakeError> {
+        if self.path.is_empty() && self.has_root {
+            return Err(self.malformed("a second root element"));
+        }
+        if self.path.len() >= DEPTH {
+            return Err(self.malformed("nesting is too deep"));
+        }
+        self.has_root = true;
+        let name = start.name();
+        let name: &[u8] = name.as_ref().as_ref();
+        self.path.push(String::from_utf8_lossy(name).into_owned());
+        self.text.clear();
+        if self.record.is_none() && self.path == self.format.record {
+            self.found_records = true;
+            self.record = Some(Record {
+                values: vec![None; self.plan.columns.len()],
+                repeated: None,
+                bytes: 0,
+            });
+        }
+        if self.record.is_some() {
+            for attribute in start.attributes() {
+                let Ok(attribute) = attribute else {
+                    return Err(self.malformed("an attribute is written wrongly"));
+                };
+                let key: &[u8] = attribute.key.as_ref().as_ref();
+                let key = format!("@{}", String::from_utf8_lossy(key));
+                let Ok(value) = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0)
+                else {
+                    return Err(self.malformed("an attribute is written wrongly"));
+                };
+                let value = value.into_owned();
+                self.path.push(key);
+                self.keep(value);
+                self.path.pop();
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, batches: &mut Batches<'_, '_>) -> Result<(), IntakeError> {
+        let is_record = self.record.is_some() && self.path.len() == self.format.record.len();
+        if is_record {
+            if let Some(record) = self.record.take() {
+                batches.push(|builder, number| match record.repeated {
+                    Some(column) => {
+                        let name = self.plan.columns[column].from[0].clone();
+                        builder.push_broken(number, "repeated_element", Some(name), |column| {
+                            record.cell(column)
+                        });
+                    }
+                    None => builder.push(number, |column| record.cell(column)),
+                })?;
+            }
+        } else if self.record.is_some() {
+            let text = std::mem::take(&mut self.text);
+            self.keep(text);
+        } else {
+            self.keep_envelope();
+        }
+        self.text.clear();
+        self.path.pop();
+        Ok(())
+    }
+
+    /// Stores a value of the record in the columns that name its path.
+    fn keep(&mut self, value: String) {
+        let relative = self.path[self.format.record.len()..].join("/");
+        let has_children = value.trim().is_empty();
+        let mut is_known = false;
+        let Some(record) = &mut self.record else {
+            return;
+        };
+        for (index, column) in self.plan.columns.iter().enumerate() {
+            if !column.from.iter().any(|path| *path == relative) {
+                continue;
+            }
+            is_known = true;
+            self.known.insert(index);
+            if record.values[index].is_some() {
+                record.repeated = Some(index);
+            }
+            record.values[index] = Some(value.clone());
+        }
+        let leads_on = self.plan.columns.iter().any(|column| {
+            column.from.iter().any(|path| {
+                path.strip_prefix(relative.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+            })
+        });
+        if !is_known && !leads_on && !has_children && self.unknown.len() < 64 {
+            self.unknown.insert(relative);
+        }
+    }
+
+    fn keep_envelope(&mut self) {
+        let text = self.text.trim();
+        if self.format.expected_count.as_deref() == Some(self.path.as_slice()) {
+            self.envelope.expected = text.parse().ok();
+        }
+        for (index, answer) in self.format.errors.iter().enumerate() {
+            if answer.code == self.path {
+                self.code[index] = Some(text.to_owned());
+            }
+            if answer.message.as_deref() == Some(self.path.as_slice()) {
+                self.message[index] = Some(text.to_owned());
+            }
+        }
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), IntakeError> {
+        if let Some(record) = &mut self.record {
+            record.bytes += text.len();
+            if record.bytes > self.longest_record {
+                return Err(Refusal::new(
+                    RefusalRule::TooLarge,
+                    format!("a record is longer than {} MiB", self.longest_record >> 20),
+                )
+                .into());
+            }
+        }
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    /// Whether the answer says there is nothing; an error answer refuses the delivery.
+    fn answer(&self) -> Result<bool, IntakeError> {
+        for (index, answer) in self.format.errors.iter().enumerate() {
+            let Some(code) = &self.code[index] else {
+                continue;
+            };
+            if answer.empty.contains(code) {
+                return Ok(true);
+            }
+            let text = match &self.message[index] {
+                Some(message) => format!("code {code}: {message}"),
+                None => code.clone(),
+            };
+            return Err(Refusal::new(
+                RefusalRule::ErrorAnswer,
+                format!("the provider answered with an error, {text}"),
+            )
+            .into());
+        }
+        Ok(false)
+    }
+
+    /// An answer without records has at least the root of one with records.
+    fn root_is_right(&self) -> bool {
+        self.envelope.expected == Some(0)
+    }
+
+    fn check_declaration(&mut self, label: &str) {
+        let encoding = self.plan.contract.format.encoding;
+        if declared_encoding(label) != Some(encoding) {
+            self.envelope.notices.push(format!(
+                "the header declares {label}, the contract reads {}; bytes decide",
+                encoding.as_str()
+            ));
+        }
+    }
+
+    fn malformed(&self, what: &str) -> IntakeError {
+        Refusal::new(
+            RefusalRule::Malformed,
+            format!("not well-formed XML: {what}"),
+        )
+        .into()
+    }
+}
+
+impl Record {
+    fn cell(&self, column: usize) -> Cell<'_> {
+        match &self.values[column] {
+            None => Cell::Missing,
+            Some(text) => Cell::Raw(text.as_bytes()),
+        }
+    }
+}
+
+/// The five entities of XML and character references; nothing is ever expanded.
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix('x') {
+                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code).filter(|letter| *letter != '\0')
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::testing::{plan, read_text};
+    use rstest::rstest;
+
+    const CONTRACT: &str = r#"
+format:
+  kind: xml
+  record: /root/list/item
+  expected_count: /root/total
+  errors: [/error/text, {code: /root/code, message: /root/message, empty: ["006"]}]
+columns:
+  - {name: number, from: no, type: bigint}
+  - {name: place, from: [address/city, "@city"], type: string, nullable: true}
+"#;
+
+    #[rstest]
+    #[case(
+        "<root><total>1</total><list><item><no>1</no><address><city>서울</city></address></item></list></root>",
+        "1,서울",
+        ""
+    )]
+    #[case(
+        "<root><list><item city='부산'><no>1</no></item><item><no>2</no></item></list></root>",
+        "1,부산;2,",
+        ""
+    )]
+    #[case(
+        "<root><list><item><no>1</no><address><city>a&amp;b&#44032;<![CDATA[<c>]]></city></address></item></list></root>",
+        "1,a&b가<c>",
+        ""
+    )]
+    #[case(
+        "<root><total>30</total><list><item><no>1</no></item></list></root>",
+        "1,",
+        "1 of 30 delivered"
+    )]
+    #[case(
+        "<root><list><item><no>1</no><new>x</new></item></list></root>",
+        "1,",
+        "`new` is not in the contract"
+    )]
+    #[case(
+        "<?xml version='1.0' encoding='EUC-KR'?><root><list><item><no>1</no></item></list></root>",
+        "1,",
+        "declares EUC-KR"
+    )]
+    #[case("<root><code>006</code><message>없음</message></root>", "", "")]
+    #[case("<root><total>0</total><list/></root>", "", "")]
+    fn answers_become_rows(#[case] text: &str, #[case] rows: &str, #[case] notice: &str) {
+        let outcome = read_text(&plan(CONTRACT), text.as_bytes()).unwrap();
+        assert_eq!(outcome.csv(&["number", "place"]), rows);
+        assert!(
+            outcome.notices.join("; ").contains(notice),
+            "{:?}",
+            outcome.notices
+        );
+        if notice.is_empty() {
+            assert!(outcome.notices.is_empty(), "{:?}", outcome.notices);
+        }
+    }
+
+    #[rstest]
+    #[case("<root><list><item><no>1</no></item>", "truncated", "ends before")]
+    #[case(
+        "<root><list><item><no>1</no></item></list></wrong>",
+        "malformed",
+        "XML"
+    )]
+    #[case(
+        "<root><list><item><no>1</no></item></list></root><root/>",
+        "malformed",
+        "second root"
+    )]
+    #[case(
+        "<root><list><item><no>&bomb;</no></item></list></root>",
+        "malformed",
+        "entity"
+    )]
+    #[case(
+        "<root><code>018</code><message>잘못</message></root>",
+        "error_answer",
+        "code 018: 잘못"
+    )]
+    #[case("<error><text>점검 중</text></error>>", "error_answer", "점검 중")]
+    #[case("<other/>", "malformed", "/root/list/item")]
+    #[case("", "truncated", "ends before")]
+    #[case("<root><list><item><nr>1</nr></item></list></root>", "header", "`nr`")]
+    fn broken_answers_are_refused(#[case] text: &str, #[case] rule: &str, #[case] reason: &str) {
+        let refusal = read_text(&plan(CONTRACT), text.as_bytes()).unwrap_err();
+        assert_eq!(refusal.rule.as_str(), rule, "{refusal}");
+        assert!(refusal.message.contains(reason), "{refusal}");
+    }
+
+    #[test]
+    fn bad_records_are_quarantined_alone() {
+        let text = b"<root><list><item><no>x</no></item><item><no>1</no><no>2</no></item>\
+            <item><no>3</no><address><city>\xff</city></address></item><item><no>4</no></item></list></root>";
+        let outcome = read_text(&plan(CONTRACT), text).unwrap();
+        assert_eq!(outcome.csv(&["number"]), "4");
+        let rules: Vec<_> = outcome.quarantined.iter().map(|row| row.rule).collect();
+        assert_eq!(rules, ["type", "repeated_element", "encoding"]);
+    }
+}

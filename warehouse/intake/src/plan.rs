@@ -1,0 +1,295 @@
+//! A contract compiled for execution: every literal and pattern prepared once.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use goyong_catalog::contract::{
+    Column, ColumnType, Contract, Derived, Encoding, FormatKind, OnFail, StagingType,
+};
+use regex::Regex;
+
+use crate::encoding::{TextDecoder, encode};
+use crate::error::IntakeError;
+use crate::pattern::Pattern;
+use crate::value::{self, TimeFormat};
+
+/// A contract ready to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The contract.
+    pub contract: Contract,
+    /// Its columns, in its order.
+    pub(crate) columns: Vec<ColumnPlan>,
+    /// Schema of the typed columns, without the technical ones.
+    pub(crate) value_schema: SchemaRef,
+    /// Schema of the staging table.
+    pub staging_schema: SchemaRef,
+    /// Columns summed for the reconciliation, as indexes into `columns`.
+    pub(crate) control: Vec<usize>,
+    /// How raw bytes become text.
+    pub(crate) decoder: TextDecoder,
+    /// The column whose resident number owns names and contacts of the row.
+    pub(crate) identity: Option<usize>,
+    /// Whether raw values in quarantine are searched for resident numbers.
+    pub(crate) scrub: bool,
+}
+
+/// A column ready to run.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnPlan {
+    pub name: String,
+    pub from: Vec<String>,
+    pub kind: ColumnType,
+    /// Index of its first buffer; names and contacts have none.
+    pub output: Option<usize>,
+    pub derive: Vec<Derived>,
+    pub nullable: bool,
+    /// Raw bytes that mean "missing".
+    pub null_values: Vec<Vec<u8>>,
+    pub formats: Vec<TimeFormat>,
+    /// Allowed values, UTF-8, sorted.
+    pub domain: Vec<Vec<u8>>,
+    pub range: Option<RangePlan>,
+    pub pattern: Option<Pattern>,
+    pub capture: Option<Regex>,
+    pub strip: Vec<String>,
+    pub on_fail: OnFail,
+    pub at: Option<(usize, usize)>,
+    /// Whether spaces around the value are removed.
+    pub trim: bool,
+    /// Whether raw values never leave intake.
+    pub masked: bool,
+}
+
+/// Limits in the unit of the stored value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RangePlan {
+    Exact(i128, i128),
+    Float(f64, f64),
+}
+
+impl Plan {
+    /// Compiles a contract.
+    pub fn new(contract: &Contract) -> Result<Self, IntakeError> {
+        let decoder = match (&contract.format.kind, contract.format.encoding) {
+            (FormatKind::Csv(_) | FormatKind::Fixed(_), Encoding::Cp949) => TextDecoder::Cp949,
+            (FormatKind::Csv(_) | FormatKind::Fixed(_), Encoding::Utf8) => TextDecoder::Utf8,
+            _ => TextDecoder::Transcoded,
+        };
+        let mut columns = Vec::with_capacity(contract.columns.len());
+        let mut output = 0;
+        for column in &contract.columns {
+            columns.push(ColumnPlan::new(contract, column, decoder, &mut output)?);
+        }
+        let staging_schema: SchemaRef = Arc::new(Schema::new(
+            contract
+                .staging_columns()
+                .iter()
+                .map(|column| Field::new(&column.name, arrow_type(column.staging_type), true))
+                .collect::<Vec<_>>(),
+        ));
+        let value_schema = Arc::new(Schema::new(staging_schema.fields()[..output].to_vec()));
+        let control = contract
+            .control_totals
+            .iter()
+            .filter_map(|name| columns.iter().position(|column| column.name == *name))
+            .collect();
+        let identity = columns
+            .iter()
+            .position(|column| column.kind == ColumnType::ResidentNumber);
+        Ok(Self {
+            contract: contract.clone(),
+            columns,
+            value_schema,
+            staging_schema,
+            control,
+            decoder,
+            identity,
+            scrub: contract.has_identity(),
+        })
+    }
+
+    /// Name of the source.
+    pub fn source(&self) -> &str {
+        &self.contract.source
+    }
+}
+
+impl ColumnPlan {
+    fn new(
+        contract: &Contract,
+        column: &Column,
+        decoder: TextDecoder,
+        output: &mut usize,
+    ) -> Result<Self, IntakeError> {
+        let error = |message: String| IntakeError::Contract {
+            source_name: contract.source.clone(),
+            message: format!("column `{}`: {message}", column.name),
+        };
+        let kind = column.column_type;
+        let formats = time_formats(contract, column).map_err(error)?;
+        let range = match &column.range {
+            None => None,
+            Some(range) => Some(
+                RangePlan::new(
+                    kind,
+                    &formats,
+                    range.minimum.as_deref(),
+                    range.maximum.as_deref(),
+                )
+                .ok_or_else(|| error("the range is not in the column's type".into()))?,
+            ),
+        };
+        let literal_encoding = match decoder {
+            TextDecoder::Cp949 => Encoding::Cp949,
+            _ => Encoding::Utf8,
+        };
+        let null_values = column
+            .null_values
+            .iter()
+            .map(|text| {
+                encode(text, literal_encoding).ok_or_else(|| {
+                    error(format!("`{text}` cannot be written in the file's encoding"))
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut domain: Vec<Vec<u8>> = column
+            .domain
+            .iter()
+            .map(|text| text.as_bytes().to_vec())
+            .collect();
+        domain.sort_unstable();
+        let trims_text = match &contract.format.kind {
+            FormatKind::Csv(csv) => csv.trim,
+            FormatKind::Fixed(_) => true,
+            _ => false,
+        };
+        let has_output = kind.staging_type().is_some();
+        let first = *output;
+        *output += usize::from(has_output) + column.derive.len();
+        Ok(Self {
+            name: column.name.clone(),
+            from: column.from.clone(),
+            kind,
+            output: has_output.then_some(first),
+            derive: column.derive.clone(),
+            nullable: column.nullable,
+            null_values,
+            formats,
+            domain,
+            range,
+            pattern: column
+                .pattern
+                .as_deref()
+                .map(Pattern::parse)
+                .transpose()
+                .map_err(error)?,
+            capture: column
+                .capture
+                .as_deref()
+                .map(Regex::new)
+                .transpose()
+                .map_err(|_| error("the capture is not a regular expression".into()))?,
+            strip: column.strip.clone(),
+            on_fail: column.on_fail,
+            at: column.at,
+            trim: trims_text || !kind.is_text(),
+            masked: kind.is_direct_identifier() || kind == ColumnType::Digest,
+        })
+    }
+
+    /// Whether the value must be rewritten as text before it is read.
+    pub fn is_rewritten(&self) -> bool {
+        self.capture.is_some() || !self.strip.is_empty()
+    }
+}
+
+impl RangePlan {
+    fn new(
+        kind: ColumnType,
+        formats: &[TimeFormat],
+        minimum: Option<&str>,
+        maximum: Option<&str>,
+    ) -> Option<Self> {
+        if kind == ColumnType::Float {
+            let end = |text: Option<&str>, open: f64| match text {
+                None => Some(open),
+                Some(text) => value::float(text.as_bytes()),
+            };
+            return Some(Self::Float(
+                end(minimum, f64::NEG_INFINITY)?,
+                end(maximum, f64::INFINITY)?,
+            ));
+        }
+        let exact = |text: &str| -> Option<i128> {
+            let bytes = text.as_bytes();
+            match kind {
+                ColumnType::Int | ColumnType::Bigint => value::integer(bytes).map(i128::from),
+                ColumnType::Won => value::decimal(bytes, 0),
+                ColumnType::Decimal(_, scale) => {
+                    value::decimal(bytes, u32::from(scale.unsigned_abs()))
+                }
+                ColumnType::Date | ColumnType::Month => formats
+                    .iter()
+                    .chain(&TimeFormat::parse("%F").ok())
+                    .find_map(|format| format.date(bytes))
+                    .map(i128::from),
+                ColumnType::Timestamp => formats
+                    .iter()
+                    .find_map(|format| format.timestamp(bytes))
+                    .map(i128::from),
+                _ => None,
+            }
+        };
+        let end = |text: Option<&str>, open: i128| text.map_or(Some(open), exact);
+        Some(Self::Exact(
+            end(minimum, i128::MIN)?,
+            end(maximum, i128::MAX)?,
+        ))
+    }
+}
+
+fn time_formats(contract: &Contract, column: &Column) -> Result<Vec<TimeFormat>, String> {
+    let defaults: &[&str] = match column.column_type {
+        ColumnType::Date => &["%Y-%m-%d", "%Y%m%d"],
+        ColumnType::Month => &["%Y%m", "%Y-%m"],
+        ColumnType::Timestamp => &["%Y-%m-%d %H:%M:%S"],
+        _ => return Ok(Vec::new()),
+    };
+    let mut formats: Vec<TimeFormat> = if column.formats.is_empty() {
+        defaults
+            .iter()
+            .map(|format| TimeFormat::parse(format))
+            .collect::<Result<_, _>>()?
+    } else {
+        column
+            .formats
+            .iter()
+            .map(|format| TimeFormat::parse(format))
+            .collect::<Result<_, _>>()?
+    };
+    // Typed cells arrive as ISO text whatever the provider's own text format is.
+    if matches!(
+        contract.format.kind,
+        FormatKind::Xlsx(_) | FormatKind::Parquet
+    ) {
+        for iso in ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S"] {
+            formats.push(TimeFormat::parse(iso)?);
+        }
+    }
+    Ok(formats)
+}
+
+/// The Arrow type of a staging column.
+pub fn arrow_type(staging_type: StagingType) -> DataType {
+    match staging_type {
+        StagingType::Utf8 => DataType::Utf8,
+        StagingType::Int32 => DataType::Int32,
+        StagingType::Int64 => DataType::Int64,
+        StagingType::Float64 => DataType::Float64,
+        StagingType::Decimal128(precision, scale) => DataType::Decimal128(precision, scale),
+        StagingType::Date32 => DataType::Date32,
+        StagingType::TimestampMicrosecond => DataType::Timestamp(TimeUnit::Microsecond, None),
+        StagingType::Boolean => DataType::Boolean,
+    }
+}

@@ -1,0 +1,695 @@
+//! Records in, typed columns out: every check on a row happens here, whatever the file's format.
+
+use std::collections::BTreeMap;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use goyong_catalog::contract::{ColumnType, Derived, OnFail};
+use goyong_types::{BusinessNumber, ResidentNumber, ResidentNumberError};
+use regex::bytes::Regex;
+use std::sync::LazyLock;
+use zeroize::Zeroize;
+
+use crate::buffer::{ColumnBuffer, Values};
+use crate::encoding::TextDecoder;
+use crate::error::IntakeError;
+use crate::identity::{PersonDigest, PersonHasher, person_key};
+use crate::plan::{ColumnPlan, Plan, RangePlan};
+use crate::value;
+
+/// What stands in the file for one column of one record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cell<'a> {
+    /// Nothing: an absent element or field.
+    Missing,
+    /// Bytes in the encoding the plan decodes.
+    Raw(&'a [u8]),
+    /// Bytes that break a rule of the format itself.
+    Broken(&'static str, &'a [u8]),
+}
+
+/// A record that went to quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedRow {
+    /// Record number in its chunk, from 0.
+    pub(crate) record: u32,
+    /// Column whose value breaks the rule, empty when the record as a whole does.
+    pub column: String,
+    /// The rule.
+    pub rule: &'static str,
+    /// The value as delivered; `[masked]` where it may identify a person.
+    pub raw_value: Option<String>,
+}
+
+/// Sums of one control column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ControlSum {
+    /// Over accepted rows.
+    pub accepted: i128,
+    /// Over quarantined rows whose value could be read.
+    pub quarantined: i128,
+    /// Quarantined rows whose value could not be read.
+    pub unreadable: u64,
+}
+
+/// A resident number on its way to the vault.
+#[derive(Clone, Copy)]
+pub(crate) struct PersonEntry {
+    pub digest: PersonDigest,
+    /// The 13 digits as a number.
+    pub number: u64,
+}
+
+/// A name or contact on its way to the vault.
+#[derive(Clone)]
+pub(crate) struct DetailEntry {
+    pub person: PersonDigest,
+    pub kind: u8,
+    pub value: String,
+}
+
+/// Kinds of [`DetailEntry`].
+pub(crate) const DETAIL_NAME: u8 = 1;
+pub(crate) const DETAIL_CONTACT: u8 = 2;
+/// Longest name or contact the vault stores, in bytes of UTF-8.
+pub(crate) const DETAIL_BYTES: usize = 254;
+
+/// Personal values on their way to the vault; wiped when dropped.
+#[derive(Default)]
+pub(crate) struct Identities {
+    pub persons: Vec<PersonEntry>,
+    pub details: Vec<DetailEntry>,
+}
+
+impl Drop for Identities {
+    fn drop(&mut self) {
+        for person in &mut self.persons {
+            person.number.zeroize();
+        }
+        for detail in &mut self.details {
+            detail.value.zeroize();
+        }
+    }
+}
+
+/// Typed rows of a part of a file with everything that did not become a row.
+pub(crate) struct ParsedRows {
+    /// Columns of the plan's value schema.
+    pub batch: RecordBatch,
+    /// Record number in the chunk of each accepted row.
+    pub records: Vec<u32>,
+    /// Rule names of accepted rows, by row.
+    pub flags: Vec<(u32, String)>,
+    pub quarantined: Vec<QuarantinedRow>,
+    pub control: Vec<ControlSum>,
+    pub identities: Identities,
+    /// Rows offered, accepted or not.
+    pub delivered: u64,
+    /// Records of the file that were read; unpivot makes several rows of one.
+    pub record_count: u64,
+}
+
+/// What checks need beside the contract.
+#[derive(Clone)]
+pub(crate) struct RowContext {
+    /// Present when the contract has resident numbers or digests.
+    pub hasher: Option<PersonHasher>,
+    /// Day, since 1970-01-01, after which nobody in the file can be born.
+    pub known_on: i32,
+}
+
+/// Builds [`ParsedRows`] record by record.
+pub(crate) struct RowBuilder<'p> {
+    plan: &'p Plan,
+    context: &'p RowContext,
+    buffers: Vec<ColumnBuffer>,
+    rows: usize,
+    records: Vec<u32>,
+    flags: Vec<(u32, String)>,
+    quarantined: Vec<QuarantinedRow>,
+    control: Vec<ControlSum>,
+    identities: Identities,
+    delivered: u64,
+    scratch: Vec<u8>,
+    row_flags: String,
+    row_person: Option<PersonEntry>,
+    persons_before_row: usize,
+    details_before_row: usize,
+}
+
+/// The rule a value breaks.
+type Rule = &'static str;
+
+impl<'p> RowBuilder<'p> {
+    pub fn new(plan: &'p Plan, context: &'p RowContext) -> Self {
+        Self {
+            plan,
+            context,
+            buffers: plan
+                .value_schema
+                .fields()
+                .iter()
+                .map(|field| ColumnBuffer::new(field.data_type()))
+                .collect(),
+            rows: 0,
+            records: Vec::new(),
+            flags: Vec::new(),
+            quarantined: Vec::new(),
+            control: vec![ControlSum::default(); plan.control.len()],
+            identities: Identities::default(),
+            delivered: 0,
+            scratch: Vec::new(),
+            row_flags: String::new(),
+            row_person: None,
+            persons_before_row: 0,
+            details_before_row: 0,
+        }
+    }
+
+    /// Rows accepted since the last [`finish`](Self::finish).
+    pub fn accepted(&self) -> usize {
+        self.rows
+    }
+
+    /// Rows quarantined since the last [`finish`](Self::finish).
+    pub fn pending_quarantine(&self) -> usize {
+        self.quarantined.len()
+    }
+
+    /// Bytes of text held since the last [`finish`](Self::finish).
+    pub fn text_bytes(&self) -> usize {
+        self.buffers.iter().map(ColumnBuffer::text_bytes).sum()
+    }
+
+    /// Checks one record; `cell` gives what stands there for a column of the contract.
+    pub fn push<'r>(&mut self, record: u32, cell: impl Fn(usize) -> Cell<'r>) {
+        self.delivered += 1;
+        self.row_flags.clear();
+        self.row_person = None;
+        self.persons_before_row = self.identities.persons.len();
+        self.details_before_row = self.identities.details.len();
+        let plan = self.plan;
+        for (index, column) in plan.columns.iter().enumerate() {
+            if column.output.is_none() {
+                continue;
+            }
+            if let Err(rule) = self.append(column, cell(index)) {
+                match column.on_fail {
+                    OnFail::Quarantine => {
+                        self.quarantine(record, index, rule, &cell);
+                        return;
+                    }
+                    OnFail::Flag => {
+                        add_flag(&mut self.row_flags, &format!("{}:{rule}", column.name));
+                        self.append_null(column);
+                    }
+                    OnFail::Null => self.append_null(column),
+                }
+            }
+        }
+        if let Some((index, rule)) = self.collect_identity(&cell).err() {
+            self.quarantine(record, index, rule, &cell);
+            return;
+        }
+        for (sum, index) in self.control.iter_mut().zip(&plan.control) {
+            if let Some(output) = plan.columns[*index].output {
+                sum.accepted += self.buffers[output].last_exact();
+            }
+        }
+        if !self.row_flags.is_empty() {
+            self.flags
+                .push((self.rows as u32, std::mem::take(&mut self.row_flags)));
+        }
+        self.records.push(record);
+        self.rows += 1;
+    }
+
+    /// Quarantines a record that breaks a rule as a whole. `cell` still serves control totals.
+    pub fn push_broken<'r>(
+        &mut self,
+        record: u32,
+        rule: Rule,
+        raw_value: Option<String>,
+        cell: impl Fn(usize) -> Cell<'r>,
+    ) {
+        self.delivered += 1;
+        self.count_control_of_quarantined(&cell);
+        self.quarantined.push(QuarantinedRow {
+            record,
+            column: String::new(),
+            rule,
+            raw_value,
+        });
+    }
+
+    /// Hands out what was built and starts again empty.
+    pub fn finish(&mut self) -> Result<ParsedRows, IntakeError> {
+        let source = self.plan.source();
+        let arrow = |error| IntakeError::Arrow {
+            source_name: source.to_owned(),
+            source: error,
+        };
+        let arrays = self
+            .buffers
+            .iter_mut()
+            .map(|buffer| buffer.finish().map_err(arrow))
+            .collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let batch =
+            RecordBatch::try_new_with_options(self.plan.value_schema.clone(), arrays, &options)
+                .map_err(arrow)?;
+        self.rows = 0;
+        let control = std::mem::replace(
+            &mut self.control,
+            vec![ControlSum::default(); self.plan.control.len()],
+        );
+        Ok(ParsedRows {
+            batch,
+            records: std::mem::take(&mut self.records),
+            flags: std::mem::take(&mut self.flags),
+            quarantined: std::mem::take(&mut self.quarantined),
+            control,
+            identities: std::mem::take(&mut self.identities),
+            delivered: std::mem::take(&mut self.delivered),
+            record_count: 0,
+        })
+    }
+
+    /// Reads one value into its buffer; on error the buffer is unchanged.
+    fn append(&mut self, column: &ColumnPlan, cell: Cell<'_>) -> Result<(), Rule> {
+        let raw = match cell {
+            Cell::Missing => return self.append_missing(column),
+            Cell::Broken(rule, _) => return Err(rule),
+            Cell::Raw(raw) if column.trim => raw.trim_ascii(),
+            Cell::Raw(raw) => raw,
+        };
+        let is_null = column.null_values.iter().any(|null| null == raw);
+        if is_null || (raw.is_empty() && !column.kind.is_text()) {
+            return self.append_missing(column);
+        }
+        if !column.is_rewritten() {
+            return self.append_value(column, raw, self.plan.decoder);
+        }
+        let Some(text) = self.plan.decoder.decode(raw) else {
+            return Err("encoding");
+        };
+        match rewrite(column, text) {
+            Some(text) if !text.is_empty() => {
+                self.append_value(column, text.as_bytes(), TextDecoder::Utf8)
+            }
+            _ => match self.append_missing(column) {
+                Err(_) => Err("capture"),
+                ok => ok,
+            },
+        }
+    }
+
+    fn append_missing(&mut self, column: &ColumnPlan) -> Result<(), Rule> {
+        if !column.nullable {
+            return Err("not_null");
+        }
+        self.append_null(column);
+        Ok(())
+    }
+
+    fn append_null(&mut self, column: &ColumnPlan) {
+        if let Some(output) = column.output {
+            for buffer in &mut self.buffers[output..=output + column.derive.len()] {
+                buffer.push_null();
+            }
+        }
+    }
+
+    #[inline]
+    fn append_value(
+        &mut self,
+        column: &ColumnPlan,
+        raw: &[u8],
+        decoder: TextDecoder,
+    ) -> Result<(), Rule> {
+        let Some(output) = column.output else {
+            return Ok(());
+        };
+        if column.kind == ColumnType::ResidentNumber {
+            return self.append_resident_number(column, output, raw);
+        }
+        let buffer = &mut self.buffers[output];
+        match (&mut buffer.values, column.kind) {
+            (Values::Utf8 { ends, data }, ColumnType::BusinessNumber) => {
+                let number = BusinessNumber::parse(raw).map_err(|_| "biz_no")?;
+                if !number.check_digit_is_right() {
+                    add_flag(&mut self.row_flags, "biz_no_checksum");
+                }
+                data.extend_from_slice(number.as_str().as_bytes());
+                ends.push(data.len() as i32);
+            }
+            (Values::Utf8 { ends, data }, ColumnType::Digest) => {
+                let hasher = self.context.hasher.as_ref().ok_or("type")?;
+                data.extend_from_slice(&hasher.opaque(raw));
+                ends.push(data.len() as i32);
+            }
+            (Values::Utf8 { ends, data }, _) => {
+                let before = data.len();
+                if !decoder.append(raw, data) {
+                    return Err("encoding");
+                }
+                if let Err(rule) = check_text(column, &data[before..]) {
+                    data.truncate(before);
+                    return Err(rule);
+                }
+                ends.push(data.len() as i32);
+            }
+            (Values::Int32(values), _) => {
+                let number = value::integer(raw).ok_or("type")?;
+                let number_32 = i32::try_from(number).map_err(|_| "range")?;
+                check_exact(column, i128::from(number), raw)?;
+                values.push(number_32);
+            }
+            (Values::Int64(values), _) => {
+                let number = value::integer(raw).ok_or("type")?;
+                check_exact(column, i128::from(number), raw)?;
+                values.push(number);
+            }
+            (Values::Decimal(values, precision, scale), _) => {
+                let number = value::decimal(raw, u32::from(scale.unsigned_abs())).ok_or("type")?;
+                if number.unsigned_abs() >= 10u128.pow(u32::from(*precision)) {
+                    return Err("range");
+                }
+                check_exact(column, number, raw)?;
+                values.push(number);
+            }
+            (Values::Float64(values), _) => {
+                let number = value::float(raw).ok_or("type")?;
+                if let Some(RangePlan::Float(minimum, maximum)) = column.range
+                    && !(minimum..=maximum).contains(&number)
+                {
+                    return Err("range");
+                }
+                values.push(number);
+            }
+            (Values::Date(values), kind) => {
+                let mut days = column
+                    .formats
+                    .iter()
+                    .find_map(|format| format.date(raw))
+                    .ok_or("type")?;
+                if kind == ColumnType::Month {
+                    days = first_of_month(days);
+                }
+                check_exact(column, i128::from(days), raw)?;
+                values.push(days);
+            }
+            (Values::Timestamp(values), _) => {
+                let moment = column
+                    .formats
+                    .iter()
+                    .find_map(|format| format.timestamp(raw))
+                    .ok_or("type")?;
+                check_exact(column, i128::from(moment), raw)?;
+                values.push(moment);
+            }
+            (Values::Boolean(values), _) => {
+                let answer = if raw.is_ascii() {
+                    value::boolean(raw)
+                } else {
+                    self.scratch.clear();
+                    if !decoder.append(raw, &mut self.scratch) {
+                        return Err("encoding");
+                    }
+                    value::boolean(&self.scratch)
+                };
+                values.push(answer.ok_or("type")?);
+            }
+        }
+        buffer.mark_valid();
+        Ok(())
+    }
+
+    fn append_resident_number(
+        &mut self,
+        column: &ColumnPlan,
+        output: usize,
+        raw: &[u8],
+    ) -> Result<(), Rule> {
+        let number = ResidentNumber::parse(raw).map_err(|error| match error {
+            ResidentNumberError::Shape => "rrn_shape",
+            ResidentNumberError::BirthDate => "rrn_birth_date",
+        })?;
+        let birth = value::days_of(number.birth_date());
+        if birth > self.context.known_on {
+            return Err("rrn_birth_date");
+        }
+        let hasher = self.context.hasher.as_ref().ok_or("type")?;
+        if birth < NUMBERS_WITHOUT_CHECK_DIGIT_FROM && !number.check_digit_is_right() {
+            add_flag(&mut self.row_flags, "rrn_checksum");
+        }
+        let digest = hasher.person(number.digits());
+        let entry = PersonEntry {
+            digest,
+            number: number
+                .digits()
+                .iter()
+                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
+        };
+        if self.row_person.is_none() {
+            self.row_person = Some(entry);
+        }
+        self.identities.persons.push(entry);
+        if let Values::Int64(values) = &mut self.buffers[output].values {
+            values.push(person_key(&digest));
+        }
+        self.buffers[output].mark_valid();
+        for (offset, derived) in column.derive.iter().enumerate() {
+            let buffer = &mut self.buffers[output + 1 + offset];
+            match (&mut buffer.values, derived) {
+                (Values::Date(values), Derived::BirthDate) => values.push(birth),
+                (Values::Utf8 { ends, data }, Derived::Sex) => {
+                    data.extend_from_slice(number.sex().code().as_bytes());
+                    ends.push(data.len() as i32);
+                }
+                (Values::Boolean(values), Derived::Foreigner) => {
+                    values.push(number.is_foreigner());
+                }
+                _ => return Err("type"),
+            }
+            buffer.mark_valid();
+        }
+        Ok(())
+    }
+
+    /// Names and contacts of an otherwise accepted row.
+    fn collect_identity<'r>(
+        &mut self,
+        cell: &impl Fn(usize) -> Cell<'r>,
+    ) -> Result<(), (usize, Rule)> {
+        let Some(person) = self.row_person else {
+            return Ok(());
+        };
+        for (index, column) in self.plan.columns.iter().enumerate() {
+            let kind = match column.kind {
+                ColumnType::PersonName => DETAIL_NAME,
+                ColumnType::Contact => DETAIL_CONTACT,
+                _ => continue,
+            };
+            let raw = match cell(index) {
+                Cell::Raw(raw) => raw.trim_ascii(),
+                Cell::Missing => b"",
+                Cell::Broken(rule, _) => return Err((index, rule)),
+            };
+            if raw.is_empty() || column.null_values.iter().any(|null| null == raw) {
+                if column.nullable {
+                    continue;
+                }
+                return Err((index, "not_null"));
+            }
+            let value = self.plan.decoder.decode(raw).ok_or((index, "encoding"))?;
+            if value.len() > DETAIL_BYTES {
+                return Err((index, "length"));
+            }
+            self.identities.details.push(DetailEntry {
+                person: person.digest,
+                kind,
+                value,
+            });
+        }
+        Ok(())
+    }
+
+    fn quarantine<'r>(
+        &mut self,
+        record: u32,
+        index: usize,
+        rule: Rule,
+        cell: &impl Fn(usize) -> Cell<'r>,
+    ) {
+        for buffer in &mut self.buffers {
+            buffer.truncate(self.rows);
+        }
+        // The vault must not learn a number whose row was not accepted.
+        self.identities.persons.truncate(self.persons_before_row);
+        self.identities.details.truncate(self.details_before_row);
+        self.count_control_of_quarantined(cell);
+        let column = &self.plan.columns[index];
+        let raw_value = match cell(index) {
+            Cell::Missing => None,
+            Cell::Raw(raw) | Cell::Broken(_, raw) => Some(self.shown(column, raw)),
+        };
+        self.quarantined.push(QuarantinedRow {
+            record,
+            column: column.name.clone(),
+            rule,
+            raw_value,
+        });
+    }
+
+    fn count_control_of_quarantined<'r>(&mut self, cell: &impl Fn(usize) -> Cell<'r>) {
+        for (sum, index) in self.control.iter_mut().zip(&self.plan.control) {
+            let column = &self.plan.columns[*index];
+            let Cell::Raw(raw) = cell(*index) else {
+                sum.unreadable += 1;
+                continue;
+            };
+            let scale = match column.kind {
+                ColumnType::Decimal(_, scale) => u32::from(scale.unsigned_abs()),
+                _ => 0,
+            };
+            let raw = raw.trim_ascii();
+            let value = if raw.is_empty() || column.null_values.iter().any(|null| null == raw) {
+                Some(0)
+            } else if column.is_rewritten() {
+                self.plan
+                    .decoder
+                    .decode(raw)
+                    .and_then(|text| rewrite(column, text))
+                    .and_then(|text| value::decimal(text.as_bytes(), scale))
+            } else {
+                value::decimal(raw, scale)
+            };
+            match value {
+                Some(value) => sum.quarantined += value,
+                None => sum.unreadable += 1,
+            }
+        }
+    }
+
+    /// The raw value as it may be stored and shown.
+    fn shown(&self, column: &ColumnPlan, raw: &[u8]) -> String {
+        if column.masked {
+            return MASKED.to_owned();
+        }
+        shown_value(self.plan, raw)
+    }
+}
+
+/// What stands in quarantine for a value that may identify a person.
+pub(crate) const MASKED: &str = "[masked]";
+const SHOWN_CHARACTERS: usize = 200;
+
+/// 2020-10-01 in days: newborns' numbers have no check digit since (주민등록법 시행규칙 제2조).
+const NUMBERS_WITHOUT_CHECK_DIGIT_FROM: i32 = 18_536;
+
+/// A raw value outside identifying columns: decoded or escaped, cut, and in sources with
+/// identities searched for numbers that look like resident numbers.
+pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
+    static RESIDENT_NUMBER: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"[0-9]{6}[-\s]?[0-9]{7}").ok());
+    if plan.scrub {
+        match &*RESIDENT_NUMBER {
+            Some(expression) if !expression.is_match(raw) => {}
+            _ => return MASKED.to_owned(),
+        }
+    }
+    match plan.decoder.decode(raw) {
+        Some(text) => text.chars().take(SHOWN_CHARACTERS).collect(),
+        None => raw
+            .iter()
+            .take(SHOWN_CHARACTERS)
+            .flat_map(|byte| std::ascii::escape_default(*byte))
+            .map(char::from)
+            .collect(),
+    }
+}
+
+fn add_flag(flags: &mut String, flag: &str) {
+    if !flags.is_empty() {
+        flags.push(',');
+    }
+    flags.push_str(flag);
+}
+
+fn rewrite(column: &ColumnPlan, mut text: String) -> Option<String> {
+    for unwanted in &column.strip {
+        if text.contains(unwanted.as_str()) {
+            text = text.replace(unwanted.as_str(), "");
+        }
+    }
+    if let Some(capture) = &column.capture {
+        text = capture.captures(&text)?.get(1)?.as_str().to_owned();
+    }
+    if column.trim {
+        let trimmed = text.trim();
+        if trimmed.len() != text.len() {
+            text = trimmed.to_owned();
+        }
+    }
+    Some(text)
+}
+
+#[inline]
+fn check_text(column: &ColumnPlan, text: &[u8]) -> Result<(), Rule> {
+    if !column.domain.is_empty() && !in_domain(&column.domain, text) {
+        return Err("domain");
+    }
+    if let Some(pattern) = &column.pattern
+        && !pattern.matches(text)
+    {
+        return Err("pattern");
+    }
+    Ok(())
+}
+
+#[inline]
+fn check_exact(column: &ColumnPlan, number: i128, raw: &[u8]) -> Result<(), Rule> {
+    if let Some(RangePlan::Exact(minimum, maximum)) = column.range
+        && (number < minimum || number > maximum)
+    {
+        return Err("range");
+    }
+    check_text(column, raw)
+}
+
+#[inline]
+fn in_domain(domain: &[Vec<u8>], text: &[u8]) -> bool {
+    if domain.len() <= 12 {
+        domain.iter().any(|value| value == text)
+    } else {
+        domain
+            .binary_search_by(|value| value.as_slice().cmp(text))
+            .is_ok()
+    }
+}
+
+fn first_of_month(days: i32) -> i32 {
+    use chrono::Datelike;
+    match chrono::NaiveDate::from_num_days_from_ce_opt(days + 719_163) {
+        Some(date) => days - date.day0() as i32,
+        None => days,
+    }
+}
+
+/// How often each rule was broken, for the sentence that explains a refusal.
+pub(crate) fn rule_counts(counts: &BTreeMap<(String, &'static str), u64>) -> String {
+    let mut ordered: Vec<_> = counts.iter().collect();
+    ordered.sort_by(|left, right| right.1.cmp(left.1).then(left.0.cmp(right.0)));
+    let mut text = String::new();
+    for ((column, rule), count) in ordered.into_iter().take(3) {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        let place = if column.is_empty() { "record" } else { column };
+        text.push_str(&format!("{place} {rule} in {count}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

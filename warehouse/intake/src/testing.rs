@@ -1,0 +1,184 @@
+//! Helpers of the unit tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
+use goyong_catalog::contract::Contract;
+
+use crate::chunks::ReadLimits;
+use crate::error::Refusal;
+use crate::identity::Keys;
+use crate::plan::Plan;
+use crate::read::read_file;
+use crate::rows::{ControlSum, QuarantinedRow, RowContext};
+use crate::value;
+
+/// A plan of a contract of which only format, columns and the interesting rest are written.
+pub(crate) fn plan(yaml: &str) -> Plan {
+    Plan::new(&contract(yaml)).unwrap()
+}
+
+/// The contract of [`plan`].
+pub(crate) fn contract(yaml: &str) -> Contract {
+    let mut text = String::new();
+    for (key, line) in [
+        ("source:", "source: test_source"),
+        ("title:", "title: 시험"),
+        ("provider:", "provider: 시험 기관"),
+        ("cadence:", "cadence: monthly"),
+        ("manifest:", "manifest: none"),
+        ("revision:", "revision: append"),
+    ] {
+        if !yaml.lines().any(|written| written.starts_with(key)) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text.push_str(yaml);
+    Contract::parse(&text, "contract").unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// What came out of [`read_text`].
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub batches: Vec<RecordBatch>,
+    pub quarantined: Vec<QuarantinedRow>,
+    pub flags: Vec<String>,
+    pub notices: Vec<String>,
+    pub control: Vec<ControlSum>,
+    pub delivered: u64,
+    pub records: u64,
+}
+
+impl Outcome {
+    /// The accepted rows as `a,b;c,d`.
+    pub fn csv(&self, columns: &[&str]) -> String {
+        let mut rows = Vec::new();
+        for batch in &self.batches {
+            let arrays: Vec<_> = columns
+                .iter()
+                .map(|name| batch.column_by_name(name).unwrap().clone())
+                .collect();
+            for row in 0..batch.num_rows() {
+                let cells: Vec<String> = arrays.iter().map(|array| shown(array, row)).collect();
+                rows.push(cells.join(","));
+            }
+        }
+        rows.join(";")
+    }
+
+    pub fn accepted(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    pub fn rules(&self) -> Vec<&'static str> {
+        self.quarantined.iter().map(|row| row.rule).collect()
+    }
+}
+
+fn shown(array: &ArrayRef, row: usize) -> String {
+    if array.is_null(row) {
+        return String::new();
+    }
+    match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
+        DataType::Int32 => array.as_primitive::<Int32Type>().value(row).to_string(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).to_string(),
+        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(row),
+        DataType::Date32 => array
+            .as_primitive::<Date32Type>()
+            .value_as_date(row)
+            .unwrap()
+            .to_string(),
+        DataType::Timestamp(..) => array
+            .as_primitive::<TimestampMicrosecondType>()
+            .value_as_datetime(row)
+            .unwrap()
+            .to_string(),
+        DataType::Boolean => array.as_boolean().value(row).to_string(),
+        other => panic!("{other}"),
+    }
+}
+
+/// Limits that make small tests cross part boundaries.
+pub(crate) fn limits(threads: usize, part_bytes: usize) -> ReadLimits {
+    ReadLimits {
+        threads,
+        part_bytes,
+        record_bytes: 1 << 20,
+        workbook_bytes: 4 << 20,
+    }
+}
+
+/// A context without known persons, on 2026-01-01, and its keys' folder.
+pub(crate) fn context() -> (tempfile::TempDir, Keys, RowContext) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::create(&folder.path().join("keys")).unwrap();
+    let context = RowContext {
+        hasher: Some(keys.hasher()),
+        known_on: value::days_from_civil(2026, 1, 1).unwrap(),
+    };
+    (folder, keys, context)
+}
+
+/// Reads a file held in memory.
+pub(crate) fn read_text(plan: &Plan, bytes: &[u8]) -> Result<Outcome, Refusal> {
+    read_with(plan, bytes, limits(2, 64 << 10))
+}
+
+/// Reads a file held in memory with chosen limits.
+pub(crate) fn read_with(plan: &Plan, bytes: &[u8], limits: ReadLimits) -> Result<Outcome, Refusal> {
+    let (folder, _, context) = context();
+    let path = folder.path().join("file");
+    std::fs::write(&path, bytes).unwrap();
+    read_path(plan, &path, &context, limits)
+}
+
+/// Reads a file.
+pub(crate) fn read_path(
+    plan: &Plan,
+    path: &Path,
+    context: &RowContext,
+    limits: ReadLimits,
+) -> Result<Outcome, Refusal> {
+    let mut outcome = Outcome {
+        batches: Vec::new(),
+        quarantined: Vec::new(),
+        flags: Vec::new(),
+        notices: Vec::new(),
+        control: vec![ControlSum::default(); plan.control.len()],
+        delivered: 0,
+        records: 0,
+    };
+    let report = read_file(plan, path, context, limits, None, &mut |mut rows| {
+        for row in &mut rows.quarantined {
+            row.record += outcome.records as u32;
+        }
+        outcome
+            .flags
+            .extend(rows.flags.iter().map(|(_, flag)| flag.clone()));
+        outcome.quarantined.append(&mut rows.quarantined);
+        for (sum, part) in outcome.control.iter_mut().zip(&rows.control) {
+            sum.accepted += part.accepted;
+            sum.quarantined += part.quarantined;
+            sum.unreadable += part.unreadable;
+        }
+        outcome.delivered += rows.delivered;
+        outcome.records += rows.record_count;
+        outcome.batches.push(rows.batch);
+        Ok(())
+    })
+    .unwrap();
+    outcome.notices = report.notices;
+    match report.refusal {
+        Some(refusal) => Err(refusal),
+        None => Ok(outcome),
+    }
+}
