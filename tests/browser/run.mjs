@@ -1,0 +1,151 @@
+// Opens every page of a rendered report folder over file:// and checks what a reader needs: nothing missing, nothing
+// from outside, no accessibility violation, both languages, a table behind every chart, a print style.
+//
+//   node run.mjs <site folder> [--screenshots <folder>]
+//
+// The browser is the system's Chromium (GOYONG_CHROMIUM names another one).
+
+import { readdir, readFile, mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [folder, option, screenshots] = process.argv.slice(2);
+if (!folder) {
+  console.error("usage: node run.mjs <site folder> [--screenshots <folder>]");
+  process.exit(2);
+}
+const site = path.resolve(folder);
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+async function pagesBelow(root) {
+  const entries = await readdir(root, { withFileTypes: true, recursive: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".html"))
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .sort();
+}
+
+const pages = await pagesBelow(site);
+if (pages.length === 0) {
+  console.error(`no page below ${site}: render the site first`);
+  process.exit(2);
+}
+const browser = await chromium.launch({
+  executablePath: process.env.GOYONG_CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu"],
+});
+// The pages' policy forbids scripts; the checks bring their own.
+const context = await browser.newContext({ bypassCSP: true, viewport: { width: 1200, height: 900 } });
+// The same pages under their own policy, as a reader gets them.
+const strict = await browser.newContext({ viewport: { width: 360, height: 740 } });
+
+let passed = 0;
+let failed = 0;
+function check(page, name, problems) {
+  if (problems.length === 0) {
+    passed += 1;
+  } else {
+    failed += 1;
+    console.error(`${page}: ${name}: ${problems.slice(0, 5).join("; ")}`);
+  }
+}
+
+function watch(tab) {
+  const seen = { console: [], requests: [] };
+  tab.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) seen.console.push(message.text());
+  });
+  tab.on("pageerror", (error) => seen.console.push(error.message));
+  tab.on("requestfailed", (request) => seen.requests.push(`failed ${request.url()}`));
+  tab.on("request", (request) => {
+    const url = request.url();
+    if (url.startsWith("data:")) return;
+    const inside = url.startsWith("file:") && fileURLToPath(url.split("#")[0]).startsWith(site + path.sep);
+    if (!inside) seen.requests.push(`outside ${url}`);
+  });
+  return seen;
+}
+
+for (const file of pages) {
+  const name = path.relative(site, file);
+  const address = pathToFileURL(file).href;
+
+  const narrow = await strict.newPage();
+  const seen = watch(narrow);
+  await narrow.goto(address, { waitUntil: "load" });
+  check(name, "console", seen.console);
+  check(name, "requests", seen.requests);
+  await narrow.close();
+
+  const tab = await context.newPage();
+  await tab.goto(address, { waitUntil: "load" });
+  await tab.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+  await tab.evaluate(axe);
+  const result = await tab.evaluate((values) => window.axe.run({ runOnly: { type: "tag", values } }), standards);
+  check(name, "accessibility", result.violations.map((item) => `${item.id} at ${item.nodes[0].target}`));
+
+  const found = await tab.evaluate(() => {
+    const problems = { language: [], charts: [], print: [], landmarks: [], tables: [] };
+    const alternates = [...document.querySelectorAll("link[rel=alternate][hreflang]")].map((link) => link.hreflang);
+    const switches = [...document.querySelectorAll("a[hreflang]")];
+    if (!["ko", "en"].includes(document.documentElement.lang)) problems.language.push("no lang");
+    if (!alternates.includes("ko") || !alternates.includes("en")) problems.language.push("no alternate");
+    if (switches.length === 0) problems.language.push("no link to the other language");
+    for (const figure of document.querySelectorAll("figure")) {
+      const svg = figure.querySelector("svg[role=img]");
+      if (!svg?.querySelector("title")?.textContent || !svg.querySelector("desc")?.textContent) {
+        problems.charts.push("a chart without title and description");
+      }
+      const table = figure.parentElement.querySelector("details.table-behind table");
+      if (!table || table.rows.length < 2) problems.charts.push("a chart without a table behind it");
+      const box = svg?.viewBox.baseVal;
+      for (const text of svg?.querySelectorAll("text") ?? []) {
+        const place = text.getBBox();
+        if (place.x < -1 || place.x + place.width > box.width + 1) problems.charts.push(`cut off: ${text.textContent}`);
+      }
+    }
+    for (const table of document.querySelectorAll("table")) {
+      if (!table.caption?.textContent.trim()) problems.tables.push("a table without caption");
+      if (![...table.querySelectorAll("th")].every((cell) => cell.scope)) problems.tables.push("a heading without scope");
+    }
+    const rules = [...document.styleSheets].flatMap((sheet) => {
+      try {
+        return [...sheet.cssRules];
+      } catch {
+        return []; // file: sheets are opaque to scripts in some configurations; looked at from outside instead
+      }
+    });
+    if (rules.length > 0 && !rules.some((rule) => rule.media?.mediaText === "print")) problems.print.push("no print style");
+    if (document.styleSheets.length === 0) problems.print.push("no style sheet");
+    if (document.querySelectorAll("main").length !== 1) problems.landmarks.push("not one main landmark");
+    if (document.querySelectorAll("h1").length !== 1) problems.landmarks.push("not one h1");
+    return problems;
+  });
+  for (const [kind, problems] of Object.entries(found)) check(name, kind, problems);
+
+  // Nothing may need sideways scrolling on a phone but the tables themselves.
+  await tab.setViewportSize({ width: 360, height: 740 });
+  const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  check(name, "reflow", overflow > 1 ? [`${overflow} px wider than a phone`] : []);
+  await tab.setViewportSize({ width: 1200, height: 900 });
+
+  if (option === "--screenshots") {
+    await mkdir(screenshots, { recursive: true });
+    const target = path.join(screenshots, name.replaceAll("/", "_").replace(".html", ".png"));
+    await tab.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = false)));
+    await tab.screenshot({ path: target, fullPage: true });
+  }
+  await tab.close();
+}
+
+// The print style is read from the file: a sheet opened over file:// may not show its rules to a script.
+const sheet = await readFile(path.join(site, "assets/site.css"), "utf8");
+check("assets/site.css", "print", sheet.includes("@media print") && sheet.includes("@page") ? [] : ["no print style"]);
+
+await browser.close();
+console.log(`${pages.length} pages`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
