@@ -1,4 +1,9 @@
 //! The one integration binary: it drives the compiled `goyong` as a person would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod command_line;
+mod demo;
 mod layering;
+mod privacy;
+mod real_files;
+mod support;

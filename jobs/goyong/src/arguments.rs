@@ -1,0 +1,255 @@
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use goyong_types::Month;
+
+/// An employment data warehouse and nightly batch for a public employment service.
+#[derive(Debug, Parser)]
+#[command(
+    name = "goyong",
+    version,
+    about,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 success · 1 something checked failed (model, test, verify, gate) · \
+                  2 could not run · 75 another run holds the lock · 130 interrupted\n\n\
+                  Start with: goyong demo"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct CommonArguments {
+    /// Project folder, the one that holds goyong.toml
+    #[arg(long, global = true, env = "GOYONG_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Worker threads; 0 takes every core
+    #[arg(long, global = true)]
+    pub threads: Option<usize>,
+    /// Language of messages for people
+    #[arg(long, global = true, env = "GOYONG_LANG", value_enum, default_value_t = Language::En)]
+    pub lang: Language,
+    /// Shape of the log on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Print results only: no progress, no notices
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    Ko,
+    En,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    Table,
+    Csv,
+    Json,
+    Ndjson,
+}
+
+#[derive(Debug, Args)]
+pub struct OutputArguments {
+    /// Shape of the result on standard output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
+    pub format: OutputFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create a project: configuration, warehouse folders, key files
+    Init(InitArguments),
+    /// Write the deliveries of a simulated country, and the truth beside them
+    Simulate(SimulateArguments),
+    /// Check, pseudonymise and store deliveries
+    Ingest(IngestArguments),
+    /// Build the tables that changed, and run their tests
+    Build(BuildArguments),
+    /// Print what a build would do, and why
+    Plan(BuildArguments),
+    /// Print the SQL of a model as the engine gets it, names and variables filled in
+    Show(ShowArguments),
+    /// Run the whole night: ingest, build, retrain, release, reports
+    Night(NightArguments),
+    /// Query the release: one statement, or an interactive shell
+    Sql(SqlArguments),
+    /// List or show releases
+    #[command(subcommand)]
+    Releases(ReleasesCommand),
+    /// Compare every file of the warehouse with the ledger
+    Verify(VerifyArguments),
+    /// Render the report site of the latest release
+    Report(ReportArguments),
+    /// Compare alerts and scores with the simulator's truth (the only command that reads it)
+    Evaluate(EvaluateArguments),
+    /// The whole main job in one folder: init, simulate, ingest, night, evaluate
+    Demo(DemoArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete for
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Also write the built-in contracts and models to <DIR>/sql, to be edited
+    #[arg(long)]
+    pub write_sql: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// Seed of every random draw
+    #[arg(long, default_value_t = 20_240_101)]
+    pub seed: u64,
+    /// Number of persons in the country
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub persons: u64,
+    /// Number of months
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub months: u32,
+    /// First month
+    #[arg(long, default_value = "2024-01")]
+    pub start: Month,
+    /// Where deliveries go [default: the project's landing folder]
+    #[arg(long)]
+    pub landing: Option<PathBuf>,
+    /// Where the truth goes, a folder no job reads [default: <DIR>/truth]
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct IngestArguments {
+    /// A file or folder without manifests; the landing folder when absent
+    pub path: Option<PathBuf>,
+    /// The contract of a single file, when its name does not tell
+    #[arg(long)]
+    pub source: Option<String>,
+    /// The day these files became known, for files without manifest [default: the latest known day]
+    #[arg(long)]
+    pub known_on: Option<NaiveDate>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct BuildArguments {
+    /// Models to build, in dbt's graph syntax: `+blind_spot_monthly`, `tag:…`, `path:marts`
+    #[arg(short, long)]
+    pub select: Vec<String>,
+    /// Models to leave out, same syntax
+    #[arg(long)]
+    pub exclude: Vec<String>,
+    /// Build as known on this day [default: the latest day a delivery became known]
+    #[arg(long)]
+    pub as_of: Option<NaiveDate>,
+    /// Rebuild every partition, changed or not
+    #[arg(long)]
+    pub full_refresh: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// The model, with or without its schema
+    pub model: String,
+    /// As known on this day; a partitioned model is shown for its month [default: the latest day
+    /// a delivery became known]
+    #[arg(long)]
+    pub as_of: Option<NaiveDate>,
+}
+
+#[derive(Debug, Args)]
+pub struct NightArguments {
+    /// Run as known on this day [default: the latest day a delivery became known]
+    #[arg(long)]
+    pub as_of: Option<NaiveDate>,
+    /// Rebuild every table, changed or not
+    #[arg(long)]
+    pub full_refresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SqlArguments {
+    /// The statement; an interactive shell when absent
+    pub statement: Option<String>,
+    /// Read the statement from a file
+    #[arg(short, long, conflicts_with = "statement")]
+    pub file: Option<PathBuf>,
+    /// The release to read [default: the latest]
+    #[arg(long)]
+    pub release: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReleasesCommand {
+    /// One line per release, newest first
+    Ls {
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+    /// The tables of a release, with versions, rows and content hashes
+    Show {
+        /// The release [default: the latest]
+        release: Option<String>,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// Only the files of this release [default: every file]
+    #[arg(long)]
+    pub release: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Where the site goes [default: the warehouse's site folder]
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// The truth folder [default: <DIR>/truth]
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Seed of every random draw
+    #[arg(long, default_value_t = 20_240_101)]
+    pub seed: u64,
+    /// Number of persons in the country
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub persons: u64,
+    /// Number of months
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub months: u32,
+    /// A folder of real open data to ingest beside the simulated deliveries
+    #[arg(long)]
+    pub open_data: Option<PathBuf>,
+}

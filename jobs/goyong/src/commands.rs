@@ -1,0 +1,321 @@
+//! One function per command: unpack the arguments, call the crates, print.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
+use goyong_nightly::{
+    BuildOptions, IngestOptions, InitOptions, NightOptions, OpenProject, StepStatus, initialise_project,
+};
+use goyong_simulator::{SimulationConfig, simulate};
+
+use crate::arguments::{
+    Arguments, BuildArguments, Command, CommonArguments, EvaluateArguments, IngestArguments,
+    InitArguments, NightArguments, ReleasesCommand, ReportArguments, ShowArguments, SimulateArguments,
+    SqlArguments, VerifyArguments,
+};
+use crate::progress::Console;
+use crate::{CHECK_FAILED, demo, output, shell};
+
+/// Runs the command and returns the exit code.
+pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
+    let common = &arguments.common;
+    match &arguments.command {
+        Command::Init(init) => run_init(common, init).await,
+        Command::Simulate(simulate) => run_simulate(common, simulate),
+        Command::Ingest(ingest) => run_ingest(common, ingest).await,
+        Command::Build(build) => run_build(common, build).await,
+        Command::Plan(plan) => run_plan(common, plan).await,
+        Command::Show(show) => run_show(common, show).await,
+        Command::Night(night) => run_night(common, night).await,
+        Command::Sql(sql) => run_sql(common, sql).await,
+        Command::Releases(releases) => run_releases(common, releases).await,
+        Command::Verify(verify) => run_verify(common, verify).await,
+        Command::Report(report) => run_report(common, report).await,
+        Command::Evaluate(evaluate) => run_evaluate(common, evaluate).await,
+        Command::Demo(demo) => demo::run(common, demo).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                *shell,
+                &mut Arguments::command(),
+                "goyong",
+                &mut std::io::stdout(),
+            );
+            Ok(0)
+        }
+    }
+}
+
+/// Opens the project named on the command line.
+pub async fn open(common: &CommonArguments) -> Result<OpenProject> {
+    OpenProject::open(&common.dir, common.threads).await
+}
+
+async fn run_init(common: &CommonArguments, arguments: &InitArguments) -> Result<u8> {
+    let console = Console::new(common.quiet);
+    let options = InitOptions {
+        write_sql: arguments.write_sql,
+        simulated: false,
+    };
+    for line in initialise_project(&common.dir, &options).await? {
+        console.say(&line);
+    }
+    console.say(&format!(
+        "next: drop deliveries into {}, then run `goyong night --dir {}`",
+        common.dir.join("warehouse/landing/<source>").display(),
+        common.dir.display()
+    ));
+    Ok(0)
+}
+
+fn run_simulate(common: &CommonArguments, arguments: &SimulateArguments) -> Result<u8> {
+    let console = Console::new(common.quiet);
+    let landing = arguments
+        .landing
+        .clone()
+        .unwrap_or_else(|| common.dir.join("warehouse/landing"));
+    let truth = arguments
+        .truth
+        .clone()
+        .unwrap_or_else(|| common.dir.join("truth"));
+    let config = simulation_config(arguments, common, landing, truth);
+    simulate_with_progress(&config, &console)?;
+    Ok(0)
+}
+
+fn simulation_config(
+    arguments: &SimulateArguments,
+    common: &CommonArguments,
+    landing: PathBuf,
+    truth: PathBuf,
+) -> SimulationConfig {
+    SimulationConfig {
+        seed: arguments.seed,
+        persons: arguments.persons,
+        start: arguments.start,
+        months: arguments.months,
+        landing,
+        truth,
+        threads: worker_threads(common),
+    }
+}
+
+/// Threads asked for, or every core.
+pub fn worker_threads(common: &CommonArguments) -> usize {
+    match common.threads {
+        None | Some(0) => std::thread::available_parallelism().map_or(1, usize::from),
+        Some(threads) => threads,
+    }
+}
+
+/// Runs the simulator with a moving line.
+pub fn simulate_with_progress(config: &SimulationConfig, console: &Console) -> Result<()> {
+    let summary = simulate(config, &|progress| {
+        console.working_on(&format!(
+            "simulating {} of {} persons",
+            progress.persons_done, progress.persons_total
+        ));
+    })
+    .context("simulate a country")?;
+    console.say(&format!(
+        "{} persons, {} months: {} deliveries, {} rows, {:.1} MB in {}; truth in {}",
+        config.persons,
+        config.months,
+        summary.deliveries,
+        summary.rows,
+        summary.bytes as f64 / 1e6,
+        config.landing.display(),
+        config.truth.display()
+    ));
+    Ok(())
+}
+
+async fn run_ingest(common: &CommonArguments, arguments: &IngestArguments) -> Result<u8> {
+    let console = Console::new(common.quiet);
+    let project = open(common).await?;
+    let options = IngestOptions {
+        path: arguments.path.clone(),
+        source: arguments.source.clone(),
+        known_on: arguments.known_on,
+    };
+    let intake = project
+        .ingest(&options, &|event| console.show(&event))
+        .await?;
+    console.finish();
+    output::write_rows(
+        &goyong_nightly::DELIVERY_HEADER,
+        &intake.rows(),
+        arguments.output.format,
+        &mut std::io::stdout().lock(),
+    )?;
+    for file in &intake.unmatched {
+        console.say(&format!("no contract matches {}", file.display()));
+    }
+    Ok(if intake.refused() > 0 { CHECK_FAILED } else { 0 })
+}
+
+fn build_options(arguments: &BuildArguments) -> BuildOptions {
+    BuildOptions {
+        select: arguments.select.clone(),
+        exclude: arguments.exclude.clone(),
+        as_of: arguments.as_of,
+        full_refresh: arguments.full_refresh,
+    }
+}
+
+async fn run_build(common: &CommonArguments, arguments: &BuildArguments) -> Result<u8> {
+    let console = Console::new(common.quiet);
+    let project = open(common).await?;
+    let report = project
+        .build(&build_options(arguments), &|event| console.show(&event))
+        .await?;
+    console.finish();
+    output::write_rows(
+        &goyong_nightly::BUILD_HEADER,
+        &report.rows,
+        arguments.output.format,
+        &mut std::io::stdout().lock(),
+    )?;
+    Ok(if report.failed { CHECK_FAILED } else { 0 })
+}
+
+async fn run_plan(common: &CommonArguments, arguments: &BuildArguments) -> Result<u8> {
+    let project = open(common).await?;
+    let rows = project.plan(&build_options(arguments)).await?;
+    output::write_rows(
+        &goyong_nightly::PLAN_HEADER,
+        &rows,
+        arguments.output.format,
+        &mut std::io::stdout().lock(),
+    )?;
+    Ok(0)
+}
+
+async fn run_show(common: &CommonArguments, arguments: &ShowArguments) -> Result<u8> {
+    let project = open(common).await?;
+    let sql = project.compile(&arguments.model, arguments.as_of).await?;
+    writeln!(std::io::stdout().lock(), "{}", sql.trim())?;
+    Ok(0)
+}
+
+async fn run_night(common: &CommonArguments, arguments: &NightArguments) -> Result<u8> {
+    let console = Console::new(common.quiet);
+    let project = open(common).await?;
+    let options = NightOptions {
+        as_of: arguments.as_of,
+        full_refresh: arguments.full_refresh,
+    };
+    let report = project
+        .run_night(&options, &|event| console.show(&event))
+        .await?;
+    console.finish();
+    console.say(&report.closing_line());
+    Ok(match report.status {
+        StepStatus::Failed => CHECK_FAILED,
+        StepStatus::Done | StepStatus::Nothing => 0,
+    })
+}
+
+async fn run_sql(common: &CommonArguments, arguments: &SqlArguments) -> Result<u8> {
+    let project = open(common).await?;
+    let (session, release) = project.read_session(arguments.release.as_deref()).await?;
+    let statement = match (&arguments.statement, &arguments.file) {
+        (Some(statement), _) => Some(statement.clone()),
+        (None, Some(file)) => Some(
+            std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?,
+        ),
+        (None, None) => None,
+    };
+    let format = arguments.output.format;
+    match statement {
+        Some(statement) => {
+            let batches = session.query(statement.trim().trim_end_matches(';')).await?;
+            output::write_batches(&batches, format, &mut std::io::stdout().lock())?;
+        }
+        None => shell::run(&session, &release.id, &project.sql_history(), format).await?,
+    }
+    Ok(0)
+}
+
+async fn run_releases(common: &CommonArguments, command: &ReleasesCommand) -> Result<u8> {
+    let project = open(common).await?;
+    let mut out = std::io::stdout().lock();
+    match command {
+        ReleasesCommand::Ls { output } => output::write_rows(
+            &["release", "business_date", "tables", "rows", "content_hash"],
+            &project.list_releases().await?,
+            output.format,
+            &mut out,
+        )?,
+        ReleasesCommand::Show { release, output } => output::write_rows(
+            &["table", "version", "rows", "content_hash"],
+            &project.show_release(release.as_deref()).await?,
+            output.format,
+            &mut out,
+        )?,
+    }
+    Ok(0)
+}
+
+async fn run_verify(common: &CommonArguments, arguments: &VerifyArguments) -> Result<u8> {
+    let project = open(common).await?;
+    let report = project.verify(arguments.release.as_deref()).await?;
+    let mut out = std::io::stdout().lock();
+    for problem in &report.problems {
+        writeln!(out, "{problem}")?;
+    }
+    for orphan in &report.orphans {
+        writeln!(
+            out,
+            "{}: no version knows this file; a writer that crashed left it, harmless",
+            orphan.display()
+        )?;
+    }
+    writeln!(
+        out,
+        "{} files checked, {} problems",
+        report.files_checked,
+        report.problems.len()
+    )?;
+    Ok(if report.problems.is_empty() {
+        0
+    } else {
+        CHECK_FAILED
+    })
+}
+
+async fn run_report(common: &CommonArguments, arguments: &ReportArguments) -> Result<u8> {
+    let console = Console::new(common.quiet);
+    let project = open(common).await?;
+    let folder = project.render_reports(arguments.out.as_deref()).await?;
+    console.say(&format!("open {}", index_of(&folder)));
+    Ok(0)
+}
+
+async fn run_evaluate(common: &CommonArguments, arguments: &EvaluateArguments) -> Result<u8> {
+    let project = open(common).await?;
+    let truth = arguments
+        .truth
+        .clone()
+        .unwrap_or_else(|| common.dir.join("truth"));
+    if !truth.is_dir() {
+        bail!(
+            "truth folder {} not found; name it with --truth (`goyong simulate` writes it)",
+            truth.display()
+        );
+    }
+    let rows = project.evaluate_against_truth(&truth).await?;
+    output::write_rows(
+        &goyong_nightly::EVALUATION_HEADER,
+        &rows,
+        arguments.output.format,
+        &mut std::io::stdout().lock(),
+    )?;
+    Ok(0)
+}
+
+/// The first page of a rendered site.
+pub fn index_of(folder: &Path) -> String {
+    folder.join("index.html").display().to_string()
+}

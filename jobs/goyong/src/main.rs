@@ -1,0 +1,95 @@
+//! `goyong`: the one binary. It parses arguments, calls the crates and prints; nothing else.
+
+mod arguments;
+mod commands;
+mod demo;
+mod output;
+mod progress;
+mod shell;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::{Arguments, CommonArguments, LogFormat};
+
+/// Deeply nested queries recurse in the planner; two megabytes are not enough for them.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// Something checked failed: a model, a test, a gate, a verification.
+const CHECK_FAILED: u8 = 1;
+/// The command could not run.
+const COULD_NOT_RUN: u8 = 2;
+/// Another run holds the lock.
+const LOCKED: u8 = 75;
+/// The user interrupted the run.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(&arguments.common);
+    let worker = std::thread::Builder::new()
+        .name("goyong".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || run(arguments));
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(_)) | Err(_) => ExitCode::from(COULD_NOT_RUN),
+    }
+}
+
+fn run(arguments: Arguments) -> u8 {
+    let threads = match arguments.common.threads {
+        None | Some(0) => std::thread::available_parallelism().map_or(1, usize::from),
+        Some(threads) => threads,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build();
+    let outcome: Result<u8> = match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            tokio::select! {
+                outcome = commands::dispatch(&arguments) => outcome,
+                _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
+            }
+        }),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            if goyong_nightly::is_locked(&error) {
+                LOCKED
+            } else {
+                COULD_NOT_RUN
+            }
+        }
+    }
+}
+
+fn start_log(common: &CommonArguments) {
+    let default = if common.quiet {
+        "error"
+    } else {
+        "warn,goyong=info,goyong_nightly=info"
+    };
+    let filter =
+        EnvFilter::try_from_env("GOYONG_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match common.log_format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder
+            .without_time()
+            .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+            .init(),
+    }
+}

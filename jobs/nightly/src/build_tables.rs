@@ -1,0 +1,237 @@
+//! Builds the tables that changed, in graph order, with their tests and the checks across tables.
+
+use std::sync::Mutex;
+
+use anyhow::Result;
+use chrono::NaiveDate;
+use goyong_catalog::Selection;
+use goyong_engine::{BuildEvent, BuildReport, ModelReport, Outcome, Progress};
+
+use crate::plan::NightContext;
+use crate::project::OpenProject;
+use crate::step::{NightEvent, StepOutcome};
+
+/// Columns of a build's result.
+pub const BUILD_HEADER: [&str; 6] = ["table", "outcome", "partitions", "rows", "seconds", "reason"];
+
+/// Columns of a plan.
+pub const PLAN_HEADER: [&str; 5] = ["table", "build", "keep", "follows", "why"];
+
+/// What a build may be told.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// Models to build, in graph syntax; all when empty.
+    pub select: Vec<String>,
+    /// Models to leave out.
+    pub exclude: Vec<String>,
+    /// As known on this day.
+    pub as_of: Option<NaiveDate>,
+    /// Rebuild every partition.
+    pub full_refresh: bool,
+}
+
+/// A build that ended.
+#[derive(Debug, Clone)]
+pub struct BuildSummary {
+    /// One row per table, then one per failed test or check.
+    pub rows: Vec<Vec<String>>,
+    /// Whether a model, test or check failed.
+    pub failed: bool,
+}
+
+/// Builds everything that changed.
+pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
+    let as_of = night.as_of().await?;
+    let report = build(
+        night.project,
+        &Selection::all(),
+        as_of,
+        night.options.full_refresh,
+        night.events,
+    )
+    .await?;
+    let details = failures(&report);
+    let rows: u64 = report.models.iter().map(|model| model.rows_written).sum();
+    let summary = format!(
+        "{} tables built ({rows} rows), {} unchanged, {} without input; {} tests and {} checks run, as of {as_of}",
+        report.count(&Outcome::Built),
+        report.count(&Outcome::Fresh),
+        report.count(&Outcome::InputMissing),
+        report.models.iter().map(|model| model.tests_run).sum::<usize>(),
+        report.checks_run,
+    );
+    Ok(if !report.succeeded() {
+        StepOutcome::failed(summary)
+    } else if report.did_nothing() {
+        StepOutcome::nothing(format!("every table unchanged, as of {as_of}"))
+    } else {
+        StepOutcome::done(summary)
+    }
+    .with_details(details))
+}
+
+impl OpenProject {
+    /// Builds a selection, for a person at the command line.
+    pub async fn build(
+        &self,
+        options: &BuildOptions,
+        events: &(dyn Fn(NightEvent) + Sync + Send),
+    ) -> Result<BuildSummary> {
+        let _lock = self.lock_night()?;
+        let as_of = self.as_of_or_latest(options.as_of).await?;
+        let report = build(
+            self,
+            &selection(options),
+            as_of,
+            options.full_refresh,
+            events,
+        )
+        .await?;
+        let mut rows: Vec<Vec<String>> = report.models.iter().map(model_row).collect();
+        rows.extend(failures(&report).into_iter().map(|failure| {
+            let mut row = vec![String::new(); BUILD_HEADER.len()];
+            row[1] = "test".to_owned();
+            row[BUILD_HEADER.len() - 1] = failure;
+            row
+        }));
+        Ok(BuildSummary {
+            rows,
+            failed: !report.succeeded(),
+        })
+    }
+
+    /// The SQL of a model as the engine gets it; a partitioned one for the month of `as_of`.
+    pub async fn compile(&self, model: &str, as_of: Option<NaiveDate>) -> Result<String> {
+        let as_of = self.as_of_or_latest(as_of).await?;
+        Ok(self.engine().compile(model, as_of)?)
+    }
+
+    /// What a build of a selection would do, and why.
+    pub async fn plan(&self, options: &BuildOptions) -> Result<Vec<Vec<String>>> {
+        let as_of = self.as_of_or_latest(options.as_of).await?;
+        let selection = selection(options);
+        let plan = if options.full_refresh {
+            self.engine().plan_full_refresh(&selection, as_of).await?
+        } else {
+            self.engine().plan(&selection, as_of).await?
+        };
+        Ok(plan
+            .steps
+            .iter()
+            .map(|step| {
+                vec![
+                    step.table.to_string(),
+                    step.partitions_stale.to_string(),
+                    step.partitions_fresh.to_string(),
+                    step.follows
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                    step.reason.clone(),
+                ]
+            })
+            .collect())
+    }
+}
+
+fn selection(options: &BuildOptions) -> Selection {
+    Selection {
+        select: options.select.clone(),
+        exclude: options.exclude.clone(),
+    }
+}
+
+async fn build(
+    project: &OpenProject,
+    selection: &Selection,
+    as_of: NaiveDate,
+    full_refresh: bool,
+    events: &(dyn Fn(NightEvent) + Sync + Send),
+) -> Result<BuildReport> {
+    let engine = project.engine();
+    let plan = if full_refresh {
+        engine.plan_full_refresh(selection, as_of).await?
+    } else {
+        engine.plan(selection, as_of).await?
+    };
+    let progress = TableProgress {
+        events,
+        counts: Mutex::new((0, plan.steps.len())),
+    };
+    Ok(engine.build(&plan, &progress).await?)
+}
+
+struct TableProgress<'a> {
+    events: &'a (dyn Fn(NightEvent) + Sync + Send),
+    /// Tables finished, tables planned.
+    counts: Mutex<(usize, usize)>,
+}
+
+impl Progress for TableProgress<'_> {
+    fn event(&self, event: BuildEvent<'_>) {
+        let Ok(mut counts) = self.counts.lock() else {
+            return;
+        };
+        match event {
+            BuildEvent::Planned { models } => counts.1 = models,
+            BuildEvent::Started { table, .. } => (self.events)(NightEvent::Working(format!(
+                "{} of {} tables, {table}",
+                counts.0, counts.1
+            ))),
+            BuildEvent::Partition { table, done, of } => {
+                (self.events)(NightEvent::Working(format!(
+                    "{} of {} tables, {table} partition {done} of {of}",
+                    counts.0, counts.1
+                )));
+            }
+            BuildEvent::Finished { .. } => counts.0 += 1,
+        }
+    }
+}
+
+fn model_row(model: &ModelReport) -> Vec<String> {
+    let outcome = match model.outcome {
+        Outcome::Built => "built",
+        Outcome::Fresh => "unchanged",
+        Outcome::View => "view",
+        Outcome::InputMissing => "input missing",
+        Outcome::Failed => "FAILED",
+        Outcome::HeldBack => "held back",
+    };
+    vec![
+        model.table.to_string(),
+        outcome.to_owned(),
+        format!(
+            "{} of {}",
+            model.partitions_built,
+            model.partitions_built + model.partitions_unchanged + model.partitions_fresh
+        ),
+        model.rows.to_string(),
+        format!("{:.1}", model.elapsed_ms as f64 / 1000.0),
+        model.reason.clone(),
+    ]
+}
+
+/// One line per failed model, test or check.
+fn failures(report: &BuildReport) -> Vec<String> {
+    let models = report
+        .models
+        .iter()
+        .filter(|model| matches!(model.outcome, Outcome::Failed | Outcome::HeldBack))
+        .map(|model| format!("{}: {}", model.table, model.reason));
+    let tests = report.failures().map(|failure| {
+        format!(
+            "{} {}: {} rows fail{}",
+            failure.subject,
+            failure.test,
+            failure.failing_rows,
+            failure
+                .examples
+                .first()
+                .map(|example| format!(", such as {example}"))
+                .unwrap_or_default()
+        )
+    });
+    models.chain(tests).collect()
+}

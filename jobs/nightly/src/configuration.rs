@@ -1,0 +1,181 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Name of the configuration file of a project folder.
+pub const CONFIGURATION_FILE: &str = "goyong.toml";
+
+/// What `goyong.toml` and `GOYONG_*` variables say; relative paths are relative to the file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Configuration {
+    /// Name of the project.
+    pub project: String,
+    /// Who publishes the reports.
+    pub publisher: String,
+    /// Where readers of the reports can ask.
+    pub contact: String,
+    /// Whether the deliveries come from the simulator; every page of the site then says so.
+    pub simulated: bool,
+    /// Time zone of business dates.
+    pub timezone: String,
+    /// The warehouse folder.
+    pub warehouse: PathBuf,
+    /// Folder of the key files; must lie outside the warehouse folder.
+    pub keys: PathBuf,
+    /// Folder of contracts and models; the built-in project when absent.
+    pub sql: Option<PathBuf>,
+    /// Worker threads; 0 takes every core.
+    pub threads: usize,
+    /// Memory that queries may use before they spill, in MiB.
+    pub memory_limit_mib: usize,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            project: "goyong".to_owned(),
+            publisher: "고용 Goyong".to_owned(),
+            contact: String::new(),
+            simulated: false,
+            timezone: "Asia/Seoul".to_owned(),
+            warehouse: PathBuf::from("warehouse"),
+            keys: PathBuf::from("keys"),
+            sql: None,
+            threads: 0,
+            memory_limit_mib: 6144,
+        }
+    }
+}
+
+impl Configuration {
+    /// Reads `goyong.toml` in a project folder, overlaid by the environment
+    /// (`GOYONG_THREADS=1`).
+    pub fn load(project_folder: &Path) -> Result<Self> {
+        let file = project_folder.join(CONFIGURATION_FILE);
+        if !file.is_file() {
+            bail!(
+                "{} not found; run `goyong init {}` first, or name the project folder with --dir",
+                file.display(),
+                project_folder.display()
+            );
+        }
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("read configuration {}", file.display()))?;
+        let mut configuration = Self::parse(&text, |variable| std::env::var(variable).ok())
+            .with_context(|| format!("read configuration {}", file.display()))?;
+        for path in [&mut configuration.warehouse, &mut configuration.keys]
+            .into_iter()
+            .chain(configuration.sql.as_mut())
+        {
+            *path = project_folder.join(&*path);
+        }
+        configuration.check()?;
+        Ok(configuration)
+    }
+
+    fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut table: toml::Table = text.parse()?;
+        for (key, default) in toml::Table::try_from(Self::default())? {
+            let variable = format!("GOYONG_{}", key.to_uppercase());
+            let Some(value) = environment(&variable) else {
+                continue;
+            };
+            let value = match default {
+                toml::Value::Integer(_) => toml::Value::Integer(
+                    value
+                        .parse()
+                        .with_context(|| format!("{variable} is not a whole number"))?,
+                ),
+                toml::Value::Boolean(_) => toml::Value::Boolean(
+                    value
+                        .parse()
+                        .with_context(|| format!("{variable} is neither true nor false"))?,
+                ),
+                _ => toml::Value::String(value),
+            };
+            table.insert(key, value);
+        }
+        if let Some(folder) = environment("GOYONG_SQL") {
+            table.insert("sql".to_owned(), toml::Value::String(folder));
+        }
+        Ok(table.try_into()?)
+    }
+
+    /// Worker threads in number.
+    pub fn worker_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+
+    /// The folder providers drop deliveries into.
+    pub fn landing(&self) -> PathBuf {
+        self.warehouse.join("landing")
+    }
+
+    /// The folder the report site is written to.
+    pub fn site(&self) -> PathBuf {
+        self.warehouse.join("site")
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.keys.starts_with(&self.warehouse) {
+            bail!(
+                "keys folder {} lies inside the warehouse; a copy of the warehouse must not carry its keys, \
+                 set `keys` to a folder outside",
+                self.keys.display()
+            );
+        }
+        if self.timezone != "Asia/Seoul" {
+            bail!(
+                "timezone `{}` is not supported yet, use Asia/Seoul",
+                self.timezone
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Text of a new project's `goyong.toml`.
+pub fn configuration_template(project: &str, simulated: bool) -> String {
+    format!(
+        "# Flags win over GOYONG_* variables, which win over this file.\n\
+         project = {project:?}\n\
+         publisher = \"고용 Goyong\"   # on every page of the reports\n\
+         contact = \"\"\n\
+         simulated = {simulated}         # says on every page that the people are not real\n\
+         timezone = \"Asia/Seoul\"\n\
+         warehouse = \"warehouse\"\n\
+         # The key files never lie inside the warehouse folder.\n\
+         keys = \"keys\"\n\
+         # sql = \"sql\"            # contracts and models; the built-in ones when absent\n\
+         threads = 0               # 0 takes every core\n\
+         memory_limit_mib = 6144   # what queries may use before they spill to disk\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn environment_wins_over_the_file_and_unknown_keys_are_refused() {
+        let text = configuration_template("test", false);
+        let parsed = Configuration::parse(&text, |variable| {
+            (variable == "GOYONG_THREADS").then(|| "3".to_owned())
+        })
+        .unwrap();
+        assert_eq!((parsed.threads, parsed.project.as_str()), (3, "test"));
+        assert!(Configuration::parse("treads = 2", |_| None).is_err());
+        assert!(
+            Configuration::parse("", |variable| {
+                (variable == "GOYONG_THREADS").then(|| "two".to_owned())
+            })
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! The night as one ordered list.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use chrono::NaiveDate;
+use futures::future::BoxFuture;
+use serde::Serialize;
+
+use crate::project::OpenProject;
+use crate::step::{
+    NightEvent, StepOutcome, StepReport, StepStatus, peak_memory_mib, reset_peak_memory,
+};
+use crate::{
+    build_tables, ingest_deliveries, publish_release, render_reports, retrain_employment_success,
+};
+
+/// What a night may be told.
+#[derive(Debug, Clone, Default)]
+pub struct NightOptions {
+    /// Run as known on this day; the latest day a delivery became known when absent.
+    pub as_of: Option<NaiveDate>,
+    /// Rebuild every partition, changed or not.
+    pub full_refresh: bool,
+}
+
+/// What a step sees of the night.
+pub struct NightContext<'a> {
+    /// The project the night runs on.
+    pub project: &'a OpenProject,
+    /// What the night was told.
+    pub options: &'a NightOptions,
+    /// Where news goes.
+    pub events: &'a (dyn Fn(NightEvent) + Sync + Send),
+}
+
+impl NightContext<'_> {
+    /// The day the night knows: as told, or the latest day a delivery became known.
+    pub async fn as_of(&self) -> Result<NaiveDate> {
+        self.project.as_of_or_latest(self.options.as_of).await
+    }
+}
+
+type StepFunction = for<'a> fn(&'a NightContext<'a>) -> BoxFuture<'a, Result<StepOutcome>>;
+
+/// One step: a job with the reason why it stands where it does.
+pub struct Step {
+    /// The job's name, verb and noun.
+    pub name: &'static str,
+    /// Why it runs, and why here.
+    pub reason: &'static str,
+    /// The job.
+    pub run: StepFunction,
+}
+
+/// Every step of the night, in order. A failed step ends the night: what follows would publish
+/// what it did not check; readers stay on the release before.
+pub const PLAN: [Step; 5] = [
+    Step {
+        name: "ingest_deliveries",
+        reason: "everything later is computed from accepted rows only",
+        run: |night| Box::pin(ingest_deliveries::run(night)),
+    },
+    Step {
+        name: "build_tables",
+        reason: "core, marts, features, alerts: what changed, in graph order, with tests and checks",
+        run: |night| Box::pin(build_tables::run(night)),
+    },
+    Step {
+        name: "retrain_employment_success",
+        reason: "features and labels are complete up to as_of only after the build",
+        run: |night| Box::pin(retrain_employment_success::run(night)),
+    },
+    Step {
+        name: "publish_release",
+        reason: "readers change over in one act, after everything that can fail",
+        run: |night| Box::pin(publish_release::run(night)),
+    },
+    Step {
+        name: "render_reports",
+        reason: "a report quotes a release, so it needs one",
+        run: |night| Box::pin(render_reports::run(night)),
+    },
+];
+
+/// A night that ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct NightReport {
+    /// The worst of its steps; `Nothing` when no step changed anything.
+    pub status: StepStatus,
+    /// The steps that ran.
+    pub steps: Vec<StepReport>,
+    /// The release readers see now.
+    pub release: Option<String>,
+    /// Wall time of the whole night.
+    pub elapsed_ms: u64,
+}
+
+impl NightReport {
+    /// One line for the end of the log.
+    pub fn closing_line(&self) -> String {
+        let seconds = self.elapsed_ms as f64 / 1000.0;
+        let release = self.release.as_deref().unwrap_or("none");
+        match self.status {
+            StepStatus::Done => format!("night done in {seconds:.1} s; release {release}"),
+            StepStatus::Nothing => format!(
+                "nothing new: no delivery, no table, no model, no report changed; release {release} stays ({seconds:.1} s)"
+            ),
+            StepStatus::Failed => {
+                format!("night failed after {seconds:.1} s; readers stay on release {release}")
+            }
+        }
+    }
+}
+
+impl OpenProject {
+    /// Runs the plan; holds the night's lock, so a second night at the same time is refused.
+    pub async fn run_night(
+        &self,
+        options: &NightOptions,
+        events: &(dyn Fn(NightEvent) + Sync + Send),
+    ) -> Result<NightReport> {
+        let _lock = self.lock_night()?;
+        let night = NightContext {
+            project: self,
+            options,
+            events,
+        };
+        let started = Instant::now();
+        let mut steps: Vec<StepReport> = Vec::with_capacity(PLAN.len());
+        for (index, step) in PLAN.iter().enumerate() {
+            events(NightEvent::StepStarted {
+                position: index + 1,
+                total: PLAN.len(),
+                name: step.name,
+                reason: step.reason,
+            });
+            reset_peak_memory();
+            let step_started = Instant::now();
+            let outcome = (step.run)(&night)
+                .await
+                .with_context(|| format!("step {}", step.name))?;
+            let report = StepReport {
+                position: index + 1,
+                total: PLAN.len(),
+                name: step.name.to_owned(),
+                status: outcome.status,
+                summary: outcome.summary,
+                details: outcome.details,
+                elapsed_ms: step_started.elapsed().as_millis() as u64,
+                peak_memory_mib: peak_memory_mib(),
+            };
+            events(NightEvent::StepFinished(report.clone()));
+            let failed = report.status == StepStatus::Failed;
+            steps.push(report);
+            if failed {
+                break;
+            }
+        }
+        let status = if steps.iter().any(|step| step.status == StepStatus::Failed) {
+            StepStatus::Failed
+        } else if steps.iter().all(|step| step.status == StepStatus::Nothing) {
+            StepStatus::Nothing
+        } else {
+            StepStatus::Done
+        };
+        let report = NightReport {
+            status,
+            steps,
+            release: self.latest_release_id().await?,
+            elapsed_ms: started.elapsed().as_millis() as u64,
+        };
+        if status != StepStatus::Nothing {
+            self.write_run_log(&report)?;
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,287 @@
+//! A project that is open: configuration, warehouse, contracts and models, query engine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use chrono::NaiveDate;
+use goyong_catalog::Project;
+use goyong_engine::{Engine, EngineConfig, ReadLimits, ReadSession, Rows};
+use goyong_intake::{Keys, Vault};
+use goyong_store::{LockGuard, Release, StoreConfig, StoreError, VerifyReport, Warehouse};
+
+use crate::configuration::{CONFIGURATION_FILE, Configuration, configuration_template};
+use crate::plan::NightReport;
+
+/// Scope and key of the latest day a delivery became known.
+pub(crate) const LATEST_KNOWN_ON: (&str, &str) = ("intake", "latest_known_on");
+
+/// Everything a job needs, opened once.
+pub struct OpenProject {
+    configuration: Configuration,
+    warehouse: Warehouse,
+    engine: Engine,
+}
+
+/// What a new project is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InitOptions {
+    /// Also write the built-in contracts and models out, to be edited.
+    pub write_sql: bool,
+    /// Its deliveries will come from the simulator.
+    pub simulated: bool,
+}
+
+/// Creates a project folder: configuration, warehouse folders, key files. What exists stays.
+pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<Vec<String>> {
+    let mut done = Vec::new();
+    std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    let file = folder.join(CONFIGURATION_FILE);
+    if !file.exists() {
+        let name = folder
+            .canonicalize()?
+            .file_name()
+            .map_or_else(|| "goyong".to_owned(), |name| name.to_string_lossy().into_owned());
+        std::fs::write(&file, configuration_template(&name, options.simulated))
+            .with_context(|| format!("write {}", file.display()))?;
+        done.push(format!("wrote {}", file.display()));
+    }
+    let configuration = Configuration::load(folder)?;
+    Warehouse::create(&StoreConfig {
+        root: configuration.warehouse.clone(),
+    })
+    .await?;
+    done.push(format!("warehouse in {}", configuration.warehouse.display()));
+    let keys = if configuration.keys.is_dir() {
+        done.push(format!("keys in {} stay", configuration.keys.display()));
+        Keys::load(&configuration.keys)?
+    } else {
+        done.push(format!(
+            "keys in {}: keep them apart from the warehouse, and keep a copy",
+            configuration.keys.display()
+        ));
+        Keys::create(&configuration.keys)?
+    };
+    Vault::create(&configuration.warehouse.join("vault"), &keys)?;
+    if options.write_sql {
+        let folder = folder.join("sql");
+        if folder.exists() {
+            bail!("{} exists already, it is not overwritten", folder.display());
+        }
+        let files = Project::embedded()?
+            .write_out(&folder)
+            .with_context(|| format!("write {}", folder.display()))?;
+        done.push(format!(
+            "wrote {files} contracts and models to {}; set `sql = \"sql\"` in {CONFIGURATION_FILE} to use them",
+            folder.display()
+        ));
+    }
+    Ok(done)
+}
+
+/// Whether an error means that another run holds a lock, so that trying later may help.
+pub fn is_locked(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<StoreError>())
+        .any(StoreError::is_locked)
+}
+
+impl OpenProject {
+    /// Opens the project in a folder; `threads` wins over the configuration.
+    pub async fn open(folder: &Path, threads: Option<usize>) -> Result<Self> {
+        let mut configuration = Configuration::load(folder)?;
+        if let Some(threads) = threads {
+            configuration.threads = threads;
+        }
+        let warehouse = Warehouse::open(&StoreConfig {
+            root: configuration.warehouse.clone(),
+        })
+        .await?;
+        let project = match &configuration.sql {
+            Some(folder) => Project::load(folder)?,
+            None => Project::embedded()?,
+        };
+        let engine = Engine::new(
+            warehouse.clone(),
+            project,
+            EngineConfig {
+                threads: configuration.worker_threads(),
+                memory_limit_bytes: configuration.memory_limit_mib << 20,
+                ..EngineConfig::default()
+            },
+        )?;
+        Ok(Self {
+            configuration,
+            warehouse,
+            engine,
+        })
+    }
+
+    /// What `goyong.toml` says.
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// The tables.
+    pub fn warehouse(&self) -> &Warehouse {
+        &self.warehouse
+    }
+
+    /// The query engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Contracts, models, checks and reports.
+    pub fn project(&self) -> &Project {
+        self.engine.project()
+    }
+
+    /// The inbox of deliveries.
+    pub fn landing(&self) -> PathBuf {
+        self.configuration.landing()
+    }
+
+    /// The rendered reports.
+    pub fn site(&self) -> PathBuf {
+        self.configuration.site()
+    }
+
+    /// Where the interactive shell keeps its history.
+    pub fn sql_history(&self) -> PathBuf {
+        self.configuration.warehouse.join("state/sql_history")
+    }
+
+    /// A session on one release, the latest when none is named.
+    pub async fn read_session(&self, release: Option<&str>) -> Result<(ReadSession, Release)> {
+        let release = self.release(release).await?;
+        let limits = ReadLimits {
+            threads: self.configuration.worker_threads(),
+            ..ReadLimits::default()
+        };
+        let session = ReadSession::open_with(&self.warehouse, &release, limits).await?;
+        Ok((session, release))
+    }
+
+    /// A release by id, the latest when none is named.
+    pub async fn release(&self, id: Option<&str>) -> Result<Release> {
+        match id {
+            Some(id) => self
+                .warehouse
+                .release(id)
+                .await?
+                .with_context(|| format!("no release `{id}`; `goyong releases ls` lists them")),
+            None => self
+                .warehouse
+                .latest_release()
+                .await?
+                .context("no release yet; run `goyong night` first"),
+        }
+    }
+
+    /// Rows for `goyong releases ls`, newest first.
+    pub async fn list_releases(&self) -> Result<Vec<Vec<String>>> {
+        let mut releases = self.warehouse.releases().await?;
+        releases.reverse();
+        Ok(releases
+            .iter()
+            .map(|release| {
+                let rows: u64 = release.tables.values().map(|table| table.rows).sum();
+                vec![
+                    release.id.clone(),
+                    release.business_date.to_string(),
+                    release.tables.len().to_string(),
+                    rows.to_string(),
+                    release.content_hash.clone(),
+                ]
+            })
+            .collect())
+    }
+
+    /// Rows for `goyong releases show`.
+    pub async fn show_release(&self, id: Option<&str>) -> Result<Vec<Vec<String>>> {
+        let release = self.release(id).await?;
+        Ok(release
+            .tables
+            .iter()
+            .map(|(name, table)| {
+                vec![
+                    name.to_string(),
+                    table.version.to_string(),
+                    table.rows.to_string(),
+                    table.content_hash.clone(),
+                ]
+            })
+            .collect())
+    }
+
+    /// Compares files with the ledger: those of a release, or all.
+    pub async fn verify(&self, release: Option<&str>) -> Result<VerifyReport> {
+        let release = match release {
+            Some(id) => Some(self.release(Some(id)).await?),
+            None => None,
+        };
+        Ok(self.warehouse.verify(release.as_ref()).await?)
+    }
+
+    /// Rows of the newest tables, released or not.
+    pub(crate) async fn query_latest(&self, sql: &str) -> Result<Rows> {
+        let as_of = self.as_of_or_latest(None).await?;
+        Ok(self.engine.stream_latest(sql, as_of).await?)
+    }
+
+    /// The day asked for, or the latest day a delivery became known.
+    pub(crate) async fn as_of_or_latest(&self, as_of: Option<NaiveDate>) -> Result<NaiveDate> {
+        match as_of {
+            Some(as_of) => Ok(as_of),
+            None => self.latest_known_on().await?.context(
+                "nothing was ever delivered; drop files into the landing folder and run `goyong night`",
+            ),
+        }
+    }
+
+    pub(crate) async fn latest_release_id(&self) -> Result<Option<String>> {
+        Ok(self
+            .warehouse
+            .latest_release()
+            .await?
+            .map(|release| release.id))
+    }
+
+    /// The latest day a delivery became known.
+    pub(crate) async fn latest_known_on(&self) -> Result<Option<NaiveDate>> {
+        let memo = self
+            .warehouse
+            .memo_get(LATEST_KNOWN_ON.0, LATEST_KNOWN_ON.1)
+            .await?;
+        memo.map(|day| day.parse().context("latest_known_on in the ledger"))
+            .transpose()
+    }
+
+    pub(crate) fn keys(&self) -> Result<Keys> {
+        Ok(Keys::load(&self.configuration.keys)?)
+    }
+
+    pub(crate) fn vault(&self, keys: &Keys) -> Result<Vault> {
+        Ok(Vault::open(
+            &self.configuration.warehouse.join("vault"),
+            keys,
+        )?)
+    }
+
+    pub(crate) fn lock_night(&self) -> Result<LockGuard> {
+        Ok(self.warehouse.lock("night")?)
+    }
+
+    /// Keeps what the steps did and cost; the only record of wall times, and read by no job.
+    pub(crate) fn write_run_log(&self, report: &NightReport) -> Result<()> {
+        let name = report.release.as_deref().unwrap_or("unreleased");
+        let folder = self.configuration.warehouse.join("logs").join(name);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("create {}", folder.display()))?;
+        let file = folder.join("night.json");
+        std::fs::write(&file, serde_json::to_vec_pretty(report)?)
+            .with_context(|| format!("write {}", file.display()))?;
+        Ok(())
+    }
+}

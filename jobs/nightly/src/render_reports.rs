@@ -1,0 +1,172 @@
+//! Renders the report site of the latest release.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use goyong_engine::ReadSession;
+use goyong_site::{
+    Bilingual, ReleaseEntry, ReleasePage, ReportDefinition, ReportInput, SiteInputs, SiteSummary,
+    TableInput,
+};
+use goyong_store::Release;
+use sha2::{Digest, Sha256};
+
+use crate::plan::NightContext;
+use crate::project::OpenProject;
+use crate::report_pages::{cell_rows, describe_tables, model_card_page};
+use crate::retrain_employment_success::read_card;
+use crate::step::StepOutcome;
+
+/// Changes with anything that changes a page without changing its inputs.
+const RENDERER: &str = concat!("site/", env!("CARGO_PKG_VERSION"));
+
+/// Renders when the release, a report definition or the renderer changed.
+pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
+    let project = night.project;
+    let release = project.release(None).await?;
+    let out = project.site();
+    let fingerprint = fingerprint(project, &release);
+    let memo = project.warehouse().memo_get("report", "site").await?;
+    if memo.as_deref() == Some(fingerprint.as_str()) && out.join("index.html").is_file() {
+        return Ok(StepOutcome::nothing("site is of this release already"));
+    }
+    let summary = render(project, &release, &out).await?;
+    project
+        .warehouse()
+        .memo_put("report", "site", &fingerprint)
+        .await?;
+    Ok(StepOutcome::done(format!(
+        "{} pages, {} files ({} changed), {} small cells suppressed",
+        summary.pages, summary.files, summary.written, summary.suppressed_cells
+    ))
+    .with_details(
+        summary
+            .notices
+            .iter()
+            .map(|notice| {
+                format!(
+                    "not published: {} {}: {}",
+                    notice.report, notice.table, notice.reason
+                )
+            })
+            .collect(),
+    ))
+}
+
+impl OpenProject {
+    /// Renders the site of the latest release into a folder, the warehouse's own when none is named.
+    pub async fn render_reports(&self, out: Option<&Path>) -> Result<PathBuf> {
+        let release = self.release(None).await?;
+        let out = out.map_or_else(|| self.site(), Path::to_path_buf);
+        render(self, &release, &out).await?;
+        Ok(out)
+    }
+}
+
+fn fingerprint(project: &OpenProject, release: &Release) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(RENDERER);
+    hasher.update(&release.id);
+    hasher.update(&release.content_hash);
+    hasher.update(format!("{:?}", project.configuration()));
+    for (path, text) in project.project().files().below("reports", "yml") {
+        hasher.update(path);
+        hasher.update(text);
+    }
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+async fn render(project: &OpenProject, release: &Release, out: &Path) -> Result<SiteSummary> {
+    let (session, _) = project.read_session(Some(&release.id)).await?;
+    let mut reports = Vec::new();
+    for (path, text) in project.project().files().below("reports", "yml") {
+        let definition = ReportDefinition::parse(text, path)?;
+        let tables = query_tables(project, release, &session, &definition).await?;
+        reports.push(ReportInput { definition, tables });
+    }
+    let card = read_card(project).await?;
+    let inputs = SiteInputs {
+        release: release_page(project, release).await?,
+        as_of: release.business_date,
+        reports,
+        catalog: describe_tables(project, release).await?,
+        model_cards: match &card {
+            Some(card) => vec![model_card_page(release, card)?],
+            None => Vec::new(),
+        },
+        notice: project.configuration().simulated.then(|| {
+            Bilingual::new(
+                "모의 국가의 자료입니다. 공개자료 쪽의 수치만 실제입니다.",
+                "Figures of a simulated country; only those on the open-data page are real.",
+            )
+        }),
+        publisher: Bilingual::same(&project.configuration().publisher),
+        contact: Bilingual::same(&project.configuration().contact),
+    };
+    let folder = out.to_path_buf();
+    let summary =
+        tokio::task::spawn_blocking(move || goyong_site::render(&inputs, &folder)).await??;
+    Ok(summary)
+}
+
+/// Answers the queries of a report; a table that reads what was never delivered is left out.
+async fn query_tables(
+    project: &OpenProject,
+    release: &Release,
+    session: &ReadSession,
+    definition: &ReportDefinition,
+) -> Result<Vec<TableInput>> {
+    let mut tables = Vec::new();
+    let vars = [("as_of".to_owned(), release.business_date.to_string())].into();
+    for table in &definition.tables {
+        let what = || format!("report {} table {}", definition.slug, table.name);
+        let compiled = project
+            .project()
+            .compile_text(&what(), &table.sql, &vars)
+            .with_context(what)?;
+        if !compiled
+            .inputs
+            .iter()
+            .all(|input| release.tables.contains_key(input))
+        {
+            continue;
+        }
+        let batches = session.query(&compiled.sql).await.with_context(what)?;
+        let (columns, rows) = cell_rows(&batches)?;
+        tables.push(TableInput {
+            name: table.name.clone(),
+            columns,
+            rows,
+            reads: compiled.inputs.iter().map(ToString::to_string).collect(),
+            compiled_sql: compiled.sql,
+        });
+    }
+    Ok(tables)
+}
+
+async fn release_page(project: &OpenProject, release: &Release) -> Result<ReleasePage> {
+    let mut earlier: Vec<ReleaseEntry> = project
+        .warehouse()
+        .releases()
+        .await?
+        .into_iter()
+        .filter(|other| other.id != release.id)
+        .map(|other| ReleaseEntry {
+            id: other.id,
+            business_date: other.business_date,
+            content_hash: other.content_hash,
+            note: other.note,
+        })
+        .collect();
+    earlier.reverse();
+    Ok(ReleasePage {
+        id: release.id.clone(),
+        business_date: release.business_date,
+        content_hash: release.content_hash.clone(),
+        earlier,
+    })
+}

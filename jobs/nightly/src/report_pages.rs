@@ -1,0 +1,342 @@
+//! Turns what the warehouse knows into the plain values the site is made from.
+
+use anyhow::{Context, Result};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+use chrono::{Days, NaiveDate};
+use goyong_catalog::TableOrigin;
+use goyong_catalog::contract::BilingualText;
+use goyong_learn::{Estimate, ModelCard};
+use goyong_site::{
+    Bilingual, CalibrationBin, CatalogColumn, CatalogTable, CatalogTest, CellValue, FairnessGroup,
+    FeatureEffect, Gate, MetricRow, ModelCardPage,
+};
+use goyong_store::{Release, TableSnapshot};
+use goyong_types::TableName;
+
+use crate::project::OpenProject;
+
+/// Column names and rows of a query's answer.
+pub fn cell_rows(batches: &[RecordBatch]) -> Result<(Vec<String>, Vec<Vec<CellValue>>)> {
+    let columns = batches.first().map_or_else(Vec::new, |batch| {
+        batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
+    });
+    let mut rows = Vec::new();
+    for batch in batches {
+        let cells = batch
+            .columns()
+            .iter()
+            .map(|column| cells(column.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            rows.push(cells.iter().map(|column| column[row].clone()).collect());
+        }
+    }
+    Ok((columns, rows))
+}
+
+fn cells(column: &dyn Array) -> Result<Vec<CellValue>> {
+    let present = |row: usize, value: CellValue| {
+        if column.is_null(row) {
+            CellValue::Null
+        } else {
+            value
+        }
+    };
+    let rows = 0..column.len();
+    Ok(match column.data_type() {
+        kind if kind.is_integer() => {
+            let values = cast(column, &DataType::Int64)?;
+            let values = values.as_primitive::<Int64Type>();
+            rows.map(|row| present(row, CellValue::Integer(values.value(row))))
+                .collect()
+        }
+        DataType::Decimal128(_, scale) => {
+            let scale = u8::try_from(*scale).context("a decimal with negative scale")?;
+            let values = column.as_primitive::<Decimal128Type>();
+            rows.map(|row| {
+                present(
+                    row,
+                    CellValue::Decimal {
+                        unscaled: values.value(row),
+                        scale,
+                    },
+                )
+            })
+            .collect()
+        }
+        DataType::Float32 | DataType::Float64 => {
+            let values = cast(column, &DataType::Float64)?;
+            let values = values.as_primitive::<Float64Type>();
+            rows.map(|row| present(row, CellValue::Float(values.value(row))))
+                .collect()
+        }
+        DataType::Date32 => {
+            let values = column.as_primitive::<Date32Type>();
+            rows.map(|row| present(row, CellValue::Date(day(values.value(row)))))
+                .collect()
+        }
+        _ => {
+            let values = cast(column, &DataType::Utf8)?;
+            let values = values.as_string::<i32>();
+            rows.map(|row| present(row, CellValue::Text(values.value(row).to_owned())))
+                .collect()
+        }
+    })
+}
+
+fn day(days_since_1970: i32) -> NaiveDate {
+    let epoch = NaiveDate::default();
+    let distance = Days::new(u64::from(days_since_1970.unsigned_abs()));
+    let moved = if days_since_1970 < 0 {
+        epoch.checked_sub_days(distance)
+    } else {
+        epoch.checked_add_days(distance)
+    };
+    moved.unwrap_or(epoch)
+}
+
+/// The tables of a release for the catalogue, each with its definition and tests.
+///
+/// A release exists only when every test of its tables passed: the build refuses it otherwise.
+pub async fn describe_tables(
+    project: &OpenProject,
+    release: &Release,
+) -> Result<Vec<CatalogTable>> {
+    let mut tables = Vec::new();
+    for (name, released) in &release.tables {
+        let snapshot = project
+            .warehouse()
+            .snapshot_at(name, released.version)
+            .await?
+            .with_context(|| format!("{name} lost version {}", released.version))?;
+        let mut table = CatalogTable {
+            schema: name.schema().to_owned(),
+            name: name.table().to_owned(),
+            description: Bilingual::same(snapshot.description.as_deref().unwrap_or_default()),
+            grain: Vec::new(),
+            kind: "learned".to_owned(),
+            owner: String::new(),
+            legal_basis: String::new(),
+            columns: columns(&snapshot),
+            tests: Vec::new(),
+            sql: None,
+            reads: Vec::new(),
+            version: released.version,
+            content_hash: released.content_hash.clone(),
+            rows: released.rows,
+        };
+        describe_origin(project, name, &mut table);
+        tables.push(table);
+    }
+    Ok(tables)
+}
+
+fn describe_origin(project: &OpenProject, name: &TableName, table: &mut CatalogTable) {
+    match project.project().origin(name) {
+        TableOrigin::Model(model) => {
+            let header = &model.header;
+            table.kind = header.materialized.to_string();
+            table.description = bilingual(&header.description);
+            table.grain.clone_from(&header.grain);
+            table.owner = header.owner.clone().unwrap_or_default();
+            table.legal_basis = header
+                .legal_basis
+                .as_ref()
+                .map(|basis| basis.ko.clone())
+                .unwrap_or_default();
+            table.tests = model
+                .tests
+                .iter()
+                .map(|test| CatalogTest {
+                    name: test.to_string(),
+                    passed: true,
+                    detail: String::new(),
+                })
+                .collect();
+            table.sql = Some(model.body.clone());
+            table.reads = model.inputs.iter().map(ToString::to_string).collect();
+        }
+        TableOrigin::Source(contract) => {
+            table.kind = "source".to_owned();
+            table.description = bilingual(&contract.title);
+            table.grain.clone_from(&contract.key);
+            table.owner = contract.provider.ko.clone();
+            table.legal_basis = contract.legal_basis.clone().unwrap_or_default();
+        }
+        TableOrigin::Seed(seed) => {
+            table.kind = "seed".to_owned();
+            table.description = bilingual(&seed.header.description);
+            table.grain.clone_from(&seed.header.key);
+        }
+        TableOrigin::Elsewhere => {}
+    }
+}
+
+fn columns(snapshot: &TableSnapshot) -> Vec<CatalogColumn> {
+    snapshot
+        .schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let note = snapshot.columns.get(field.name());
+            CatalogColumn {
+                name: field.name().clone(),
+                data_type: field.data_type().to_string(),
+                description: note
+                    .and_then(|note| note.description.clone())
+                    .unwrap_or_default(),
+                tags: note.map(|note| note.tags.clone()).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn bilingual(text: &BilingualText) -> Bilingual {
+    Bilingual::new(&text.ko, &text.en)
+}
+
+/// The model card as the site shows it.
+pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardPage> {
+    let month = |day: Option<NaiveDate>| {
+        day.map_or_else(|| "–".to_owned(), |day| day.format("%Y-%m").to_string())
+    };
+    let baseline = card
+        .baselines
+        .iter()
+        .find(|baseline| baseline.name == "one_variable_rule");
+    let metric = |name: &str, model: Estimate, baseline: Option<Estimate>, larger: bool| MetricRow {
+        name: name.to_owned(),
+        model: model.value,
+        baseline: baseline.map(|estimate| estimate.value),
+        oracle: None,
+        larger_is_better: larger,
+    };
+    let mut metrics = Vec::new();
+    if let Some(auc) = card.pooled.auc {
+        metrics.push(metric("AUC", auc, baseline.and_then(|rule| rule.auc), true));
+    }
+    metrics.push(metric(
+        "Brier",
+        card.pooled.brier,
+        baseline.map(|rule| rule.brier),
+        false,
+    ));
+    metrics.push(metric(
+        "log loss",
+        card.pooled.log_loss,
+        baseline.map(|rule| rule.log_loss),
+        false,
+    ));
+    metrics.push(metric(
+        "ECE",
+        card.pooled.expected_calibration_error,
+        baseline.map(|rule| rule.expected_calibration_error),
+        false,
+    ));
+    let content_hash = |name: &str| -> Result<Option<String>> {
+        Ok(release
+            .tables
+            .get(&name.parse()?)
+            .map(|table| table.content_hash.clone()))
+    };
+    let mut trained_from = std::collections::BTreeMap::new();
+    for name in [
+        "features.employment_success",
+        "features.employment_success_label",
+    ] {
+        if let Some(hash) = content_hash(name)? {
+            trained_from.insert(name.to_owned(), hash);
+        }
+    }
+    let text = |value: &goyong_learn::Bilingual| Bilingual::new(&value.ko, &value.en);
+    Ok(ModelCardPage {
+        name: "employment_success".to_owned(),
+        version: card.version.clone(),
+        target: text(&card.target_title),
+        intended_use: card.limits.first().map_or_else(
+            || Bilingual::same(""),
+            text,
+        ),
+        algorithm: Bilingual::new(
+            "표준화·원핫 부호화한 변수의 릿지 로지스틱 회귀",
+            "Ridge logistic regression on standardised and one-hot features",
+        ),
+        trained_on: [
+            month(card.training.entered_from),
+            month(card.training.entered_until),
+        ],
+        evaluated_on: [
+            month(Some(card.evaluated_from)),
+            month(card.evaluated_until.pred_opt()),
+        ],
+        training_rows: card.training.rows_used as u64,
+        evaluation_rows: card.pooled.rows as u64,
+        base_rate: card.pooled.observed_rate.value,
+        metrics,
+        calibration: card
+            .pooled
+            .calibration_table
+            .iter()
+            .map(|bin| CalibrationBin {
+                predicted: bin.mean_predicted,
+                observed: bin.observed.value,
+                count: bin.rows as u64,
+            })
+            .collect(),
+        features: card
+            .coefficients
+            .iter()
+            .map(|row| FeatureEffect {
+                name: match &row.level {
+                    Some(level) => format!("{} = {level}", row.label_ko),
+                    None => row.label_ko.clone(),
+                },
+                effect: row.coefficient,
+            })
+            .collect(),
+        fairness: card
+            .subgroups
+            .iter()
+            .map(|group| FairnessGroup {
+                attribute: group.column.clone(),
+                group: group.value.clone().unwrap_or_else(|| "–".to_owned()),
+                count: group.rows as u64,
+                predicted: group.mean_predicted,
+                observed: group.observed_rate.value,
+                auc: group.auc.map(|auc| auc.value),
+            })
+            .collect(),
+        gates: card
+            .gates
+            .iter()
+            .map(|gate| Gate {
+                name: gate.name.clone(),
+                passed: gate.passed,
+                detail: gate_detail(gate),
+            })
+            .collect(),
+        promoted: card.usable,
+        content_hash: content_hash("models.model_card")?.unwrap_or_default(),
+        trained_from,
+        limits: card.limits.iter().map(text).collect(),
+    })
+}
+
+fn gate_detail(gate: &goyong_learn::Gate) -> String {
+    let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+    match (gate.minimum, gate.maximum) {
+        (Some(low), Some(high)) => format!("{} ({low} – {high})", figure(gate.value)),
+        (Some(low), None) => format!("{} (≥ {low})", figure(gate.value)),
+        (None, Some(high)) => format!("{} (≤ {high})", figure(gate.value)),
+        (None, None) => figure(gate.value),
+    }
+}

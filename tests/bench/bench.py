@@ -1,0 +1,211 @@
+"""Two benchmarks against DuckDB: same files in, same rows out, costs as ratios.
+
+1. Delimited text, UTF-8 and CP949, to typed Parquet with checks: bad rows are set aside with a reason.
+2. The blind-spot mart of a simulated country, from the tables it reads.
+
+The results are compared row by row before any figure is printed.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from measure import alternate, noise, report, run
+
+HERE = Path(__file__).parent
+BAD_ROWS_PER_THOUSAND = 4
+
+
+def generate_statements(path: Path, rows: int) -> None:
+    """Payment statements of firms: digits, dates, money, Korean text; some rows break a rule."""
+    if path.exists():
+        return
+    draw = random.Random(20_240_101)
+    names = [
+        f"(주){first}{second}{kind}"
+        for first in ("가온", "나래", "다솜", "라온", "마루", "바른", "새벽", "아람")
+        for second in ("물산", "정밀", "식품", "건설", "유통", "전자")
+        for kind in ("", " 본점", ", 제2공장")
+    ]
+    partial = path.with_suffix(".partial")
+    with open(partial, "w", encoding="cp949" if "cp949" in path.name else "utf-8") as file:
+        file.write("지급번호,사업자등록번호,지급자명,지급월,지급기간시작,지급기간종료,업종코드,지급액\n")
+        for number in range(rows):
+            month = draw.randrange(1, 13)
+            first = f"2024{month:02}01"
+            last = f"2024{month:02}28"
+            amount = draw.randrange(1, 9_000_000)
+            if draw.randrange(1000) < BAD_ROWS_PER_THOUSAND:
+                kind = draw.randrange(3)
+                first = f"2024{month:02}31a" if kind == 0 else first
+                last = "20240231" if kind == 1 else last
+                amount = -amount if kind == 2 else amount
+            name = names[draw.randrange(len(names))]
+            if "," in name:
+                name = f'"{name}"'
+            file.write(
+                f"{number},{draw.randrange(10**9, 10**10)},{name},2024{month:02},{first},{last},"
+                f"{draw.randrange(100_000, 999_999)},{amount}\n"
+            )
+    partial.rename(path)
+
+
+def parquet_of(lake: Path, table: str) -> list[str]:
+    """Files of the newest version of a Delta table, by its log."""
+    folder = lake / table.replace(".", "/")
+    files: dict[str, None] = {}
+    for entry in sorted((folder / "_delta_log").glob("*.json")):
+        for line in entry.read_text().splitlines():
+            action = json.loads(line)
+            if "add" in action:
+                files[action["add"]["path"]] = None
+            if "remove" in action:
+                files.pop(action["remove"]["path"], None)
+    return [str(folder / file) for file in files]
+
+
+def relation(files: list[str]) -> str:
+    listed = ", ".join(f"'{file}'" for file in files)
+    return f"read_parquet([{listed}], hive_partitioning = true)"
+
+
+def assert_same(connection, left: str, right: str, columns: str, what: str) -> int:
+    """Both sides hold the same rows, duplicates counted."""
+    for first, second in ((left, right), (right, left)):
+        missing = connection.execute(
+            f"select count(*) from (select {columns} from {first} except all select {columns} from {second})"
+        ).fetchone()[0]
+        if missing:
+            raise SystemExit(f"{what}: {missing} rows differ")
+    return connection.execute(f"select count(*) from {left}").fetchone()[0]
+
+
+def bench_statements(goyong: str, work: Path, rows: int, rounds: int) -> None:
+    for encoding in ("utf8", "cp949"):
+        source = f"bench_statement_{encoding}"
+        text = work / f"{source}.csv"
+        generate_statements(text, rows)
+        project, theirs = work / f"project_{encoding}", work / f"duckdb_{encoding}"
+
+        def prepare(name: str) -> None:
+            target = project if name == "goyong" else theirs
+            shutil.rmtree(target, ignore_errors=True)
+            if name == "goyong":
+                run([goyong, "--dir", str(project), "init"])
+                settings = project / "goyong.toml"
+                settings.write_text(settings.read_text() + f'\nsql = "{HERE / "sql"}"\n')
+            else:
+                target.mkdir(parents=True)
+
+        contenders = {
+            "goyong": lambda: run(
+                [goyong, "--dir", str(project), "ingest", str(text), "--source", source, "--known-on", "2024-12-31"]
+            ),
+            "duckdb": lambda: run(
+                [sys.executable, str(HERE / "duckdb_statements.py"), str(text), encoding, str(theirs)]
+            ),
+        }
+        best = alternate(rounds, contenders, prepare)
+        connection = duckdb.connect()
+        lake = project / "warehouse" / "lake"
+        columns = "payment_no, payer_biz_no, payer_name, paid_month, paid_from, paid_to, industry_code, gross_won"
+        good = assert_same(
+            connection,
+            relation(parquet_of(lake, f"staging.{source}")),
+            f"read_parquet('{theirs}/accepted.parquet')",
+            columns,
+            f"{source} accepted",
+        )
+        bad = assert_same(
+            connection,
+            f"(select distinct _row_number from {relation(parquet_of(lake, f'quarantine.{source}'))})",
+            f"(select _row_number from read_parquet('{theirs}/quarantine.parquet'))",
+            "_row_number",
+            f"{source} quarantined",
+        )
+        size = text.stat().st_size / 1e6
+        report(
+            f"text to typed Parquet with checks, {encoding}: {size:.0f} MB, {good} rows accepted, {bad} set aside, equal",
+            best,
+        )
+
+
+def bench_blind_spot(goyong: str, work: Path, persons: int, rounds: int) -> None:
+    folder = work / f"country_{persons}"
+    if not (folder / "demo.txt").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run([goyong, "--dir", str(folder), "demo", "--persons", str(persons)])
+    lake = folder / "warehouse" / "lake"
+    model = "blind_spot_monthly"
+    months = [
+        row[0]
+        for row in duckdb.sql(
+            f"select distinct month::varchar from {relation(parquet_of(lake, 'core.coverage_month'))} order by 1"
+        ).fetchall()
+    ]
+    scripts = []
+    for month in months:
+        sql = subprocess.run(
+            [goyong, "--dir", str(folder), "show", model, "--as-of", month],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        scripts.append(sql)
+    inputs = sorted(set(re.findall(r'"(\w+)"\."(\w+)"', " ".join(scripts))))
+    plan = work / "blind_spot.json"
+    theirs = work / "duckdb_blind_spot"
+    theirs.mkdir(parents=True, exist_ok=True)
+    plan.write_text(
+        json.dumps(
+            {
+                "views": {
+                    f"{schema}.{table}": parquet_of(lake, f"{schema}.{table}") for schema, table in inputs
+                },
+                "scripts": scripts,
+                "out": str(theirs / "blind_spot.parquet"),
+            }
+        )
+    )
+    contenders = {
+        "goyong": lambda: run([goyong, "--dir", str(folder), "build", "-s", model, "--full-refresh"]),
+        "duckdb": lambda: run([sys.executable, str(HERE / "duckdb_models.py"), str(plan)]),
+    }
+    best = alternate(rounds, contenders)
+    rows = assert_same(
+        duckdb.connect(),
+        relation(parquet_of(lake, f"marts.{model}")),
+        f"read_parquet('{theirs}/blind_spot.parquet')",
+        "month::date as month, class, persons::bigint, estimate_persons::bigint, estimate_low::bigint, "
+        "estimate_high::bigint, uninsured_won::decimal(28, 0)",
+        model,
+    )
+    report(f"blind-spot mart of {persons} persons, {len(months)} months: {rows} rows, equal", best)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--goyong", required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--persons", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    digest = hashlib.sha256(Path(arguments.goyong).read_bytes()).hexdigest()[:12]
+    print(f"goyong {digest}, DuckDB {duckdb.__version__}; best of {arguments.rounds} alternating rounds")
+    print(f"noise probe: {noise():.2f} s, again {noise():.2f} s")
+    bench_statements(arguments.goyong, arguments.work, arguments.rows, arguments.rounds)
+    bench_blind_spot(arguments.goyong, arguments.work, arguments.persons, arguments.rounds)
+    print(f"\nnoise probe: {noise():.2f} s")
+
+
+if __name__ == "__main__":
+    main()
