@@ -57,7 +57,9 @@ impl Report {
             let Some(answer) = answers.iter().find(|answer| answer.name == table.name) else {
                 continue;
             };
-            if answer.rows.is_empty() && table.hide_when_empty {
+            // Nothing was asked, or nothing was delivered that could be asked about.
+            let unknown = answer.rows.is_empty() && answer.columns.is_empty();
+            if unknown || (answer.rows.is_empty() && table.hide_when_empty) {
                 continue;
             }
             match Table::from_input(table.clone(), answer.clone()) {

@@ -13,6 +13,7 @@ use crate::download::column_label;
 use crate::inputs::CatalogTable;
 use crate::language::Language;
 use crate::number::{ColumnFormat, NOT_AVAILABLE, SUPPRESSED, change, headline};
+use crate::period::period_text;
 
 /// A table on a page.
 #[derive(Debug, Clone, Serialize)]
@@ -128,7 +129,7 @@ pub(crate) fn headline_view(headline: &Headline<'_>, language: Language) -> Head
         label: headline.definition.label.get(language).to_owned(),
         value,
         kind,
-        period: headline.period.clone(),
+        period: period_text(&headline.period, language),
         change,
         interval,
         table: headline.definition.table.clone(),
@@ -151,19 +152,30 @@ pub(crate) fn table_view(
                 || table.period_of(*row).as_ref() == table.periods.last()
         })
         .collect();
+    // A table of one period says so in its caption; the column would only repeat it.
+    let columns: Vec<usize> = (0..table.safe.columns().len())
+        .filter(|column| {
+            !table.definition.latest_only
+                || table.definition.period.as_ref() != Some(&table.safe.columns()[*column])
+        })
+        .collect();
     let mut marks = Vec::new();
     let rows = shown
         .iter()
-        .map(|row| row_view(table, *row, language, &mut marks))
+        .map(|row| row_view(table, *row, &columns, language, &mut marks))
         .collect();
     marks.sort_unstable();
     marks.dedup();
+    let written = |period: &String| period_text(period, language);
     let caption = match (table.periods.first(), table.periods.last()) {
-        (_, Some(last)) if table.definition.latest_only => format!("{title}, {last}"),
-        (Some(first), Some(last)) if first != last => format!("{title}, {first} – {last}"),
-        (_, Some(last)) => format!("{title}, {last}"),
+        (_, Some(last)) if table.definition.latest_only => format!("{title}, {}", written(last)),
+        (Some(first), Some(last)) if first != last => {
+            format!("{title}, {} – {}", written(first), written(last))
+        }
+        (_, Some(last)) => format!("{title}, {}", written(last)),
         _ => title.clone(),
     };
+
     TableView {
         id: table.definition.name.clone(),
         note: table
@@ -172,15 +184,15 @@ pub(crate) fn table_view(
             .as_ref()
             .map(|note| note.get(language).to_owned()),
         caption,
-        columns: table
-            .safe
-            .columns()
+        columns: columns
             .iter()
-            .zip(&table.formats)
-            .map(|(name, format)| ColumnView {
-                label: column_label(table, name, language),
-                unit: format.unit_text(language),
-                numeric: is_numeric(*format) && !table.definition.dimensions.contains(name),
+            .map(|column| {
+                let (name, format) = (&table.safe.columns()[*column], table.formats[*column]);
+                ColumnView {
+                    label: column_label(table, name, language),
+                    unit: format.unit_text(language),
+                    numeric: is_numeric(format) && !table.definition.dimensions.contains(name),
+                }
             })
             .collect(),
         rows,
@@ -209,13 +221,15 @@ fn is_numeric(format: ColumnFormat) -> bool {
 fn row_view(
     table: &Table,
     row: usize,
+    columns: &[usize],
     language: Language,
     marks: &mut Vec<&'static str>,
 ) -> Vec<CellView> {
-    table.safe.rows()[row]
+    columns
         .iter()
-        .enumerate()
-        .map(|(index, cell)| {
+        .map(|column| {
+            let index = *column;
+            let cell = &table.safe.rows()[row][index];
             let name = &table.safe.columns()[index];
             let is_dimension = table.definition.dimensions.contains(name);
             let numeric = is_numeric(table.formats[index]) && !is_dimension;
@@ -227,7 +241,13 @@ fn row_view(
                         "head",
                     )
                 }
-                Cell::Value(value) => (table.formats[index].text(value), "value"),
+                Cell::Value(value) => {
+                    let text = table.formats[index].text(value);
+                    (
+                        member_text(&table.definition, name, &text, language),
+                        "value",
+                    )
+                }
                 Cell::Zero => ("0".to_owned(), if is_dimension { "head" } else { "zero" }),
                 Cell::Suppressed => {
                     marks.push("suppressed");

@@ -155,7 +155,7 @@ pub struct TableDefinition {
     /// Total member of a dimension, where the query returns total rows.
     #[serde(default)]
     pub totals: BTreeMap<String, String>,
-    /// Texts for the codes of a dimension: `dictionary: sido` or the members themselves.
+    /// Texts for the codes of a column: the name of a code list (`sido`) or the members themselves.
     #[serde(default)]
     pub members: BTreeMap<String, Members>,
     /// Protection of small cells. Absent only for `public` tables.

@@ -4,7 +4,8 @@ use crate::definition::{Members, TableDefinition};
 use crate::language::Language;
 
 /// Provinces and metropolitan cities: code, short Korean name, English name (행정표준코드관리시스템, 2024).
-const SIDO: [(&str, &str, &str); 17] = [
+const SIDO: [(&str, &str, &str); 18] = [
+    ("00", "미상", "Unknown"),
     ("11", "서울", "Seoul"),
     ("26", "부산", "Busan"),
     ("27", "대구", "Daegu"),
@@ -24,7 +25,7 @@ const SIDO: [(&str, &str, &str); 17] = [
     ("52", "전북", "Jeonbuk"),
 ];
 
-/// The text for a member of a dimension; the code itself when the list does not have it.
+/// The text for a code of a column; the code itself when the list does not have it.
 pub(crate) fn member_text(
     table: &TableDefinition,
     column: &str,

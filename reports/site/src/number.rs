@@ -143,6 +143,17 @@ pub(crate) fn change(
             signed(&fixed(points.abs(), 1), points)
         ));
     }
+    if unit == Unit::Number {
+        let (now, before) = (now.as_f64()?, before.as_f64()?);
+        let difference = now - before;
+        let decimals = if now.abs() < 10.0 { 3 } else { 1 };
+        let level = signed(&fixed(difference.abs(), decimals), difference);
+        let percent = difference / before * 100.0;
+        return Some(match percent.is_finite() {
+            true => format!("{level} ({}%)", signed(&fixed(percent.abs(), 1), percent)),
+            false => level,
+        });
+    }
     let (now, before) = (now.as_i128()?, before.as_i128()?);
     let difference = now - before;
     let size = headline(&whole(difference.abs()), unit, language);
@@ -302,30 +313,30 @@ pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// A short form for chart axes: `1,200만`, `1.2M`.
-pub(crate) fn axis(value: f64, unit: Unit, language: Language) -> String {
-    let size = value.abs();
-    if matches!(unit, Unit::Share) {
-        return format!("{}%", trimmed(value * 100.0));
+/// A short form for chart axes, in a scale common to the axis: `1,200만`, `1.2m`. `largest` is its largest tick.
+pub(crate) fn axis(value: f64, largest: f64, unit: Unit, language: Language) -> String {
+    match unit {
+        Unit::Share => return format!("{}%", trimmed(value * 100.0)),
+        Unit::Percent => return format!("{}%", trimmed(value)),
+        _ => {}
     }
-    if matches!(unit, Unit::Percent) {
-        return format!("{}%", trimmed(value));
-    }
-    let steps: &[(f64, &str)] = match language {
-        Language::Ko => &[(1e12, "조"), (1e8, "억"), (1e4, "만")],
-        Language::En => &[(1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e4, "k")],
+    let steps: &[(f64, f64, &str)] = match language {
+        Language::Ko => &[(1e12, 1e12, "조"), (1e8, 1e8, "억"), (1e5, 1e4, "만")],
+        Language::En => &[
+            (1e12, 1e12, "tn"),
+            (1e9, 1e9, "bn"),
+            (1e6, 1e6, "m"),
+            (1e5, 1e3, "k"),
+        ],
     };
-    for (threshold, word) in steps {
-        if size >= *threshold {
-            let divisor = if *word == "k" { 1e3 } else { *threshold };
-            return format!("{}{word}", trimmed(value / divisor));
-        }
+    match steps.iter().find(|(from, _, _)| largest.abs() >= *from) {
+        Some((_, divisor, word)) if value != 0.0 => format!("{}{word}", trimmed(value / divisor)),
+        _ => trimmed(value),
     }
-    trimmed(value)
 }
 
 fn trimmed(value: f64) -> String {
-    let text = fixed(value, 2);
+    let text = fixed(value, 3);
     match text.split_once('.') {
         Some((whole, fraction)) => {
             let fraction = fraction.trim_end_matches('0');

@@ -13,6 +13,7 @@ use crate::folder::Files;
 use crate::inputs::{CatalogTable, SiteInputs};
 use crate::language::{Bilingual, Language, Messages};
 use crate::number::grouped;
+use crate::period::period_text;
 use crate::render::SiteError;
 use crate::texts::Texts;
 
@@ -256,7 +257,7 @@ impl Site<'_> {
                     "slug": report.definition.slug,
                     "title": report.definition.title.get(language),
                     "summary": report.definition.summary.get(language),
-                    "period": edition.period,
+                    "period": period_text(&edition.period, language),
                     "folder": edition.folder(),
                     "tables": report.tables.len(),
                 })
@@ -296,7 +297,7 @@ impl Site<'_> {
             .filter(|record| record.slug == edition.slug)
             .map(|record| {
                 json!({
-                    "period": record.period,
+                    "period": period_text(&record.period, language),
                     "revision": record.revision,
                     "folder": record.folder(),
                     "as_of": record.as_of,
@@ -328,7 +329,7 @@ impl Site<'_> {
         json!({
             "slug": edition.slug,
             "summary": report.definition.summary.get(language),
-            "edition": edition.period,
+            "edition": period_text(&edition.period, language),
             "revision": edition.revision,
             "folder": edition.folder(),
             "headlines": headlines,
@@ -448,7 +449,7 @@ impl Site<'_> {
                 json!({
                     "slug": record.slug,
                     "title": title,
-                    "period": record.period,
+                    "period": period_text(&record.period, language),
                     "revision": record.revision,
                     "folder": record.folder(),
                     "as_of": record.as_of,

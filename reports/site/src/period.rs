@@ -3,6 +3,8 @@
 use chrono::NaiveDate;
 use goyong_types::Month;
 
+use crate::language::Language;
+
 /// The same period a year earlier.
 pub(crate) fn year_before(period: &str) -> Option<String> {
     if let Ok(month) = period.parse::<Month>() {
@@ -15,6 +17,36 @@ pub(crate) fn year_before(period: &str) -> Option<String> {
 /// The month of a day.
 pub(crate) fn month_of(day: NaiveDate) -> String {
     Month::of(day).to_string()
+}
+
+/// The period as a sentence writes it: `2025년 12월`, `December 2025`.
+pub(crate) fn period_text(period: &str, language: Language) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    match (period.parse::<Month>(), language) {
+        (Ok(month), Language::Ko) => format!("{}년 {}월", month.year(), month.month()),
+        (Ok(month), Language::En) => {
+            let name = MONTHS
+                .get(month.month() as usize - 1)
+                .copied()
+                .unwrap_or_default();
+            format!("{name} {}", month.year())
+        }
+        (Err(_), Language::Ko) if period.len() == 4 => format!("{period}년"),
+        (Err(_), _) => period.to_owned(),
+    }
 }
 
 /// Whether a folder of this name holds a published period or a revision of one.
@@ -38,6 +70,13 @@ mod tests {
         assert_eq!(year_before("2025-01").unwrap(), "2024-01");
         assert_eq!(year_before("2025").unwrap(), "2024");
         assert_eq!(year_before("spring"), None);
+    }
+
+    #[test]
+    fn periods_are_written_out_in_both_languages() {
+        assert_eq!(period_text("2025-12", Language::Ko), "2025년 12월");
+        assert_eq!(period_text("2025-12", Language::En), "December 2025");
+        assert_eq!(period_text("2023", Language::Ko), "2023년");
     }
 
     #[test]

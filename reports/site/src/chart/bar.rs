@@ -91,10 +91,16 @@ pub(crate) fn bar_chart(
             let (from, to) = (round(left + length(low)), round(left + length(high)));
             let (above, below) = (round(middle - 4.0), round(middle + 4.0));
             let middle = round(middle);
-            chart.shapes.push(Shape::Path {
-                class: "whisker".into(),
-                path: format!("M{from} {above}L{from} {below}M{from} {middle}L{to} {middle}M{to} {above}L{to} {below}"),
-            });
+            let path = format!(
+                "M{from} {above}L{from} {below}M{from} {middle}L{to} {middle}M{to} {above}L{to} {below}"
+            );
+            // A light edge keeps it visible on the bar.
+            for class in ["whisker edge", "whisker"] {
+                chart.shapes.push(Shape::Path {
+                    class: class.into(),
+                    path: path.clone(),
+                });
+            }
             end = end.max(to);
         }
         chart.labels.push(Label {
@@ -110,7 +116,7 @@ pub(crate) fn bar_chart(
 
 /// The full text stands in the table behind the chart.
 fn shortened(text: &str, limit: f64) -> String {
-    if text_width(text) <= limit {
+    if text_width(text) <= limit + 0.5 {
         return text.to_owned();
     }
     let mut short = String::new();

@@ -49,10 +49,11 @@ pub(crate) fn line_chart(
         return None;
     }
     let scale = Scale::covering(low, high, 5);
+    let largest = scale.ticks.last().copied().unwrap_or_default();
     let tick_texts: Vec<String> = scale
         .ticks
         .iter()
-        .map(|tick| axis(*tick, unit, language))
+        .map(|tick| axis(*tick, largest, unit, language))
         .collect();
     let left = 14.0 + widest(tick_texts.iter());
     let names = series
@@ -220,7 +221,7 @@ fn spread(mut ends: Vec<(f64, usize, f64, String)>, base: f64) -> Vec<Label> {
     for index in 1..ends.len() {
         ends[index].0 = ends[index].0.max(ends[index - 1].0 + LABEL_HEIGHT);
     }
-    let mut limit = base;
+    let mut limit = base - 5.0;
     for end in ends.iter_mut().rev() {
         end.0 = end.0.min(limit);
         limit = end.0 - LABEL_HEIGHT;
@@ -248,7 +249,10 @@ fn describe(periods: &[String], series: &[Series], unit: Unit, language: Languag
             continue;
         };
         let last = last.unwrap_or(first);
-        let (from, to) = (axis(first.1, unit, language), axis(last.1, unit, language));
+        let (from, to) = (
+            axis(first.1, first.1, unit, language),
+            axis(last.1, last.1, unit, language),
+        );
         let (start, end) = (&periods[first.0], &periods[last.0]);
         sentences.push(match language {
             Language::Ko => format!("{}: {start} {from}, {end} {to}.", line.name),
