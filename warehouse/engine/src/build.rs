@@ -1,0 +1,415 @@
+//! Runs a plan: models whose inputs are done side by side, each followed by its tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use goyong_catalog::{Check, Materialized, Model, Severity, normalise_sql};
+use goyong_types::TableName;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use crate::engine::Inner;
+use crate::error::{EngineError, Result};
+use crate::inputs::{Inputs, Readable};
+use crate::memo::{Fingerprint, passed_check, remember_check};
+use crate::model_tests::{describe_rows, test_model};
+use crate::plan::BuildPlan;
+use crate::report::{BuildEvent, BuildReport, ModelReport, Outcome, Progress, TestFailure};
+use crate::run_model::run_model;
+use crate::seeds::{build_seed, seed_table};
+use crate::session::queries_only;
+use crate::tables::TableCache;
+use crate::targets::Targets;
+
+/// Most rows of a failing check that are counted.
+const COUNTED_ROWS: usize = 1000;
+
+/// What a task tells the loop that started it.
+enum Message {
+    Started(TableName, usize),
+    Partition(TableName, usize, usize),
+}
+
+/// What the tasks of one build share.
+struct Shared {
+    inner: Arc<Inner>,
+    cache: Arc<TableCache>,
+    vars: goyong_catalog::Vars,
+    full_refresh: bool,
+    messages: UnboundedSender<Message>,
+}
+
+pub(crate) async fn build(
+    inner: &Arc<Inner>,
+    plan: &BuildPlan,
+    progress: &dyn Progress,
+) -> Result<BuildReport> {
+    let began = Instant::now();
+    let mut report = BuildReport::default();
+    progress.event(BuildEvent::Planned {
+        models: plan.seeds.len() + plan.models.len(),
+    });
+    let (messages, mut received) = unbounded_channel();
+    let shared = Arc::new(Shared {
+        inner: Arc::clone(inner),
+        cache: Arc::clone(&plan.cache),
+        vars: plan.vars.clone(),
+        full_refresh: plan.full_refresh,
+        messages,
+    });
+
+    let mut done: BTreeMap<TableName, ModelReport> = BTreeMap::new();
+    build_seeds(&shared, plan, progress, &mut done).await?;
+    let mut changed: BTreeSet<TableName> = done
+        .values()
+        .filter(|seed| seed.outcome == Outcome::Built)
+        .map(|seed| seed.table.clone())
+        .collect();
+
+    let project = &inner.project;
+    let mut waiting: Vec<&TableName> = plan.models.iter().collect();
+    let mut running: JoinSet<Result<ModelReport>> = JoinSet::new();
+    loop {
+        // Start whatever has all its inputs; a model that cannot run is done at once.
+        let mut settled = true;
+        while settled {
+            settled = false;
+            let mut still_waiting = Vec::with_capacity(waiting.len());
+            for table in waiting {
+                let Some(model) = project.models().get(table) else {
+                    continue;
+                };
+                let inputs = model.inputs.iter();
+                let selected: Vec<&TableName> = inputs
+                    .filter(|input| plan.models.contains(input) || done.contains_key(*input))
+                    .collect();
+                if !selected.iter().all(|input| done.contains_key(*input)) {
+                    still_waiting.push(table);
+                    continue;
+                }
+                match held_back(model, &selected, &done) {
+                    Some(report) => {
+                        progress.event(BuildEvent::Finished { report: &report });
+                        done.insert(table.clone(), report);
+                        settled = true;
+                    }
+                    None => {
+                        let targets = plan
+                            .targets
+                            .get(table)
+                            .filter(|_| {
+                                let inputs = Inputs::of_model(project, model);
+                                !inputs.tables.keys().any(|input| changed.contains(input))
+                            })
+                            .cloned();
+                        let shared = Arc::clone(&shared);
+                        let model = model.clone();
+                        running.spawn(async move { build_model(&shared, &model, targets).await });
+                    }
+                }
+            }
+            waiting = still_waiting;
+        }
+        if running.is_empty() {
+            break;
+        }
+        tokio::select! {
+            Some(message) = received.recv() => tell(progress, &message),
+            Some(finished) = running.join_next() => {
+                let model = finished.map_err(|error| EngineError::Run(format!("a model stopped: {error}")))??;
+                while let Ok(message) = received.try_recv() {
+                    tell(progress, &message);
+                }
+                progress.event(BuildEvent::Finished { report: &model });
+                if model.outcome == Outcome::Built && model.partitions_unchanged < model.partitions_built.max(1) {
+                    changed.insert(model.table.clone());
+                }
+                done.insert(model.table.clone(), model);
+            }
+        }
+    }
+
+    for name in &plan.checks {
+        if let Some(check) = project.checks().get(name) {
+            run_check(&shared, check, &done, &mut report).await?;
+        }
+    }
+    // Seeds and models in the order they were planned, whatever finished first.
+    let order = plan.steps.iter().map(|step| &step.table);
+    report.models = order.filter_map(|table| done.remove(table)).collect();
+    report.elapsed_ms = elapsed(began);
+    Ok(report)
+}
+
+async fn build_seeds(
+    shared: &Shared,
+    plan: &BuildPlan,
+    progress: &dyn Progress,
+    done: &mut BTreeMap<TableName, ModelReport>,
+) -> Result<()> {
+    for name in &plan.seeds {
+        let Some(seed) = shared.inner.project.seeds().get(name) else {
+            continue;
+        };
+        let began = Instant::now();
+        let table = seed_table(seed)?;
+        let built = build_seed(&shared.inner, &shared.cache, seed, shared.full_refresh).await;
+        let mut report = match built {
+            Ok(report) => report,
+            Err(error @ EngineError::Store(_)) => return Err(error),
+            Err(error) => ModelReport::new(&table, Outcome::Failed, error.to_string()),
+        };
+        finish(shared, &mut report, began).await?;
+        progress.event(BuildEvent::Finished { report: &report });
+        done.insert(table, report);
+    }
+    Ok(())
+}
+
+/// The report of a model that cannot run because of what it reads.
+fn held_back(
+    model: &Model,
+    selected: &[&TableName],
+    done: &BTreeMap<TableName, ModelReport>,
+) -> Option<ModelReport> {
+    let unusable = selected
+        .iter()
+        .filter_map(|input| done.get(*input))
+        .filter(|report| !report.is_usable());
+    let (mut missing, mut failed) = (None, None);
+    for report in unusable {
+        match report.outcome {
+            Outcome::InputMissing => missing = missing.or(Some(report)),
+            _ => failed = failed.or(Some(report)),
+        }
+    }
+    match (failed, missing) {
+        (Some(input), _) => Some(ModelReport::new(
+            &model.table,
+            Outcome::HeldBack,
+            format!("{} failed or is held back", input.table),
+        )),
+        (None, Some(input)) => Some(ModelReport::new(
+            &model.table,
+            Outcome::InputMissing,
+            format!("{} cannot be built yet: {}", input.table, input.reason),
+        )),
+        (None, None) => None,
+    }
+}
+
+/// Computes what is stale and tests it. Only an error that concerns the whole warehouse is one here.
+async fn build_model(
+    shared: &Shared,
+    model: &Model,
+    targets: Option<Arc<Targets>>,
+) -> Result<ModelReport> {
+    let began = Instant::now();
+    let mut report = match compute(shared, model, targets).await {
+        Ok(report) => report,
+        Err(error @ EngineError::Store(_)) => return Err(error),
+        Err(error @ EngineError::MissingTable { .. }) => {
+            ModelReport::new(&model.table, Outcome::InputMissing, error.to_string())
+        }
+        Err(error) => ModelReport::new(&model.table, Outcome::Failed, error.to_string()),
+    };
+    if report.is_usable() {
+        match test_model(&shared.inner, &shared.cache, model, &shared.vars).await {
+            Ok(tested) => {
+                report.tests_run = tested.tests_run;
+                report.test_failures = tested.failures;
+                if let Some(first) = report.test_failures.first() {
+                    report.outcome = Outcome::Failed;
+                    report.reason = format!("{} fails on {} rows", first.test, first.failing_rows);
+                }
+            }
+            Err(error @ EngineError::Store(_)) => return Err(error),
+            // A view over a table that does not exist yet cannot be tested, nor read.
+            Err(error @ EngineError::MissingTable { .. }) => {
+                report = ModelReport::new(&model.table, Outcome::InputMissing, error.to_string());
+            }
+            Err(error) => {
+                report.outcome = Outcome::Failed;
+                report.reason = error.to_string();
+            }
+        }
+    }
+    finish(shared, &mut report, began).await?;
+    Ok(report)
+}
+
+async fn compute(
+    shared: &Shared,
+    model: &Model,
+    targets: Option<Arc<Targets>>,
+) -> Result<ModelReport> {
+    if model.header.materialized == Materialized::View {
+        return Ok(ModelReport::new(&model.table, Outcome::View, ""));
+    }
+    let targets = match targets {
+        Some(targets) => targets,
+        None => {
+            let project = &shared.inner.project;
+            Arc::new(Targets::of(project, &shared.cache, model, &shared.vars).await?)
+        }
+    };
+    let known = shared.cache.get(&model.table).await?;
+    let stale = if shared.full_refresh {
+        targets.targets.len()
+    } else {
+        targets.stale(&known).len()
+    };
+    let vanished = targets.vanished(&known).len();
+    let mut report = ModelReport::new(&model.table, Outcome::Fresh, "");
+    report.partitions_fresh = targets.targets.len() - stale;
+    if stale + vanished == 0 && targets.stale_probe(&known).is_none() {
+        return Ok(report);
+    }
+    let table = model.table.clone();
+    // The receiver lives as long as the build; a lost message is lost progress, nothing else.
+    let _ = shared.messages.send(Message::Started(table.clone(), stale));
+    let messages = shared.messages.clone();
+    let on_partition = move |done: usize, of: usize| {
+        let _ = messages.send(Message::Partition(table.clone(), done, of));
+    };
+    let computed = run_model(
+        &shared.inner,
+        &shared.cache,
+        model,
+        &targets,
+        shared.full_refresh,
+        &on_partition,
+    )
+    .await?;
+    report.outcome = Outcome::Built;
+    report.partitions_built = computed.partitions_built;
+    report.partitions_unchanged = computed.partitions_unchanged;
+    report.partitions_fresh = targets
+        .targets
+        .len()
+        .saturating_sub(computed.partitions_built);
+    report.rows_written = computed.rows_written;
+    report.reason = match (model.partition_column(), vanished) {
+        (None, _) => "its SQL or an input changed".into(),
+        (Some(_), 0) => format!("{} months were new or changed", computed.partitions_built),
+        (Some(_), _) => format!(
+            "{} months were new or changed, {vanished} were emptied",
+            computed.partitions_built
+        ),
+    };
+    Ok(report)
+}
+
+/// Adds the size of the table and the time.
+async fn finish(shared: &Shared, report: &mut ModelReport, began: Instant) -> Result<()> {
+    let known = shared.cache.get(&report.table).await?;
+    if let Some(snapshot) = &known.snapshot {
+        report.version = Some(snapshot.version);
+        report.rows = snapshot.rows();
+        report.bytes = snapshot.files.iter().map(|file| file.size).sum();
+    }
+    report.elapsed_ms = elapsed(began);
+    Ok(())
+}
+
+async fn run_check(
+    shared: &Shared,
+    check: &Check,
+    done: &BTreeMap<TableName, ModelReport>,
+    report: &mut BuildReport,
+) -> Result<()> {
+    let project = &shared.inner.project;
+    let unusable = check
+        .inputs
+        .iter()
+        .any(|input| done.get(input).is_some_and(|model| !model.is_usable()));
+    let inputs = Inputs::of_tables(project, &check.inputs);
+    let opened = match inputs.open_tables(project, &shared.cache, None).await {
+        Ok(opened) if !unusable => opened,
+        Ok(_) | Err(EngineError::MissingTable { .. }) => {
+            report.checks_skipped.push(check.name.clone());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let outcome = async {
+        let compiled = project
+            .compile_check(check, &shared.vars)
+            .map_err(EngineError::Compile)?;
+        let views = inputs.compile_views(project, &shared.vars)?;
+        let readable = Readable::new(opened, views);
+        let mut digest = Fingerprint::new().with("check", &normalise_sql(&compiled.sql));
+        readable.add_to(&mut digest, None);
+        let digest = digest.finish();
+        if passed_check(&shared.inner.warehouse, &check.name)
+            .await?
+            .as_ref()
+            == Some(&digest)
+        {
+            return Ok((None, digest));
+        }
+        let session = readable
+            .session(
+                &shared.inner.factory,
+                shared.inner.warehouse.root(),
+                None,
+                None,
+                false,
+            )
+            .await?;
+        let failed = |error| EngineError::of(error, &check.file);
+        let rows = session
+            .sql_with_options(&compiled.sql, queries_only())
+            .await
+            .map_err(failed)?
+            .limit(0, Some(COUNTED_ROWS))
+            .map_err(failed)?
+            .collect()
+            .await
+            .map_err(failed)?;
+        let count: u64 = rows.iter().map(|batch| batch.num_rows() as u64).sum();
+        let examples = describe_rows(&rows, goyong_catalog::is_person_column);
+        Ok((Some((count, examples)), digest))
+    };
+    let failure = match outcome.await {
+        Ok((None, _)) => {
+            report.checks_fresh += 1;
+            return Ok(());
+        }
+        Ok((Some((0, _)), digest)) => {
+            report.checks_run += 1;
+            return remember_check(&shared.inner.warehouse, &check.name, &digest).await;
+        }
+        Ok((Some(found), _)) => found,
+        Err(error @ EngineError::Store(_)) => return Err(error),
+        Err(error) => (0, vec![error.to_string()]),
+    };
+    report.checks_run += 1;
+    report.check_failures.push(TestFailure {
+        subject: check.name.clone(),
+        test: format!("check {}", check.file),
+        failing_rows: failure.0,
+        examples: failure.1,
+        warning: check.header.severity == Severity::Warn,
+    });
+    Ok(())
+}
+
+fn tell(progress: &dyn Progress, message: &Message) {
+    match message {
+        Message::Started(table, partitions) => progress.event(BuildEvent::Started {
+            table,
+            partitions: *partitions,
+        }),
+        Message::Partition(table, done, of) => progress.event(BuildEvent::Partition {
+            table,
+            done: *done,
+            of: *of,
+        }),
+    }
+}
+
+fn elapsed(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,212 @@
+//! The engine: a project over a warehouse.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use chrono::NaiveDate;
+use datafusion::datasource::view::ViewTable;
+use goyong_catalog::{Materialized, Project, Selection, Vars};
+use goyong_store::Warehouse;
+use goyong_types::TableName;
+use tokio::sync::Semaphore;
+
+use crate::build;
+use crate::error::{EngineError, Result};
+use crate::lake::{LakeCatalog, Versions};
+use crate::plan::BuildPlan;
+use crate::report::{BuildReport, Progress};
+use crate::rows::Rows;
+use crate::session::{Limits, Purpose, SessionFactory, queries_only};
+
+/// What the engine may use.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Threads of one query, and models computed side by side.
+    pub threads: usize,
+    /// Memory of all queries together; what does not fit is spilled.
+    pub memory_limit_bytes: usize,
+    /// Where rows are spilled; `state/spill` of the warehouse when absent.
+    pub spill_dir: Option<PathBuf>,
+    /// Most bytes spilled at one time.
+    pub spill_limit_bytes: u64,
+    /// Values of `var()` beside `as_of`.
+    pub vars: Vars,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            memory_limit_bytes: 6 << 30,
+            spill_dir: None,
+            spill_limit_bytes: 200 << 30,
+            vars: Vars::new(),
+        }
+    }
+}
+
+/// Builds a project's models in a warehouse and answers queries on their newest versions.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub warehouse: Warehouse,
+    pub project: Project,
+    pub factory: SessionFactory,
+    pub vars: Vars,
+    /// Models computed at one time.
+    pub slots: Semaphore,
+    pub slot_count: u32,
+}
+
+impl Engine {
+    /// An engine for a project in a warehouse.
+    pub fn new(warehouse: Warehouse, project: Project, config: EngineConfig) -> Result<Self> {
+        let threads = config.threads.max(1);
+        let limits = Limits {
+            threads,
+            memory_bytes: config.memory_limit_bytes,
+            spill_bytes: config.spill_limit_bytes,
+        };
+        let spill = config
+            .spill_dir
+            .unwrap_or_else(|| warehouse.root().join("state/spill"));
+        let factory = SessionFactory::new(warehouse.root(), &spill, &limits, Purpose::Build)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                factory,
+                warehouse,
+                project,
+                vars: config.vars,
+                slots: Semaphore::new(threads),
+                slot_count: u32::try_from(threads).unwrap_or(u32::MAX),
+            }),
+        })
+    }
+
+    /// The project.
+    pub fn project(&self) -> &Project {
+        &self.inner.project
+    }
+
+    /// The warehouse.
+    pub fn warehouse(&self) -> &Warehouse {
+        &self.inner.warehouse
+    }
+
+    /// Finds out what a build would do; computes nothing and plans no query.
+    pub async fn plan(&self, selection: &Selection, as_of: NaiveDate) -> Result<BuildPlan> {
+        BuildPlan::make(&self.inner, selection, as_of, false).await
+    }
+
+    /// The same for a build that trusts nothing it remembers.
+    pub async fn plan_full_refresh(
+        &self,
+        selection: &Selection,
+        as_of: NaiveDate,
+    ) -> Result<BuildPlan> {
+        BuildPlan::make(&self.inner, selection, as_of, true).await
+    }
+
+    /// Builds and tests what a plan names, in the order of the graph.
+    ///
+    /// An error is something that stops everything, such as a damaged table; what a single model
+    /// meets stands in the report.
+    pub async fn build(&self, plan: &BuildPlan, progress: &dyn Progress) -> Result<BuildReport> {
+        build::build(&self.inner, plan, progress).await
+    }
+
+    /// A model's SQL as the planner would get it; a partitioned one for the month of `as_of`.
+    pub fn compile(&self, model: &str, as_of: NaiveDate) -> Result<String> {
+        let model = self.inner.project.model(model).map_err(EngineError::Plan)?;
+        let mut vars = self.inner.vars_at(as_of);
+        let month = goyong_types::Month::of(as_of);
+        vars.insert("partition_start".into(), month.first_day().to_string());
+        vars.insert("partition_end".into(), month.next().first_day().to_string());
+        let compiled = self.inner.project.compile(model, &vars);
+        Ok(compiled.map_err(EngineError::Compile)?.sql)
+    }
+
+    /// Runs a query on the newest versions, before they are released. The text may use `ref()` and
+    /// the like; tables are `schema.table`.
+    pub async fn query_latest(&self, sql: &str, as_of: NaiveDate) -> Result<Vec<RecordBatch>> {
+        self.stream_latest(sql, as_of).await?.collect().await
+    }
+
+    /// The same, batch by batch.
+    pub async fn stream_latest(&self, sql: &str, as_of: NaiveDate) -> Result<Rows> {
+        let inner = &self.inner;
+        let compiled = inner
+            .project
+            .compile_text("query", sql, &inner.vars_at(as_of))
+            .map_err(EngineError::Compile)?;
+        let catalog =
+            LakeCatalog::open(&inner.warehouse, Versions::Newest, Some(&inner.project)).await?;
+        let catalog = Arc::new(catalog);
+        let session = inner.factory.session(catalog.clone(), false);
+        let failed = |error| EngineError::of(error, "the query");
+        for (view, text) in inner.views_named_in(&compiled.sql, &inner.vars_at(as_of))? {
+            let view_plan = session
+                .sql_with_options(&text, queries_only())
+                .await
+                .map_err(failed)?
+                .into_unoptimized_plan();
+            catalog.put(&view, Arc::new(ViewTable::new(view_plan, None)));
+        }
+        let stream = session
+            .sql_with_options(&compiled.sql, queries_only())
+            .await
+            .map_err(failed)?
+            .execute_stream()
+            .await
+            .map_err(failed)?;
+        Ok(Rows::new(stream))
+    }
+
+    /// The columns of a table's newest version, `None` where it does not exist.
+    pub async fn schema_of(&self, table: &TableName) -> Result<Option<SchemaRef>> {
+        let snapshot = self.inner.warehouse.snapshot(table).await?;
+        Ok(snapshot.map(|snapshot| snapshot.schema))
+    }
+}
+
+impl Inner {
+    /// The views a text names, directly or through another view, each after what it reads.
+    fn views_named_in(&self, sql: &str, vars: &Vars) -> Result<Vec<(TableName, String)>> {
+        let mut texts = vec![sql.to_owned()];
+        let mut views = Vec::new();
+        for table in self.project.order().iter().rev() {
+            let Some(model) = self.project.models().get(table) else {
+                continue;
+            };
+            let quoted = format!("\"{}\".\"{}\"", table.schema(), table.table());
+            let plain = table.to_string();
+            let is_view = model.header.materialized == Materialized::View;
+            if is_view
+                && texts
+                    .iter()
+                    .any(|text| text.contains(&quoted) || text.contains(&plain))
+            {
+                let compiled = self
+                    .project
+                    .compile(model, vars)
+                    .map_err(EngineError::Compile)?;
+                texts.push(compiled.sql.clone());
+                views.push((table.clone(), compiled.sql));
+            }
+        }
+        views.reverse();
+        Ok(views)
+    }
+
+    pub fn vars_at(&self, as_of: NaiveDate) -> Vars {
+        let mut vars = self.vars.clone();
+        vars.insert("as_of".into(), as_of.to_string());
+        vars
+    }
+}

@@ -1,0 +1,135 @@
+//! What can go wrong in the engine.
+
+use datafusion::error::DataFusionError;
+use goyong_catalog::{Problem, ProjectError, SelectionError};
+use goyong_store::StoreError;
+use goyong_types::TableName;
+
+/// The result of an engine operation.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// An error of the engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The project cannot be used.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// One text of the project cannot be compiled.
+    #[error("{0}")]
+    Compile(Problem),
+    /// The selection means no model.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A statement is refused before it is planned: too long, too deep, not a query.
+    #[error("{0}")]
+    Refused(String),
+    /// A statement cannot be planned: an unknown name, a wrong type.
+    #[error("{0}")]
+    Plan(String),
+    /// A statement failed while it ran.
+    #[error("{0}")]
+    Run(String),
+    /// A statement wants more memory than it may have.
+    #[error("{0}")]
+    Memory(String),
+    /// A query ran longer than it may.
+    #[error("the query ran longer than {seconds} s and was stopped; narrow it down")]
+    TimeLimit {
+        /// The limit.
+        seconds: u64,
+    },
+    /// Rows of a model break its grain; nothing was stored.
+    #[error("{table}: {problem}")]
+    Grain {
+        /// The model.
+        table: TableName,
+        /// Which columns, and an example with person columns masked.
+        problem: String,
+    },
+    /// A model produces a column that no table can store.
+    #[error("{table}.{column}: {problem}")]
+    Column {
+        /// The model.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A table that is read does not exist.
+    #[error("{table} does not exist yet: {help}")]
+    MissingTable {
+        /// The table.
+        table: TableName,
+        /// What makes it.
+        help: String,
+    },
+    /// A seed's CSV does not fit its description.
+    #[error("{file}: {problem}")]
+    Seed {
+        /// The CSV.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The machine refused something the engine needs.
+    #[error("could not {operation}")]
+    Io {
+        /// What was attempted.
+        operation: &'static str,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl EngineError {
+    /// Whether the same statement may succeed with less memory-hungry joins or alone.
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
+    /// Names the statement a plan or run error belongs to.
+    pub(crate) fn of(error: DataFusionError, what: &str) -> Self {
+        if is_memory(&error) {
+            return Self::Memory(format!("{what} needs more memory than it may have"));
+        }
+        match error.find_root() {
+            DataFusionError::SQL(..)
+            | DataFusionError::Plan(_)
+            | DataFusionError::SchemaError(..)
+            | DataFusionError::NotImplemented(_) => {
+                Self::Plan(format!("{what}: {}", short(&error)))
+            }
+            _ => Self::Run(format!("{what}: {}", short(&error))),
+        }
+    }
+}
+
+/// Whether somewhere inside an error the memory ran out.
+pub(crate) fn is_memory(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+/// DataFusion's message on one line, without its prefixes and stack.
+pub(crate) fn short(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace();
+    let mut text = text.as_str();
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Schema error: ",
+        "SQL error: ",
+        "This feature is not implemented: ",
+        "Arrow error: ",
+        "type_coercion\ncaused by\n",
+        "Optimizer rule",
+    ] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

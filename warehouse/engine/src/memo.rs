@@ -1,0 +1,140 @@
+//! What the engine remembers of a model between builds, in the warehouse's state database.
+
+use std::collections::BTreeMap;
+
+use goyong_store::{TableSnapshot, Warehouse};
+use goyong_types::TableName;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::Result;
+
+/// Changes whenever the same SQL over the same rows could give other rows or another layout.
+const ENGINE_FORMAT: &str = "goyong-engine 1";
+
+const MODEL_SCOPE: &str = "engine.model";
+const CHECK_SCOPE: &str = "engine.check";
+
+/// Partition key of an unpartitioned table in the memo.
+pub(crate) const WHOLE: &str = "";
+
+/// What was built and tested, and from what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ModelMemo {
+    pub partitions: BTreeMap<String, PartitionMemo>,
+    /// Whole-table tests that passed, with the digest of everything they looked at.
+    pub tests: BTreeMap<String, String>,
+    /// What the columns of a table without any month were taken from.
+    #[serde(default)]
+    pub probe: Option<String>,
+    /// The version all of whose files are sorted by these columns.
+    pub sorted: Option<(i64, Vec<String>)>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartitionMemo {
+    pub fingerprint: String,
+    pub content_hash: String,
+    /// Digest of the per-row tests that passed on this content.
+    pub rows_tested: Option<String>,
+}
+
+impl ModelMemo {
+    pub async fn read(warehouse: &Warehouse, table: &TableName) -> Result<Self> {
+        let text = warehouse.memo_get(MODEL_SCOPE, &table.to_string()).await?;
+        // An unreadable memo costs a rebuild, never a wrong answer.
+        Ok(text
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
+    }
+
+    pub async fn write(&self, warehouse: &Warehouse, table: &TableName) -> Result<()> {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        warehouse
+            .memo_put(MODEL_SCOPE, &table.to_string(), &text)
+            .await?;
+        Ok(())
+    }
+
+    /// Whether a partition of the table is what it would become again.
+    pub fn is_fresh(&self, snapshot: Option<&TableSnapshot>, key: &str, fingerprint: &str) -> bool {
+        let (Some(memo), Some(snapshot)) = (self.partitions.get(key), snapshot) else {
+            return false;
+        };
+        memo.fingerprint == fingerprint
+            && content_hash_of(snapshot, key).is_some_and(|hash| hash == memo.content_hash)
+    }
+
+    /// The declared order of the files of a version.
+    pub fn sorted_by(&self, version: i64) -> &[String] {
+        match &self.sorted {
+            Some((sorted_version, columns)) if *sorted_version == version => columns,
+            _ => &[],
+        }
+    }
+}
+
+/// The digest a check passed with.
+pub(crate) async fn passed_check(warehouse: &Warehouse, check: &str) -> Result<Option<String>> {
+    Ok(warehouse.memo_get(CHECK_SCOPE, check).await?)
+}
+
+pub(crate) async fn remember_check(warehouse: &Warehouse, check: &str, digest: &str) -> Result<()> {
+    Ok(warehouse.memo_put(CHECK_SCOPE, check, digest).await?)
+}
+
+/// The content hash of one partition, by the memo's key.
+pub(crate) fn content_hash_of(snapshot: &TableSnapshot, key: &str) -> Option<String> {
+    let key = (key != WHOLE).then(|| key.to_owned());
+    snapshot
+        .partitions
+        .get(&key)
+        .map(|state| state.content_hash.to_string())
+}
+
+/// SHA-256 over named parts; no two different lists of parts give the same text to hash.
+#[derive(Clone)]
+pub(crate) struct Fingerprint(Sha256);
+
+impl Fingerprint {
+    pub fn new() -> Self {
+        Self(Sha256::new()).with("engine", ENGINE_FORMAT)
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.add(name, value);
+        self
+    }
+
+    pub fn add(&mut self, name: &str, value: &str) {
+        for text in [name, value] {
+            self.0.update((text.len() as u64).to_le_bytes());
+            self.0.update(text.as_bytes());
+        }
+    }
+
+    pub fn finish(self) -> String {
+        use std::fmt::Write;
+        self.0
+            .finalize()
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprint_keeps_parts_apart() {
+        let one = Fingerprint::new().with("a", "bc").finish();
+        let two = Fingerprint::new().with("ab", "c").finish();
+        assert_ne!(one, two);
+        assert_eq!(one, Fingerprint::new().with("a", "bc").finish());
+    }
+}

@@ -1,0 +1,275 @@
+//! A table at one version, read by its exact file list.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::TableParquetOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, exec_err};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use goyong_store::{DataFile, TableSnapshot};
+
+use crate::session::lake_url;
+
+/// More sorted files than this are read unordered: merging many streams costs more than it saves.
+const MOST_ORDERED_FILES: usize = 8;
+
+/// Rows of one table version, all of them or those of some partitions.
+#[derive(Debug)]
+pub(crate) struct SnapshotTable {
+    /// File columns first, the partition column last.
+    schema: SchemaRef,
+    table_schema: TableSchema,
+    partition: Option<FieldRef>,
+    files: Vec<TableFile>,
+    sorted_by: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct TableFile {
+    file: PartitionedFile,
+    rows: u64,
+    size: u64,
+    partition: Option<ScalarValue>,
+}
+
+impl SnapshotTable {
+    /// The table's rows. `keep` chooses partitions by value; `sorted_by` is the order inside each file.
+    pub fn new(
+        snapshot: &TableSnapshot,
+        warehouse_root: &Path,
+        sorted_by: &[String],
+        keep: impl Fn(Option<&str>) -> bool,
+    ) -> Result<Self> {
+        let partition_column = snapshot.partition_column.as_deref();
+        let (mut file_fields, mut partition) = (Vec::new(), None);
+        for field in snapshot.schema.fields() {
+            if Some(field.name().as_str()) == partition_column {
+                partition = Some(Arc::clone(field));
+            } else {
+                file_fields.push(read_field(field));
+            }
+        }
+        let file_schema: SchemaRef = Arc::new(Schema::new(file_fields));
+        let table_schema = TableSchema::builder(file_schema)
+            .with_table_partition_cols(partition.iter().cloned().collect::<Vec<_>>())
+            .build();
+        let mut files = Vec::new();
+        for file in &snapshot.files {
+            if keep(file.partition.as_deref()) {
+                files.push(TableFile::new(file, warehouse_root, partition.as_deref())?);
+            }
+        }
+        Ok(Self {
+            schema: Arc::clone(table_schema.table_schema()),
+            table_schema,
+            partition,
+            files,
+            sorted_by: sorted_by.to_vec(),
+        })
+    }
+
+    /// Files left after the filters that look at the partition only.
+    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&TableFile>> {
+        let mut kept: Vec<&TableFile> = self.files.iter().collect();
+        let Some(partition) = &self.partition else {
+            return Ok(kept);
+        };
+        let schema = Arc::new(Schema::new(vec![Arc::clone(partition)]));
+        let names = DFSchema::try_from(Arc::clone(&schema))?;
+        for filter in filters.iter().filter(|filter| self.is_exact(filter)) {
+            if kept.is_empty() {
+                break;
+            }
+            let condition = state.create_physical_expr(filter.clone(), &names)?;
+            let values =
+                ScalarValue::iter_to_array(kept.iter().filter_map(|file| file.partition.clone()))?;
+            let rows = RecordBatch::try_new(Arc::clone(&schema), vec![values])?;
+            let matches = condition.evaluate(&rows)?.into_array(rows.num_rows())?;
+            let Some(matches) = matches.as_boolean_opt() else {
+                return exec_err!("a filter of {} is no condition", partition.name());
+            };
+            let mut row = 0;
+            kept.retain(|_| {
+                let keep = matches.is_valid(row) && matches.value(row);
+                row += 1;
+                keep
+            });
+        }
+        Ok(kept)
+    }
+
+    /// Whether the partition value alone decides a filter.
+    fn is_exact(&self, filter: &Expr) -> bool {
+        let Some(partition) = &self.partition else {
+            return false;
+        };
+        let columns = filter.column_refs();
+        !columns.is_empty()
+            && columns
+                .iter()
+                .all(|column| column.name == *partition.name())
+            && !filter.is_volatile()
+    }
+
+    fn ordering(&self) -> Option<LexOrdering> {
+        let mut sort = Vec::new();
+        for column in &self.sorted_by {
+            let index = self.schema.index_of(column).ok()?;
+            if self
+                .partition
+                .as_ref()
+                .is_some_and(|partition| partition.name() == column)
+            {
+                // Constant inside a file, so it neither orders nor disturbs.
+                continue;
+            }
+            sort.push(PhysicalSortExpr::new(
+                Arc::new(Column::new(column, index)),
+                crate::storage::SORT_OPTIONS,
+            ));
+        }
+        LexOrdering::new(sort)
+    }
+}
+
+impl TableFile {
+    fn new(file: &DataFile, warehouse_root: &Path, partition: Option<&Field>) -> Result<Self> {
+        let Ok(relative) = file.path.strip_prefix(warehouse_root) else {
+            return exec_err!("a data file lies outside of the warehouse");
+        };
+        let relative = object_store::path::Path::from_iter(
+            relative
+                .components()
+                .filter_map(|component| component.as_os_str().to_str()),
+        );
+        let value = partition
+            .map(|field| match &file.partition {
+                Some(text) => ScalarValue::try_from_string(text.clone(), field.data_type()),
+                None => ScalarValue::try_from(field.data_type()),
+            })
+            .transpose()?;
+        Ok(Self {
+            file: PartitionedFile::new(relative, file.size)
+                .with_partition_values(value.iter().cloned().collect()),
+            rows: file.rows,
+            size: file.size,
+            partition: value,
+        })
+    }
+}
+
+/// Text is read as views: joins and groupings compare prefixes and copy nothing.
+fn read_field(field: &FieldRef) -> FieldRef {
+    match field.data_type() {
+        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        _ => Arc::clone(field),
+    }
+}
+
+#[async_trait]
+impl TableProvider for SnapshotTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(filters
+            .iter()
+            .map(|filter| {
+                if self.is_exact(filter) {
+                    TableProviderFilterPushDown::Exact
+                } else {
+                    TableProviderFilterPushDown::Inexact
+                }
+            })
+            .collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.prune(state, filters)?;
+        if files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => Arc::clone(&self.schema),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let rows: u64 = files.iter().map(|file| file.rows).sum();
+        let bytes: u64 = files.iter().map(|file| file.size).sum();
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Exact(rows as usize);
+        statistics.total_byte_size = Precision::Inexact(bytes as usize);
+
+        let ordering = self
+            .ordering()
+            .filter(|_| files.len() <= MOST_ORDERED_FILES);
+        let in_file_order = files
+            .iter()
+            .map(|file| file.file.clone())
+            .collect::<Vec<_>>();
+        let groups = match &ordering {
+            Some(_) => in_file_order
+                .into_iter()
+                .map(|file| FileGroup::new(vec![file]))
+                .collect(),
+            None => FileGroup::new(in_file_order).split_files(state.config().target_partitions()),
+        };
+
+        let url = lake_url()?;
+        let runtime = state.runtime_env();
+        let reader = CachedParquetFileReaderFactory::new(
+            runtime.object_store(&url)?,
+            runtime.cache_manager.get_file_metadata_cache(),
+        );
+        let options = TableParquetOptions {
+            global: state.config_options().execution.parquet.clone(),
+            ..Default::default()
+        };
+        let source = ParquetSource::new(self.table_schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(reader));
+        let scan = FileScanConfigBuilder::new(url, Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .with_output_ordering(ordering.into_iter().collect())
+            .build();
+        Ok(DataSourceExec::from_data_source(scan))
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let rows: u64 = self.files.iter().map(|file| file.rows).sum();
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Exact(rows as usize);
+        Some(statistics)
+    }
+}

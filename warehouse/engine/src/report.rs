@@ -1,0 +1,201 @@
+//! What a build did, model by model.
+
+use goyong_types::TableName;
+use serde::Serialize;
+
+/// What happened to one model, seed or check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Rows were computed.
+    Built,
+    /// Nothing it depends on changed.
+    Fresh,
+    /// It is a view: its text is inlined where it is used.
+    View,
+    /// A table it reads is written by a job that has not run yet.
+    InputMissing,
+    /// It could not be computed, or a test of it failed.
+    Failed,
+    /// Something it reads failed.
+    HeldBack,
+}
+
+/// One test that did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TestFailure {
+    /// The model or check.
+    pub subject: String,
+    /// The test, with its columns.
+    pub test: String,
+    /// How many rows fail.
+    pub failing_rows: u64,
+    /// A few of them, person columns masked.
+    pub examples: Vec<String>,
+    /// Whether it is reported only.
+    pub warning: bool,
+}
+
+/// What happened to one model or seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelReport {
+    /// The table.
+    pub table: TableName,
+    /// What happened.
+    pub outcome: Outcome,
+    /// Why: what changed, what failed, what held it back.
+    pub reason: String,
+    /// Months (or 1 for a whole table) computed.
+    pub partitions_built: usize,
+    /// Of those, how many came out as they were.
+    pub partitions_unchanged: usize,
+    /// Months (or 1) left as they were.
+    pub partitions_fresh: usize,
+    /// Rows written.
+    pub rows_written: u64,
+    /// Rows in the table afterwards.
+    pub rows: u64,
+    /// Bytes of the table's files afterwards.
+    pub bytes: u64,
+    /// Version of the table afterwards.
+    pub version: Option<i64>,
+    /// Tests run; tests whose rows did not change since they passed are not.
+    pub tests_run: usize,
+    /// Tests that failed.
+    pub test_failures: Vec<TestFailure>,
+    /// Wall time.
+    pub elapsed_ms: u64,
+}
+
+/// What a build did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BuildReport {
+    /// Seeds and models in the order of the graph.
+    pub models: Vec<ModelReport>,
+    /// Checks run.
+    pub checks_run: usize,
+    /// Checks unchanged since they passed.
+    pub checks_fresh: usize,
+    /// Checks not run because something they read failed or is missing.
+    pub checks_skipped: Vec<String>,
+    /// Checks that returned rows.
+    pub check_failures: Vec<TestFailure>,
+    /// Wall time.
+    pub elapsed_ms: u64,
+}
+
+impl ModelReport {
+    pub(crate) fn new(table: &TableName, outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self {
+            table: table.clone(),
+            outcome,
+            reason: reason.into(),
+            partitions_built: 0,
+            partitions_unchanged: 0,
+            partitions_fresh: 0,
+            rows_written: 0,
+            rows: 0,
+            bytes: 0,
+            version: None,
+            tests_run: 0,
+            test_failures: Vec::new(),
+            elapsed_ms: 0,
+        }
+    }
+
+    /// Whether models that read this one may be built.
+    pub fn is_usable(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Built | Outcome::Fresh | Outcome::View
+        )
+    }
+}
+
+impl BuildReport {
+    /// Whether everything that was to be built is there and every test passed.
+    pub fn succeeded(&self) -> bool {
+        self.failures().next().is_none()
+            && !self
+                .models
+                .iter()
+                .any(|model| matches!(model.outcome, Outcome::Failed | Outcome::HeldBack))
+    }
+
+    /// Failed tests and checks that are more than warnings.
+    pub fn failures(&self) -> impl Iterator<Item = &TestFailure> {
+        self.models
+            .iter()
+            .flat_map(|model| &model.test_failures)
+            .chain(&self.check_failures)
+            .filter(|failure| !failure.warning)
+    }
+
+    /// Whether nothing was computed.
+    pub fn did_nothing(&self) -> bool {
+        self.models.iter().all(|model| {
+            matches!(
+                model.outcome,
+                Outcome::Fresh | Outcome::View | Outcome::InputMissing
+            )
+        })
+    }
+
+    /// How many models had an outcome.
+    pub fn count(&self, outcome: &Outcome) -> usize {
+        self.models
+            .iter()
+            .filter(|model| model.outcome == *outcome)
+            .count()
+    }
+
+    /// 0 when everything passed, 1 when something checked failed (CONVENTIONS, exit codes).
+    pub fn exit_code(&self) -> u8 {
+        u8::from(!self.succeeded())
+    }
+}
+
+/// What a build tells while it runs.
+#[derive(Debug, Clone)]
+pub enum BuildEvent<'a> {
+    /// How many seeds and models there are.
+    Planned {
+        /// The number.
+        models: usize,
+    },
+    /// A model with something to compute begins.
+    Started {
+        /// The model.
+        table: &'a TableName,
+        /// Months (or 1) to compute.
+        partitions: usize,
+    },
+    /// One more month of it is computed.
+    Partition {
+        /// The model.
+        table: &'a TableName,
+        /// Months computed so far.
+        done: usize,
+        /// Months to compute.
+        of: usize,
+    },
+    /// A model is done, whatever happened.
+    Finished {
+        /// What happened.
+        report: &'a ModelReport,
+    },
+}
+
+/// Receives what a build tells; called from several threads.
+pub trait Progress: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: BuildEvent<'_>);
+}
+
+/// Listens to nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _event: BuildEvent<'_>) {}
+}

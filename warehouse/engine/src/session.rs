@@ -1,0 +1,197 @@
+//! The one place where a session is put together: functions, limits, and no way to a file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
+use datafusion::common::exec_err;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::object_store::{ObjectStoreRegistry, ObjectStoreUrl};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use url::Url;
+
+use crate::error::{EngineError, Result};
+use crate::functions;
+
+/// Name of the catalog that holds every schema of the warehouse.
+pub(crate) const CATALOG: &str = "warehouse";
+
+/// Where providers find data files; no SQL can name it.
+const LAKE_URL: &str = "goyong://lake";
+
+/// Rows of one batch between operators.
+const BATCH_ROWS: usize = 8192;
+
+/// Memory for footers of Parquet files, kept between queries.
+const FOOTER_CACHE_BYTES: usize = 128 << 20;
+
+/// What a session may use.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub threads: usize,
+    pub memory_bytes: usize,
+    pub spill_bytes: u64,
+}
+
+/// What a session may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Models and checks: nothing that depends on the clock or on chance.
+    Build,
+    /// People: with `information_schema`.
+    Read,
+}
+
+/// Makes sessions that share functions, file footers and one memory pool.
+#[derive(Debug)]
+pub(crate) struct SessionFactory {
+    state: SessionState,
+}
+
+impl SessionFactory {
+    pub fn new(
+        warehouse_root: &Path,
+        spill_folder: &Path,
+        limits: &Limits,
+        purpose: Purpose,
+    ) -> Result<Self> {
+        let runtime = runtime(warehouse_root, spill_folder, limits)?;
+        let mut state = SessionStateBuilder::new()
+            .with_config(config(limits, purpose))
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_table_factories(Default::default())
+            .build();
+        let mut failure = None;
+        {
+            use datafusion::logical_expr::registry::FunctionRegistry;
+            for function in functions::scalar_functions() {
+                failure = failure.or(state.register_udf(function).err());
+            }
+            for function in functions::aggregate_functions() {
+                failure = failure.or(state.register_udaf(function).err());
+            }
+            if purpose == Purpose::Build {
+                for name in functions::NOT_REPRODUCIBLE {
+                    failure = failure.or(state.deregister_udf(name).err());
+                }
+            }
+        }
+        match failure {
+            Some(error) => Err(EngineError::of(error, "the functions of the engine")),
+            None => Ok(Self { state }),
+        }
+    }
+
+    /// A session over the given schemas. `sort_merge` plans joins that spill instead of hash joins.
+    pub fn session(
+        &self,
+        schemas: Arc<dyn datafusion::catalog::CatalogProvider>,
+        sort_merge: bool,
+    ) -> SessionContext {
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog(CATALOG.to_owned(), schemas);
+        let mut builder = SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_catalog_list(Arc::new(catalogs));
+        if sort_merge {
+            let mut config = self.state.config().clone();
+            config.options_mut().optimizer.prefer_hash_join = false;
+            builder = builder.with_config(config);
+        }
+        SessionContext::new_with_state(builder.build())
+    }
+}
+
+/// Only queries: no DDL, no DML, no SET and the like.
+pub(crate) fn queries_only() -> SQLOptions {
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+}
+
+pub(crate) fn lake_url() -> std::result::Result<ObjectStoreUrl, DataFusionError> {
+    ObjectStoreUrl::parse(LAKE_URL)
+}
+
+fn config(limits: &Limits, purpose: Purpose) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(limits.threads)
+        .with_batch_size(BATCH_ROWS)
+        .with_default_catalog_and_schema(CATALOG, "core")
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(purpose == Purpose::Read);
+    let options = config.options_mut();
+    // File groups are made by the provider; small files must not be cut further.
+    options.optimizer.repartition_file_min_size = 16 << 20;
+    options.execution.parquet.pushdown_filters = false;
+    // Seoul is the only zone of the warehouse, and its timestamps carry none.
+    options.execution.time_zone = None;
+    config
+}
+
+fn runtime(warehouse_root: &Path, spill_folder: &Path, limits: &Limits) -> Result<Arc<RuntimeEnv>> {
+    let io = |operation| move |source| EngineError::Io { operation, source };
+    create_private_folder(spill_folder).map_err(io("create the folder for spilled rows"))?;
+    let store = LocalFileSystem::new_with_prefix(warehouse_root)
+        .map_err(|error| std::io::Error::other(error.to_string()))
+        .map_err(io("open the warehouse folder"))?;
+    let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
+    RuntimeEnvBuilder::new()
+        .with_object_store_registry(Arc::new(LakeOnly {
+            store: Arc::new(store),
+        }))
+        .with_memory_pool(pool)
+        .with_metadata_cache_limit(FOOTER_CACHE_BYTES)
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default()
+                .with_mode(DiskManagerMode::Directories(vec![
+                    spill_folder.to_path_buf(),
+                ]))
+                .with_max_temp_directory_size(limits.spill_bytes),
+        )
+        .build_arc()
+        .map_err(|error| EngineError::of(error, "the engine's runtime"))
+}
+
+/// Spilled rows are personal data: only the owner may look.
+fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Knows the warehouse's own folder and nothing else: `file://` is not registered.
+#[derive(Debug)]
+struct LakeOnly {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl ObjectStoreRegistry for LakeOnly {
+    fn register_store(
+        &self,
+        _url: &Url,
+        _store: Arc<dyn ObjectStore>,
+    ) -> Option<Arc<dyn ObjectStore>> {
+        None
+    }
+
+    fn get_store(&self, url: &Url) -> std::result::Result<Arc<dyn ObjectStore>, DataFusionError> {
+        if url.as_str().trim_end_matches('/') == LAKE_URL {
+            Ok(Arc::clone(&self.store))
+        } else {
+            exec_err!("only tables of the warehouse can be read")
+        }
+    }
+}
