@@ -258,7 +258,7 @@ impl TableWriter {
         let bytes = plan.to_bytes()?;
         let files_removed = plan.removed.len();
         let version = self.base.as_ref().map_or(0, |base| base.version + 1);
-        self.append_to_log(version, &bytes).await?;
+        append_to_log(&self.warehouse, &table, &self.created, version, &bytes).await?;
         if let Err(error) = self
             .warehouse
             .ledger()
@@ -291,37 +291,6 @@ impl TableWriter {
             content_hash: snapshot.content_hash(),
             commit_sha256: snapshot.commit_sha256,
         })
-    }
-
-    /// The log entry is created only if no other commit took the version.
-    async fn append_to_log(&self, version: i64, bytes: &bytes::Bytes) -> Result<()> {
-        let table = &self.columns.table;
-        let log_store = self.warehouse.log_store(table)?;
-        // If this future is dropped while the entry is being written, the entry may still become visible: from
-        // here on the files are removed only when it certainly did not. An orphan is harmless, a hole is not.
-        let files = self.created.take();
-        let outcome = log_store
-            .write_commit_entry(
-                version.unsigned_abs(),
-                CommitOrBytes::LogBytes(bytes.clone()),
-                Uuid::new_v4(),
-            )
-            .await;
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(TransactionError::VersionAlreadyExists(_)) => {
-                files.remove();
-                Err(StoreError::Conflict {
-                    table: table.clone(),
-                    expected: version - 1,
-                })
-            }
-            Err(error) => Err(StoreError::UnknownOutcome {
-                table: table.clone(),
-                version,
-                source: Box::new(error),
-            }),
-        }
     }
 
     /// Columns may change only when the whole table is replaced.
@@ -459,6 +428,44 @@ impl TableWriter {
                 partition: file.partition.clone(),
             })
             .collect()
+    }
+}
+
+/// The log entry is created only if no other commit took the version.
+///
+/// Borrows no writer: an encoder is `Send` but not `Sync`, and a commit may be awaited on any thread.
+async fn append_to_log(
+    warehouse: &Warehouse,
+    table: &TableName,
+    created: &CreatedFiles,
+    version: i64,
+    bytes: &bytes::Bytes,
+) -> Result<()> {
+    let log_store = warehouse.log_store(table)?;
+    // If this future is dropped while the entry is being written, the entry may still become visible: from
+    // here on the files are removed only when it certainly did not. An orphan is harmless, a hole is not.
+    let files = created.take();
+    let outcome = log_store
+        .write_commit_entry(
+            version.unsigned_abs(),
+            CommitOrBytes::LogBytes(bytes.clone()),
+            Uuid::new_v4(),
+        )
+        .await;
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(TransactionError::VersionAlreadyExists(_)) => {
+            files.remove();
+            Err(StoreError::Conflict {
+                table: table.clone(),
+                expected: version - 1,
+            })
+        }
+        Err(error) => Err(StoreError::UnknownOutcome {
+            table: table.clone(),
+            version,
+            source: Box::new(error),
+        }),
     }
 }
 
