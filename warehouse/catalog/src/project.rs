@@ -277,6 +277,12 @@ fn check_seed(
                 .with_help(format!("{yaml_path} declares {}", declared.join(", "))),
         );
     }
+    for column in &header.columns {
+        if column.format.as_deref().is_some_and(|f| f != "%Y-%m-%d") {
+            let message = format!("{}: dates of a seed are written 2024-08-01", column.name);
+            problems.push(Problem::new(yaml_path, message).with_help("remove `format`"));
+        }
+    }
     for key in &header.key {
         if !declared.contains(&key.as_str()) {
             let problem = Problem::new(yaml_path, format!("key names no column `{key}`"));

@@ -51,6 +51,12 @@ pub struct SeedColumn {
     /// Whether an empty field is allowed.
     #[serde(default)]
     pub nullable: bool,
+    /// How a date is written: only `%Y-%m-%d` is.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// The values that may occur, when they are few.
+    #[serde(default)]
+    pub domain: Vec<String>,
     /// What the values mean.
     #[serde(default)]
     pub description: Option<BilingualText>,
