@@ -45,10 +45,13 @@
 //! ```
 
 mod complementary;
+mod error;
 mod protect;
 mod rules;
+mod shape;
 mod value;
 
-pub use protect::{DisclosureError, RawTable, SafeTable, protect, publish_open_data};
+pub use error::DisclosureError;
+pub use protect::{RawTable, SafeTable, protect, publish_open_data};
 pub use rules::{DEFAULT_MIN_COUNT, Derived, Dimension, Dominance, Measure, Rules};
 pub use value::{Cell, CellValue, Reason, SuppressedCell, SuppressionReport};

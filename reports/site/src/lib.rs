@@ -15,6 +15,33 @@
 //! - **Published addresses never change.** A period's page stays where it is when the next one appears; new figures for
 //!   the same period get a folder of their own (`r2`), and the revisions page lists them.
 //! - **No script at all.** The content security policy allows this folder's style sheet and nothing else.
+//!
+//! A report is a YAML file in `sql/reports`; the caller runs its queries and hands the rows to [`render`]:
+//!
+//! ```
+//! use goyong_site::{ReferenceKind, ReportDefinition};
+//!
+//! let report = ReportDefinition::parse(
+//!     "
+//! slug: claims
+//! title: {ko: 구직급여, en: Job-seeking benefit}
+//! summary: {ko: 월별 수급자., en: Recipients by month.}
+//! tables:
+//!   - name: months
+//!     title: {ko: 수급자, en: Recipients}
+//!     sql: select month, recipients from {{ ref('claims_monthly') }} order by month
+//!     dimensions: [month]
+//!     counts: [recipients]
+//!     period: month
+//!     disclosure: {min_count: 5}
+//!     chart: {kind: line, x: month, series: [recipients]}
+//! ",
+//!     "claims.yml",
+//! )?;
+//! let reference = &report.tables[0].references()[0];
+//! assert_eq!((reference.kind, reference.name.as_str()), (ReferenceKind::Model, "claims_monthly"));
+//! # Ok::<(), goyong_site::DefinitionError>(())
+//! ```
 
 mod analyse;
 mod built_in;

@@ -38,7 +38,7 @@ impl ColumnFormat {
             let size = value.as_f64().unwrap_or_default().abs();
             format.large_won |= unit == Unit::Won && size >= LARGE_WON;
             let fractional = matches!(value, CellValue::Float(_))
-                || matches!(value, CellValue::Decimal { scale, .. } if *scale > 0);
+                || matches!(value, CellValue::Decimal { unscaled, scale } if !is_whole(*unscaled, *scale));
             if unit == Unit::Number && fractional {
                 format.decimals = format.decimals.max(if size < 10.0 { 3 } else { 1 });
             }
@@ -279,6 +279,13 @@ fn money(won: i128, language: Language) -> String {
 fn divide(value: i128, divisor: i128) -> i128 {
     let half = divisor / 2 * value.signum();
     (value + half) / divisor
+}
+
+/// Whether nothing but zeros stands behind the decimal point.
+fn is_whole(unscaled: i128, scale: u8) -> bool {
+    10i128
+        .checked_pow(u32::from(scale))
+        .is_none_or(|divisor| unscaled % divisor == 0)
 }
 
 /// Thousands separated by commas, a true minus sign.

@@ -15,7 +15,7 @@ use chrono::NaiveDate;
 use goyong_site::{
     Bilingual, CalibrationBin, CatalogColumn, CatalogTable, CatalogTest, CellValue, FairnessGroup,
     FeatureEffect, Gate, MetricRow, ModelCardPage, ReleaseEntry, ReleasePage, ReportDefinition,
-    ReportInput, SiteInputs, TableDefinition, TableInput,
+    ReportInput, SiteInputs, TableDefinition, TableInput, Unit,
 };
 
 pub const HOSTILE: &str = "</td><script>alert('x')</script>\" onload=\"y";
@@ -92,6 +92,9 @@ pub fn inputs() -> SiteInputs {
 pub fn answer(table: &TableDefinition) -> TableInput {
     let columns = columns_of(table);
     let periods: Vec<CellValue> = match &table.period {
+        Some(period) if table.unit(period) == Unit::Year => {
+            (2016..2026).map(CellValue::Integer).collect()
+        }
         Some(_) => (0..24)
             .map(|index| CellValue::Date(day(2024 + index / 12, (index % 12) as u32 + 1, 1)))
             .collect(),
@@ -177,7 +180,6 @@ fn figure(
     place: usize,
     index: usize,
 ) -> CellValue {
-    use goyong_site::Unit;
     let season = [9, 3, 1, 2, 4, 3, 2, 1, 2, 4, 5, 6][time % 12];
     let base = 48_000 / (place as i64 * place as i64 * 40 + 1) + 37 * time as i64 + 211 * season;
     let base = base / (index as i64 + 1);
