@@ -417,7 +417,7 @@ impl TableDefinition {
             Unit::Month
         } else if self.counts.iter().any(|count| count == column) {
             Unit::Persons
-        } else if column.ends_with("_won") {
+        } else if column.ends_with("_won") || column.starts_with("won_") {
             Unit::Won
         } else if self.dimensions.iter().any(|dimension| dimension == column) {
             Unit::Text
