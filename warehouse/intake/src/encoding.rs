@@ -6,10 +6,9 @@ use std::sync::LazyLock;
 use encoding_rs::{DecoderResult, EUC_KR, UTF_8, UTF_16BE, UTF_16LE};
 use goyong_catalog::contract::Encoding;
 
-/// Stands in a transcoded stream where bytes did not decode; a Unicode noncharacter, so that no
+/// Stands in a transcoded stream where bytes did not decode: the noncharacter U+FDD0, so that no
 /// legitimate text holds it. A value that holds it is quarantined.
-pub const UNDECODABLE: char = '\u{FDD0}';
-const UNDECODABLE_UTF8: &[u8] = b"\xEF\xB7\x90";
+const UNDECODABLE: &[u8] = "\u{FDD0}".as_bytes();
 
 /// How the bytes of a field become UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl TextDecoder {
                 valid
             }
             Self::Transcoded => {
-                let valid = memchr::memmem::find(raw, UNDECODABLE_UTF8).is_none()
+                let valid = memchr::memmem::find(raw, UNDECODABLE).is_none()
                     && std::str::from_utf8(raw).is_ok();
                 if valid {
                     output.extend_from_slice(raw);
@@ -182,7 +181,7 @@ impl<R: Read> TranscodingReader<R> {
                     self.finished = last;
                     return;
                 }
-                DecoderResult::Malformed(..) => self.output.extend_from_slice(UNDECODABLE_UTF8),
+                DecoderResult::Malformed(..) => self.output.extend_from_slice(UNDECODABLE),
                 DecoderResult::OutputFull => {}
             }
         }

@@ -134,16 +134,27 @@ pub enum IntakeError {
         source: arrow_schema::ArrowError,
     },
     /// The store refused or failed.
-    #[error("{operation}: {message}")]
+    #[error("{operation}")]
     Store {
         /// What was tried.
         operation: String,
         /// Why not.
+        source: Box<goyong_store::StoreError>,
+    },
+    /// A name cannot be used.
+    #[error("{message}")]
+    Name {
+        /// What is wrong.
         message: String,
     },
 }
 
 impl IntakeError {
+    /// Whether running again can succeed without any change.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store { source, .. } if source.is_retryable())
+    }
+
     /// An I/O error with its operation and path.
     pub fn file(operation: &'static str, path: &Path, source: io::Error) -> Self {
         Self::File {

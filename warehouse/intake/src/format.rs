@@ -96,7 +96,8 @@ impl Envelope {
                 .push(format!("{records} of {expected} delivered"));
         }
         for (index, column) in plan.columns.iter().enumerate() {
-            if records == 0 || column.nullable || known.contains(&index) {
+            let is_given = known.contains(&index) || column.takes_file_name();
+            if records == 0 || column.nullable || is_given {
                 continue;
             }
             let wanted = column.from.first().map_or("", String::as_str);

@@ -75,6 +75,10 @@ impl Mapping {
         let mut used = vec![false; headers.len()];
         let mut missing = Vec::new();
         for column in &plan.columns {
+            if column.takes_file_name() {
+                mapping.sources.push(FieldSource::Absent);
+                continue;
+            }
             if let Some(source) = unpivot.and_then(|unpivot| unpivoted(unpivot, &column.name)) {
                 mapping.sources.push(source);
                 continue;

@@ -28,8 +28,6 @@ pub struct Plan {
     pub(crate) control: Vec<usize>,
     /// How raw bytes become text.
     pub(crate) decoder: TextDecoder,
-    /// The column whose resident number owns names and contacts of the row.
-    pub(crate) identity: Option<usize>,
     /// Whether raw values in quarantine are searched for resident numbers.
     pub(crate) scrub: bool,
 }
@@ -59,7 +57,12 @@ pub(crate) struct ColumnPlan {
     pub trim: bool,
     /// Whether raw values never leave intake.
     pub masked: bool,
+    /// The value of every row, for what stands in the file's name.
+    pub constant: Option<Vec<u8>>,
 }
+
+/// Written in `from`, it stands for the name of the file.
+pub(crate) const FILE_NAME: &str = "$file_name";
 
 /// Limits in the unit of the stored value.
 #[derive(Clone, Copy, Debug)]
@@ -94,9 +97,6 @@ impl Plan {
             .iter()
             .filter_map(|name| columns.iter().position(|column| column.name == *name))
             .collect();
-        let identity = columns
-            .iter()
-            .position(|column| column.kind == ColumnType::ResidentNumber);
         Ok(Self {
             contract: contract.clone(),
             columns,
@@ -104,9 +104,24 @@ impl Plan {
             staging_schema,
             control,
             decoder,
-            identity,
             scrub: contract.has_identity(),
         })
+    }
+
+    /// The plan for one file, whose name columns may ask for.
+    pub(crate) fn for_file(&self, file_name: &str) -> Self {
+        let mut plan = self.clone();
+        let encoding = match plan.decoder {
+            TextDecoder::Cp949 => Encoding::Cp949,
+            _ => Encoding::Utf8,
+        };
+        for column in &mut plan.columns {
+            if column.takes_file_name() {
+                // A name the encoding cannot write is quarantined as undecodable.
+                column.constant = Some(encode(file_name, encoding).unwrap_or_else(|| vec![0xFF]));
+            }
+        }
+        plan
     }
 
     /// Name of the source.
@@ -195,7 +210,13 @@ impl ColumnPlan {
             at: column.at,
             trim: trims_text || !kind.is_text(),
             masked: kind.is_direct_identifier() || kind == ColumnType::Digest,
+            constant: None,
         })
+    }
+
+    /// Whether the value is the name of the file.
+    pub fn takes_file_name(&self) -> bool {
+        self.from.iter().any(|from| from == FILE_NAME)
     }
 
     /// Whether the value must be rewritten as text before it is read.

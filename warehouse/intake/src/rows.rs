@@ -192,7 +192,11 @@ impl<'p> RowBuilder<'p> {
             if column.output.is_none() {
                 continue;
             }
-            if let Err(rule) = self.append(column, cell(index)) {
+            let value = match &column.constant {
+                Some(constant) => Cell::Raw(constant),
+                None => cell(index),
+            };
+            if let Err(rule) = self.append(column, value) {
                 match column.on_fail {
                     OnFail::Quarantine => {
                         self.quarantine(record, index, rule, &cell);

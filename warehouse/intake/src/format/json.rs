@@ -1,15 +1,11 @@
 //! JSON answers and exports: an array of records inside an envelope.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::io::Read;
 
 use goyong_catalog::contract::JsonFormat;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
-use super::json_stream::{JsonEvent, JsonWalk};
+use super::json_stream::{JsonEvent, JsonWalk, object_entries};
 use super::{Batches, Envelope};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::plan::Plan;
@@ -142,7 +138,7 @@ impl Fields {
         known: &mut BTreeSet<usize>,
         unknown: &mut BTreeSet<String>,
     ) -> Result<(), &'static str> {
-        let Object(entries) = serde_json::from_slice(raw).map_err(|_| "json")?;
+        let entries = object_entries(raw).ok_or("json")?;
         for (position, (key, value)) in entries.iter().enumerate() {
             if entries[..position].iter().any(|(other, _)| other == key) {
                 return Err("repeated_field");
@@ -156,15 +152,15 @@ impl Fields {
                 is_known = true;
                 known.insert(column);
                 if self.values[column].is_none() {
-                    self.set(column, value.get());
+                    self.set(column, value);
                 }
             }
             let leads_on = paths
                 .iter()
                 .flatten()
                 .any(|path| path.len() > prefix.len() && path.starts_with(prefix));
-            if !is_known && leads_on && value.get().starts_with('{') {
-                self.read_object(value.get().as_bytes(), prefix, paths, known, unknown)?;
+            if !is_known && leads_on && value.starts_with(b"{") {
+                self.read_object(value, prefix, paths, known, unknown)?;
             } else if !is_known && unknown.len() < 64 {
                 unknown.insert(prefix.join("/"));
             }
@@ -173,21 +169,21 @@ impl Fields {
         Ok(())
     }
 
-    fn set(&mut self, column: usize, value: &str) {
-        match value.as_bytes().first() {
-            Some(b'"') => match serde_json::from_str::<String>(value) {
+    fn set(&mut self, column: usize, value: &[u8]) {
+        match value.first() {
+            Some(b'"') => match serde_json::from_slice::<String>(value) {
                 Ok(text) => self.values[column] = Some(text.into_bytes()),
                 Err(_) => {
-                    self.values[column] = Some(value.as_bytes().to_vec());
+                    self.values[column] = Some(value.to_vec());
                     self.broken[column] = Some("encoding");
                 }
             },
             Some(b'n') => {}
             Some(b'{' | b'[') => {
-                self.values[column] = Some(value.as_bytes().to_vec());
+                self.values[column] = Some(value.to_vec());
                 self.broken[column] = Some("nested");
             }
-            _ => self.values[column] = Some(value.as_bytes().to_vec()),
+            _ => self.values[column] = Some(value.to_vec()),
         }
     }
 
@@ -197,33 +193,6 @@ impl Fields {
             (Some(raw), None) => Cell::Raw(raw),
             (Some(raw), Some(rule)) => Cell::Broken(rule, raw),
         }
-    }
-}
-
-/// An object with its values as written, in order, repeated keys kept.
-struct Object(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry::<String, Box<RawValue>>()? {
-                    entries.push(entry);
-                }
-                Ok(Object(entries))
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor)
     }
 }
 

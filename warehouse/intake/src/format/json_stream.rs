@@ -224,7 +224,7 @@ impl<'r, R: Read> JsonWalk<'r, R> {
             self.next()?;
             self.keep(byte)?;
         }
-        if serde_json::from_slice::<&serde_json::value::RawValue>(&self.raw).is_err() {
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&self.raw).is_err() {
             return Err(self.unexpected("a value is not JSON")?);
         }
         Ok(())
@@ -290,6 +290,69 @@ impl<'r, R: Read> JsonWalk<'r, R> {
             Err(error) => Err(super::stream_error(error)),
         }
     }
+}
+
+/// Keys and values of an object as written, in order, repeated keys kept; `None` for what is no
+/// object.
+pub(crate) fn object_entries(raw: &[u8]) -> Option<Vec<(String, &[u8])>> {
+    // The reference parser decides what is JSON; below only places are found.
+    serde_json::from_slice::<serde::de::IgnoredAny>(raw).ok()?;
+    let mut at = skip_spaces(raw, 0);
+    if raw.get(at) != Some(&b'{') {
+        return None;
+    }
+    let mut entries = Vec::new();
+    at = skip_spaces(raw, at + 1);
+    while raw.get(at) == Some(&b'"') {
+        let key_end = value_end(raw, at);
+        let key = serde_json::from_slice(raw.get(at..key_end)?).ok()?;
+        let colon = skip_spaces(raw, key_end);
+        let start = skip_spaces(raw, colon + 1);
+        let end = value_end(raw, start);
+        entries.push((key, raw.get(start..end)?));
+        at = skip_spaces(raw, end);
+        if raw.get(at) != Some(&b',') {
+            break;
+        }
+        at = skip_spaces(raw, at + 1);
+    }
+    Some(entries)
+}
+
+fn skip_spaces(raw: &[u8], mut at: usize) -> usize {
+    while matches!(raw.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// Position behind the value that starts at `start`, in valid JSON.
+fn value_end(raw: &[u8], start: usize) -> usize {
+    let (mut at, mut depth, mut in_string) = (start, 0usize, false);
+    while let Some(byte) = raw.get(at) {
+        match byte {
+            b'\\' if in_string => at += 1,
+            b'"' => {
+                in_string = !in_string;
+                if !in_string && depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 0 => return at,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    raw.len()
 }
 
 fn malformed(what: &str) -> IntakeError {

@@ -114,6 +114,7 @@ impl<const K: usize> Run<K> {
     }
 
     /// The payload of an entry.
+    #[cfg(test)]
     pub fn payload<const P: usize>(&self, entry: u64) -> Result<[u8; P], IntakeError> {
         let mut payload = [0; P];
         self.file

@@ -1,0 +1,438 @@
+//! Folders of deliveries: what is there, in which order, and what was seen before.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use goyong_catalog::contract::Contract;
+use goyong_catalog::manifest::{Manifest, Period};
+use goyong_store::{CommitDetails, CommitMode, WriteOptions};
+use sha2::{Digest, Sha256};
+
+use crate::deliver::{IntakeContext, ingest_file, refused_unread, store_error, table};
+use crate::delivery::{DeliveryOutcome, stated_by_name};
+use crate::error::{IntakeError, Refusal, RefusalRule};
+use crate::glob::matches_glob;
+use crate::identity::hex;
+use crate::staging::{deliveries_batch, deliveries_schema};
+
+/// What happened in a call.
+#[derive(Clone, Debug, Default)]
+pub struct IntakeSummary {
+    /// One for each file that was looked into, in the order of work.
+    pub outcomes: Vec<DeliveryOutcome>,
+    /// Files known from an earlier call.
+    pub unchanged: u64,
+    /// Files that no contract names.
+    pub unknown: Vec<PathBuf>,
+}
+
+/// Progress of a call.
+#[derive(Clone, Copy, Debug)]
+pub enum IntakeEvent<'a> {
+    /// What there is to do.
+    Planned {
+        /// Files to read.
+        files: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// A file is being read.
+    Started {
+        /// The source.
+        source: &'a str,
+        /// The file.
+        file_name: &'a str,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// A file is done.
+    Finished(&'a DeliveryOutcome),
+}
+
+/// Receives [`IntakeEvent`]s.
+pub type IntakeProgress<'p> = dyn FnMut(IntakeEvent<'_>) + Send + 'p;
+
+const MANIFEST_ENDING: &str = ".manifest.json";
+const SEEN_SCOPE: &str = "intake/seen";
+const PENDING_SCOPE: &str = "intake/pending";
+const PENDING_KEY: &str = "deliveries";
+/// Outcomes kept back before they are written to `ops.deliveries` together.
+const PENDING_LIMIT: usize = 64;
+const MANIFEST_BYTES: u64 = 1 << 20;
+
+/// A file to be looked into.
+struct Candidate {
+    source: String,
+    path: PathBuf,
+    bytes: u64,
+    /// Size, time and manifest, to recognise the file next time.
+    mark: String,
+    manifest: Result<Option<Manifest>, Refusal>,
+    order: (Option<Period>, u32, String),
+}
+
+/// Takes in `landing/<source>/<file>` with manifests beside them: sources by name, files by period
+/// and revision. Files seen before are not read again.
+pub async fn ingest_landing(
+    context: &IntakeContext,
+    landing: &Path,
+    progress: &mut IntakeProgress<'_>,
+) -> Result<IntakeSummary, IntakeError> {
+    let mut candidates = Vec::new();
+    for folder in entries(landing)? {
+        if !folder.is_dir() {
+            continue;
+        }
+        let source = name_of(&folder);
+        for path in entries(&folder)? {
+            if path.is_file() && !name_of(&path).ends_with(MANIFEST_ENDING) {
+                candidates.push(candidate(&source, path)?);
+            }
+        }
+    }
+    ingest(context, candidates, Vec::new(), progress).await
+}
+
+/// Takes in the files of a folder tree that a contract's `files` recognise; the others are listed.
+pub async fn ingest_folder(
+    context: &IntakeContext,
+    folder: &Path,
+    progress: &mut IntakeProgress<'_>,
+) -> Result<IntakeSummary, IntakeError> {
+    let mut files = Vec::new();
+    walk(folder, &mut files, 0)?;
+    let mut candidates = Vec::new();
+    let mut unknown = Vec::new();
+    for path in files {
+        let file_name = name_of(&path);
+        if file_name.ends_with(MANIFEST_ENDING) {
+            continue;
+        }
+        let relative = path.strip_prefix(folder).unwrap_or(&path);
+        let relative = relative.to_string_lossy().replace('\\', "/");
+        let mut is_known = false;
+        // One file may hold the records of several sources.
+        for contract in context.contracts.values() {
+            if recognises(contract, &relative, &file_name) {
+                candidates.push(candidate(&contract.source, path.clone())?);
+                is_known = true;
+            }
+        }
+        if !is_known {
+            unknown.push(path);
+        }
+    }
+    ingest(context, candidates, unknown, progress).await
+}
+
+fn recognises(contract: &Contract, relative: &str, file_name: &str) -> bool {
+    contract
+        .files
+        .iter()
+        .any(|glob| matches_glob(glob, relative) || matches_glob(glob, file_name))
+}
+
+async fn ingest(
+    context: &IntakeContext,
+    mut candidates: Vec<Candidate>,
+    unknown: Vec<PathBuf>,
+    progress: &mut IntakeProgress<'_>,
+) -> Result<IntakeSummary, IntakeError> {
+    candidates
+        .sort_by(|left, right| (&left.source, &left.order).cmp(&(&right.source, &right.order)));
+    let mut summary = IntakeSummary {
+        unknown,
+        ..IntakeSummary::default()
+    };
+    let mut due = Vec::new();
+    let mut contract_marks = BTreeMap::new();
+    for candidate in candidates {
+        let contract_mark = contract_marks
+            .entry(candidate.source.clone())
+            .or_insert_with(|| contract_mark(context.contracts.get(&candidate.source)))
+            .clone();
+        if was_seen(context, &candidate, &contract_mark).await? {
+            summary.unchanged += 1;
+        } else {
+            due.push((candidate, contract_mark));
+        }
+    }
+    progress(IntakeEvent::Planned {
+        files: due.len(),
+        bytes: due.iter().map(|(candidate, _)| candidate.bytes).sum(),
+    });
+    let mut pending = load_pending(context).await?;
+    for (candidate, contract_mark) in due {
+        let file_name = name_of(&candidate.path);
+        progress(IntakeEvent::Started {
+            source: &candidate.source,
+            file_name: &file_name,
+            bytes: candidate.bytes,
+        });
+        let outcome = ingest_candidate(context, &candidate).await?;
+        if let Some(reason) = &outcome.reason {
+            tracing::warn!(
+                source = %outcome.source,
+                file = %outcome.file_name,
+                status = %outcome.status,
+                reason = %reason,
+                "delivery not loaded"
+            );
+        }
+        pending.push(outcome.clone());
+        save_pending(context, &pending).await?;
+        remember(context, &candidate, &contract_mark, &outcome).await?;
+        if pending.len() >= PENDING_LIMIT {
+            record(context, &mut pending).await?;
+        }
+        progress(IntakeEvent::Finished(&outcome));
+        summary.outcomes.push(outcome);
+    }
+    record(context, &mut pending).await?;
+    Ok(summary)
+}
+
+async fn ingest_candidate(
+    context: &IntakeContext,
+    candidate: &Candidate,
+) -> Result<DeliveryOutcome, IntakeError> {
+    let Some(contract) = context.contracts.get(&candidate.source) else {
+        let names = context.contracts.keys().map(String::as_str);
+        let hint = match goyong_types::nearest_name(&candidate.source, names) {
+            Some(nearest) => format!(", did you mean `{nearest}`?"),
+            None => ": write sql/sources/<source>.yml first".to_owned(),
+        };
+        let refusal = Refusal::new(
+            RefusalRule::UnknownSource,
+            format!("no contract is named `{}`{hint}", candidate.source),
+        );
+        return Ok(refused_unread(
+            context,
+            &candidate.source,
+            &candidate.path,
+            &refusal,
+        ));
+    };
+    match &candidate.manifest {
+        Ok(manifest) => ingest_file(context, contract, &candidate.path, manifest.as_ref()).await,
+        Err(refusal) => Ok(refused_unread(
+            context,
+            &candidate.source,
+            &candidate.path,
+            refusal,
+        )),
+    }
+}
+
+fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
+    let error = |error| IntakeError::file("read", &path, error);
+    let metadata = fs::metadata(&path).map_err(error)?;
+    let modified = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |elapsed| elapsed.as_nanos());
+    let file_name = name_of(&path);
+    let manifest_path = path.with_file_name(format!("{file_name}{MANIFEST_ENDING}"));
+    let (manifest, manifest_mark) = read_manifest(&manifest_path)?;
+    let by_name = stated_by_name(source, &file_name);
+    let (period, revision) = match (&manifest, by_name) {
+        (Ok(Some(manifest)), _) => (manifest.period.clone(), manifest.revision),
+        (_, Some((period, revision))) => (Some(period), revision),
+        _ => (None, 1),
+    };
+    let period = period.and_then(|text| Period::parse(&text).ok());
+    Ok(Candidate {
+        source: source.to_owned(),
+        bytes: metadata.len(),
+        mark: format!("{}:{modified}:{manifest_mark}", metadata.len()),
+        manifest,
+        order: (period, revision, file_name),
+        path,
+    })
+}
+
+type ReadManifest = (Result<Option<Manifest>, Refusal>, String);
+
+fn read_manifest(path: &Path) -> Result<ReadManifest, IntakeError> {
+    let error = |error| IntakeError::file("read manifest", path, error);
+    let Ok(metadata) = fs::metadata(path) else {
+        return Ok((Ok(None), String::new()));
+    };
+    let refuse = |message: &str| Err(Refusal::new(RefusalRule::Manifest, message));
+    if metadata.len() > MANIFEST_BYTES {
+        return Ok((refuse("the manifest is too large"), "large".to_owned()));
+    }
+    let bytes = fs::read(path).map_err(error)?;
+    let mark = hex(&Sha256::digest(&bytes)[..8]);
+    let manifest = match serde_json::from_slice(&bytes) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(error) => refuse(&format!("the manifest cannot be read: {error}")),
+    };
+    Ok((manifest, mark))
+}
+
+/// Changes when a contract does: a file it refused is then looked into again.
+fn contract_mark(contract: Option<&Contract>) -> String {
+    match contract {
+        None => "-".to_owned(),
+        Some(contract) => hex(&Sha256::digest(format!("{contract:?}").as_bytes())[..8]),
+    }
+}
+
+fn seen_key(candidate: &Candidate) -> String {
+    let path = fs::canonicalize(&candidate.path).unwrap_or_else(|_| candidate.path.clone());
+    format!("{}/{}", candidate.source, path.display())
+}
+
+async fn was_seen(
+    context: &IntakeContext,
+    candidate: &Candidate,
+    contract_mark: &str,
+) -> Result<bool, IntakeError> {
+    let seen = context
+        .warehouse
+        .memo_get(SEEN_SCOPE, &seen_key(candidate))
+        .await
+        .map_err(|error| store_error("look up a file", error))?;
+    let accepted = format!("{} loaded", candidate.mark);
+    let refused = format!("{} refused {contract_mark}", candidate.mark);
+    Ok(seen.is_some_and(|seen| seen == accepted || seen == refused))
+}
+
+async fn remember(
+    context: &IntakeContext,
+    candidate: &Candidate,
+    contract_mark: &str,
+    outcome: &DeliveryOutcome,
+) -> Result<(), IntakeError> {
+    use crate::delivery::DeliveryStatus;
+    let value = match outcome.status {
+        DeliveryStatus::Refused => format!("{} refused {contract_mark}", candidate.mark),
+        _ => format!("{} loaded", candidate.mark),
+    };
+    context
+        .warehouse
+        .memo_put(SEEN_SCOPE, &seen_key(candidate), &value)
+        .await
+        .map_err(|error| store_error("remember a file", error))
+}
+
+/// Outcomes that a crash kept from `ops.deliveries`.
+async fn load_pending(context: &IntakeContext) -> Result<Vec<DeliveryOutcome>, IntakeError> {
+    let text = context
+        .warehouse
+        .memo_get(PENDING_SCOPE, PENDING_KEY)
+        .await
+        .map_err(|error| store_error("look up unrecorded deliveries", error))?;
+    Ok(text
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default())
+}
+
+async fn save_pending(
+    context: &IntakeContext,
+    pending: &[DeliveryOutcome],
+) -> Result<(), IntakeError> {
+    let text = serde_json::to_string(pending).unwrap_or_default();
+    context
+        .warehouse
+        .memo_put(PENDING_SCOPE, PENDING_KEY, &text)
+        .await
+        .map_err(|error| store_error("remember deliveries", error))
+}
+
+/// Appends the outcomes to `ops.deliveries`, once.
+async fn record(
+    context: &IntakeContext,
+    pending: &mut Vec<DeliveryOutcome>,
+) -> Result<(), IntakeError> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let deliveries = table("ops", "deliveries")?;
+    let text = serde_json::to_string(pending).unwrap_or_default();
+    let application = format!(
+        "intake/deliveries/{}",
+        hex(&Sha256::digest(text.as_bytes())[..16])
+    );
+    let known = context
+        .warehouse
+        .application_version(&deliveries, &application)
+        .await
+        .map_err(|error| store_error("look up recorded deliveries", error))?;
+    if known.is_none() {
+        let batch = deliveries_batch(pending).map_err(|source| IntakeError::Arrow {
+            source_name: "ops.deliveries".to_owned(),
+            source,
+        })?;
+        let options = WriteOptions {
+            description: Some(
+                "one row per delivery: rows and won delivered, accepted, quarantined, rejected"
+                    .to_owned(),
+            ),
+            background: false,
+            ..WriteOptions::default()
+        };
+        let mut writer = context
+            .warehouse
+            .writer(&deliveries, deliveries_schema(), options)
+            .await
+            .map_err(|error| store_error("open ops.deliveries", error))?;
+        writer
+            .write(None, &batch)
+            .map_err(|error| store_error("write ops.deliveries", error))?;
+        let details = CommitDetails {
+            operation: "record deliveries".to_owned(),
+            application: Some((application, 1)),
+            ..CommitDetails::default()
+        };
+        writer
+            .commit(CommitMode::Append, details)
+            .await
+            .map_err(|error| store_error("commit ops.deliveries", error))?;
+    }
+    pending.clear();
+    save_pending(context, pending).await
+}
+
+/// Entries of a folder by name, hidden ones left out.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, IntakeError> {
+    let error = |error| IntakeError::file("list folder", folder, error);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let path = entry.map_err(error)?.path();
+        if !name_of(&path).starts_with('.') {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), IntakeError> {
+    const DEPTH: usize = 16;
+    for path in entries(folder)? {
+        // A link could lead anywhere, round in circles too.
+        let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
+        if is_link {
+            continue;
+        }
+        if path.is_dir() {
+            if depth < DEPTH {
+                walk(&path, files, depth + 1)?;
+            }
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
