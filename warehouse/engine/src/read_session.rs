@@ -21,8 +21,9 @@ use crate::session::{Limits, Purpose, SessionFactory, queries_only};
 const LONGEST_STATEMENT_BYTES: usize = 256 << 10;
 /// Deepest nesting of parentheses that is planned.
 const DEEPEST_NESTING: usize = 100;
-/// Most operators and commas: a chain of terms nests as deep as it is long.
-const MOST_TERMS: usize = 5_000;
+/// Most operators and commas: a chain of terms nests as deep as it is long, and planning one takes
+/// time with the square of its length.
+const MOST_TERMS: usize = 1_000;
 
 /// What one session of a person may use.
 #[derive(Debug, Clone)]

@@ -354,3 +354,59 @@ fn model_that_asks_the_clock_is_refused() {
         assert_eq!(of(&report, "marts.clock").0, Outcome::Failed, "{report:#?}");
     });
 }
+
+#[test]
+fn every_model_of_the_project_is_planned_without_a_delivery() {
+    run(async {
+        let fixture = Fixture::new().await;
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sql");
+        let files = ProjectFiles::read(std::path::Path::new(folder)).unwrap();
+        let files = files
+            .iter()
+            .map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let engine = fixture.engine(&files.collect(), 2);
+        let report = build(&engine).await;
+        let failed: Vec<String> = report
+            .models
+            .iter()
+            .filter(|model| matches!(model.outcome, Outcome::Failed | Outcome::HeldBack))
+            .map(|model| format!("{}: {}", model.table, model.reason))
+            .collect();
+        assert!(failed.is_empty(), "{}", failed.join("\n"));
+        let began = std::time::Instant::now();
+        let again = build(&engine).await;
+        assert!(again.did_nothing());
+        assert!(began.elapsed().as_millis() < 1_000, "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn deciding_that_nothing_is_to_do_plans_no_query() {
+    run(async {
+        let fixture = Fixture::new().await;
+        for month in 1..=12 {
+            let rows: Vec<(i64, i128)> = (0..100).map(|person| (person, 100)).collect();
+            fixture.deliver(&format!("2024-{month:02}-01"), &rows).await;
+        }
+        let mut files = sql();
+        for number in 0..40 {
+            let text = QUARTER.replace("sum(paid_won)", &format!("sum(paid_won + {number})"));
+            files.insert(format!("marts/quarter_{number}.sql"), text);
+        }
+        let began = std::time::Instant::now();
+        let report = fixture.build(&files).await;
+        assert!(report.succeeded(), "{report:#?}");
+        let first = began.elapsed();
+        let engine = fixture.engine(&files, 2);
+        let began = std::time::Instant::now();
+        let report = build(&engine).await;
+        assert!(report.did_nothing());
+        let second = began.elapsed();
+        // 500 partitions: planning each again would take seconds.
+        assert!(
+            second.as_millis() < 500 && second * 10 < first,
+            "{first:?} {second:?}"
+        );
+        println!("built in {first:?}, nothing to do in {second:?}");
+    });
+}
