@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use goyong_intake::{
-    DeliveryOutcome, DeliveryStatus, IntakeContext, IntakeEvent, IntakeSummary as Intake,
-    ReadLimits, ingest_file, ingest_folder, ingest_landing, record_outcomes,
+    DeliveryOutcome, DeliveryStatus, IntakeContext, IntakeEvent, IntakeProgress,
+    IntakeSummary as Intake, ReadLimits, ingest_folder, ingest_landing, ingest_path,
 };
 use goyong_types::nearest_name;
 
@@ -186,11 +186,9 @@ impl OpenProject {
                 .await?
                 .into(),
             Some(path) if path.is_file() => {
-                let outcome = ingest_one(&context, path, options.source.as_deref()).await?;
-                IntakeSummary {
-                    outcomes: vec![outcome],
-                    ..IntakeSummary::default()
-                }
+                ingest_one(&context, path, options.source.as_deref(), &mut progress)
+                    .await?
+                    .into()
             }
             Some(path) => bail!("{} not found; name a file or a folder", path.display()),
         };
@@ -254,25 +252,23 @@ async fn ingest_one(
     context: &IntakeContext,
     path: &Path,
     source: Option<&str>,
-) -> Result<DeliveryOutcome> {
-    let contract = match source {
-        Some(source) => context.contracts.get(source).with_context(|| {
-            let names = context.contracts.keys().map(String::as_str);
-            match nearest_name(source, names) {
-                Some(nearest) => format!("no contract `{source}`; did you mean `{nearest}`?"),
-                None => format!("no contract `{source}`; `goyong init --write-sql` writes them all to read"),
-            }
-        })?,
-        None => context
-            .contract_for(path)
-            .with_context(|| {
-                format!(
-                    "no contract recognises {} by its name; name one with --source",
-                    path.display()
-                )
-            })?,
-    };
-    let outcome = ingest_file(context, contract, path, None).await?;
-    record_outcomes(context, std::slice::from_ref(&outcome)).await?;
-    Ok(outcome)
+    progress: &mut IntakeProgress<'_>,
+) -> Result<Intake> {
+    if let Some(source) = source
+        && !context.contracts.contains_key(source)
+    {
+        let names = context.contracts.keys().map(String::as_str);
+        match nearest_name(source, names) {
+            Some(nearest) => bail!("no contract `{source}`; did you mean `{nearest}`?"),
+            None => bail!("no contract `{source}`; `goyong init --write-sql` writes them all to read"),
+        }
+    }
+    ingest_path(context, path, source, progress)
+        .await?
+        .with_context(|| {
+            format!(
+                "no contract recognises {} by its name; name one with --source",
+                path.display()
+            )
+        })
 }

@@ -127,7 +127,7 @@ async fn query_tables(
         let compiled = project
             .project()
             .compile_text(&what(), &table.sql, &vars)
-            .with_context(what)?;
+            .map_err(|problem| anyhow::anyhow!("{problem}"))?;
         if !compiled
             .inputs
             .iter()

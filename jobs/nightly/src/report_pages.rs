@@ -7,7 +7,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use chrono::{Days, NaiveDate};
-use goyong_catalog::TableOrigin;
+use goyong_catalog::{Materialized, TableOrigin};
 use goyong_catalog::contract::BilingualText;
 use goyong_learn::{Estimate, ModelCard};
 use goyong_site::{
@@ -144,7 +144,12 @@ fn describe_origin(project: &OpenProject, name: &TableName, table: &mut CatalogT
     match project.project().origin(name) {
         TableOrigin::Model(model) => {
             let header = &model.header;
-            table.kind = header.materialized.to_string();
+            table.kind = match header.materialized {
+                Materialized::View => "view",
+                Materialized::Table => "table",
+                Materialized::Partitioned => "partitioned",
+            }
+            .to_owned();
             table.description = bilingual(&header.description);
             table.grain.clone_from(&header.grain);
             table.owner = header.owner.clone().unwrap_or_default();
