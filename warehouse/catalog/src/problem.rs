@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// One thing wrong in one file of the project.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub struct Problem {
     /// Path relative to the project folder.
     pub file: String,

@@ -96,7 +96,10 @@ impl EngineError {
     /// Names the statement a plan or run error belongs to.
     pub(crate) fn of(error: DataFusionError, what: &str) -> Self {
         if is_memory(&error) {
-            return Self::Memory(format!("{what} needs more memory than it may have"));
+            tracing::debug!(what, reason = short(&error), "memory ran out");
+            return Self::Memory(format!(
+                "{what} needs more memory than it may have; give it more or split it by month"
+            ));
         }
         match error.find_root() {
             DataFusionError::SQL(..)

@@ -4,6 +4,26 @@
 //! `goyong-store`, and written back sorted. What a partition was computed from is remembered as a
 //! fingerprint, so a build computes what changed and nothing else, and finds that out without
 //! planning a query.
+//!
+//! *Invariants.* Nothing outside this crate and the server names DataFusion. A session reaches data
+//! only through `SnapshotTable`: no `file://` store, no table factory, no DDL, no DML. A model cannot
+//! ask the clock or chance. Rows that break a model's grain are never committed.
+//!
+//! ```no_run
+//! use goyong_catalog::{Project, Selection};
+//! use goyong_engine::{Engine, EngineConfig, Silent, block_on};
+//! use goyong_store::{StoreConfig, Warehouse};
+//!
+//! let report = block_on(2, async {
+//!     let warehouse = Warehouse::open(&StoreConfig { root: "warehouse".into() }).await?;
+//!     let engine = Engine::new(warehouse, Project::embedded()?, EngineConfig::default())?;
+//!     let as_of = chrono::NaiveDate::from_ymd_opt(2025, 12, 31).unwrap_or_default();
+//!     let plan = engine.plan(&Selection::of(["+labour_market_monthly"]), as_of).await?;
+//!     engine.build(&plan, &Silent).await
+//! })??;
+//! assert!(report.succeeded());
+//! # Ok::<(), goyong_engine::EngineError>(())
+//! ```
 
 mod build;
 mod engine;

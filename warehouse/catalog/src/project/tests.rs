@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::selection::{Selection, SelectionError};
 
@@ -196,12 +198,8 @@ fn empty_selection_is_an_error() {
         everything_excluded.resolve(&project),
         Err(SelectionError::Empty)
     );
-    assert_eq!(
-        Selection::of(["core.*,tag:none"])
-            .resolve(&project)
-            .is_err(),
-        true
-    );
+    let empty = Selection::of(["core.*,tag:none"]);
+    assert!(empty.resolve(&project).is_err());
 }
 
 #[test]

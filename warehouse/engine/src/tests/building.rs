@@ -410,3 +410,42 @@ fn deciding_that_nothing_is_to_do_plans_no_query() {
         println!("built in {first:?}, nothing to do in {second:?}");
     });
 }
+
+#[test]
+fn join_that_does_not_fit_the_memory_is_planned_again_and_spills() {
+    const PAIRED: &str = "select a.person_key, a.paid_won as one, b.paid_won as two, a._delivery_id as text\n\
+         from {{ source('pay') }} as a join {{ source('pay') }} as b on a.person_key = b.person_key";
+    run(async {
+        let fixture = Fixture::new().await;
+        let rows: Vec<(i64, i128)> = (0..1_600_000)
+            .map(|n| (n * 7_919 % 1_600_033, n as i128))
+            .collect();
+        fixture.deliver("2024-01-01", &rows).await;
+        let mut files = sql();
+        let header = "/*---\ndescription: d\ngrain: [person_key]\n---*/\n";
+        files.insert("marts/paired.sql".into(), format!("{header}{PAIRED}"));
+        let project = Project::from_files(ProjectFiles::from_texts(files)).unwrap();
+        let config = EngineConfig {
+            threads: 2,
+            memory_limit_bytes: 80 << 20,
+            ..EngineConfig::default()
+        };
+        let engine = Engine::new(fixture.warehouse.clone(), project, config).unwrap();
+        let once =
+            format!("select count(one), count(two), count(text), max(person_key) from ({PAIRED})");
+        let error = engine.query_latest(&once, as_of()).await.unwrap_err();
+        assert!(error.is_memory(), "planned once, it does not fit: {error}");
+        let plan = engine
+            .plan(&Selection::of(["paired"]), as_of())
+            .await
+            .unwrap();
+        let report = engine.build(&plan, &Silent).await.unwrap();
+        assert!(report.succeeded(), "{report:#?}");
+        assert_eq!(report.models[0].rows, 1_600_000);
+        let spill = fixture.warehouse.root().join("state/spill");
+        for folder in std::fs::read_dir(spill).unwrap() {
+            let left = std::fs::read_dir(folder.unwrap().path()).unwrap().count();
+            assert_eq!(left, 0, "no spilled row stays");
+        }
+    });
+}

@@ -1,0 +1,401 @@
+//! Turns the files of a project into contracts, seeds, models and checks, one file at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use goyong_types::{TableName, nearest_name};
+
+use crate::contract::{Contract, ContractError};
+use crate::files::{ProjectFiles, stem};
+use crate::header::{
+    CheckHeader, ColumnTest, Materialized, ModelHeader, ModelTest, parse_yaml, split_file,
+};
+use crate::model::{Check, Model, Test};
+use crate::problem::Problem;
+use crate::seed::{Seed, SeedHeader};
+use crate::template::{Names, VarValues, is_written_elsewhere, render};
+
+/// Folders of a project that hold no models.
+const OTHER_FOLDERS: [&str; 5] = ["sources", "seeds", "checks", "macros", "reports"];
+
+pub(super) fn read_contracts(
+    files: &ProjectFiles,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Contract> {
+    let mut contracts = BTreeMap::new();
+    for (path, text) in files.below("sources", "yml") {
+        match Contract::parse(text, path) {
+            Ok(contract) => {
+                contracts.insert(contract.source.clone(), contract);
+            }
+            Err(ContractError {
+                file,
+                line,
+                message,
+                hint,
+            }) => problems.push(Problem {
+                file,
+                line,
+                message,
+                help: hint,
+            }),
+        }
+    }
+    contracts
+}
+
+pub(super) fn read_seeds(
+    files: &ProjectFiles,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Seed> {
+    let mut seeds = BTreeMap::new();
+    for (path, csv) in files.below("seeds", "csv") {
+        let name = stem(path);
+        let yaml_path = format!("{}yml", path.trim_end_matches("csv"));
+        let Some(yaml) = files.text(&yaml_path) else {
+            problems.push(
+                Problem::new(path, "has no description beside it").with_help(format!(
+                    "write {yaml_path} with its origin and column types"
+                )),
+            );
+            continue;
+        };
+        match parse_yaml::<SeedHeader>(&yaml_path, 1, yaml) {
+            Ok(header) if header.seed == name => {
+                check_seed(&header, csv, path, &yaml_path, problems);
+                let seed = Seed {
+                    name: name.to_owned(),
+                    header,
+                    csv: csv.to_owned(),
+                    file: path.to_owned(),
+                };
+                seeds.insert(name.to_owned(), seed);
+            }
+            Ok(header) => problems.push(Problem::new(
+                &yaml_path,
+                format!("calls the seed `{}`, its file `{name}`", header.seed),
+            )),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    seeds
+}
+
+fn check_seed(
+    header: &SeedHeader,
+    csv: &str,
+    csv_path: &str,
+    yaml_path: &str,
+    problems: &mut Vec<Problem>,
+) {
+    let first = csv.trim_start_matches('\u{feff}').lines().next();
+    let in_csv: Vec<&str> = first
+        .unwrap_or_default()
+        .split(',')
+        .map(|name| name.trim().trim_matches('"'))
+        .collect();
+    let declared: Vec<&str> = header.columns.iter().map(|c| c.name.as_str()).collect();
+    if in_csv != declared {
+        problems.push(
+            Problem::new(csv_path, format!("has the columns {}", in_csv.join(", ")))
+                .at_line(1)
+                .with_help(format!("{yaml_path} declares {}", declared.join(", "))),
+        );
+    }
+    for column in &header.columns {
+        if column.format.as_deref().is_some_and(|f| f != "%Y-%m-%d") {
+            let message = format!("{}: dates of a seed are written 2024-08-01", column.name);
+            problems.push(Problem::new(yaml_path, message).with_help("remove `format`"));
+        }
+    }
+    for key in &header.key {
+        if !declared.contains(&key.as_str()) {
+            let problem = Problem::new(yaml_path, format!("key names no column `{key}`"));
+            problems.push(problem.with_nearest(key, declared.iter().copied()));
+        }
+    }
+}
+
+/// A model whose names are not resolved yet.
+pub(super) struct Draft {
+    table: TableName,
+    file: String,
+    header: ModelHeader,
+    header_line: usize,
+    body: String,
+}
+
+pub(super) fn read_models(
+    files: &ProjectFiles,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<TableName, Draft> {
+    let mut drafts: BTreeMap<TableName, Draft> = BTreeMap::new();
+    for (path, text) in files.iter() {
+        let Some((folder, _)) = path.split_once('/') else {
+            continue;
+        };
+        if OTHER_FOLDERS.contains(&folder) || !path.ends_with(".sql") {
+            continue;
+        }
+        match read_model(path, folder, text) {
+            Ok(draft) => {
+                if let Some(earlier) = drafts.get(&draft.table) {
+                    let message = format!("makes {}, as {} does", draft.table, earlier.file);
+                    problems.push(Problem::new(path, message));
+                } else {
+                    drafts.insert(draft.table.clone(), draft);
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    drafts
+}
+
+fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
+    let split = split_file(path, text)?;
+    let Some(yaml) = split.header else {
+        return Err(Problem::new(path, "has no header")
+            .at_line(1)
+            .with_help("begin it with /*--- description: … grain: […] ---*/, see sql/README.md"));
+    };
+    let header: ModelHeader = parse_yaml(path, split.header_line, yaml)?;
+    let schema = header.schema.as_deref().unwrap_or(folder);
+    if is_written_elsewhere(schema) && schema != "alerts" || matches!(schema, "staging" | "seed") {
+        return Err(Problem::new(
+            path,
+            format!("the schema `{schema}` is not a model's to write"),
+        )
+        .at_line(split.header_line));
+    }
+    let table = TableName::new(schema, stem(path))
+        .map_err(|error| Problem::new(path, error.to_string()))?;
+    Ok(Draft {
+        table,
+        file: path.to_owned(),
+        header,
+        header_line: split.header_line,
+        body: split.body,
+    })
+}
+
+pub(super) fn resolve_model(
+    draft: Draft,
+    macros: &str,
+    names: &Arc<Names>,
+) -> Result<Model, Vec<Problem>> {
+    let Draft {
+        table,
+        file,
+        header,
+        header_line,
+        body,
+    } = draft;
+    let rendered = render(&file, macros, &body, names, VarValues::Any).map_err(|p| vec![p])?;
+    let mut problems = Vec::new();
+    let mut wrong = |message: String| {
+        problems.push(Problem::new(&file, message).at_line(header_line));
+    };
+
+    if header.description.is_empty() {
+        wrong("description says nothing".into());
+    }
+    if header.grain.is_empty() {
+        wrong("grain names no column".into());
+    }
+    let partitioned = header.materialized == Materialized::Partitioned;
+    if partitioned != header.partition_by.is_some() {
+        wrong("`materialized: partitioned` and `partition_by` belong together".into());
+    }
+    if !partitioned && (!header.reads.is_empty() || !header.partitions_from.is_empty()) {
+        wrong("`reads` and `partitions_from` are for `materialized: partitioned`".into());
+    }
+    if partitioned && header.reads.is_empty() && header.partitions_from.is_empty() {
+        wrong(
+            "a partitioned model says in `reads` or `partitions_from` where its months come from"
+                .into(),
+        );
+    }
+
+    let inputs = &rendered.inputs;
+    let input = |name: &str| -> Result<TableName, String> {
+        let table = names.any(name)?;
+        if inputs.contains(&table) {
+            return Ok(table);
+        }
+        let known: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+        let nearest = nearest_name(&table.to_string(), known.iter().map(String::as_str))
+            .map(|nearest| format!("; did you mean `{nearest}`?"))
+            .unwrap_or_default();
+        Err(format!("the select does not read `{name}`{nearest}"))
+    };
+    let mut reads = BTreeMap::new();
+    for (name, window) in &header.reads {
+        match input(name) {
+            Ok(table) if window.0 <= window.1 => {
+                reads.insert(table, *window);
+            }
+            Ok(_) => wrong(format!("reads: `{name}` ends before it begins")),
+            Err(message) => wrong(format!("reads: {message}")),
+        }
+    }
+    let mut partitions_from = Vec::new();
+    for name in &header.partitions_from {
+        match input(name) {
+            Ok(table) => partitions_from.push(table),
+            Err(message) => wrong(format!("partitions_from: {message}")),
+        }
+    }
+    if partitions_from.is_empty() {
+        partitions_from = reads.keys().cloned().collect();
+    }
+
+    let mut tests = Vec::new();
+    for (column, described) in &header.columns {
+        for test in &described.tests {
+            match column_test(column, test, names) {
+                Ok(test) => tests.push(test),
+                Err(message) => wrong(format!("tests of {column}: {message}")),
+            }
+        }
+    }
+    tests.extend(header.tests.iter().map(|test| match test {
+        ModelTest::Unique(columns) => Test::Unique {
+            columns: columns.clone(),
+        },
+        ModelTest::Expression(condition) => Test::Expression {
+            condition: condition.clone(),
+        },
+    }));
+    let mut expects = BTreeMap::new();
+    for (name, columns) in &header.expects {
+        match input(name) {
+            Ok(table) => {
+                expects.insert(table, columns.clone());
+            }
+            Err(message) => wrong(format!("expects: {message}")),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Model {
+        sort_by: total_order(&header),
+        vars: rendered.vars.into_keys().collect(),
+        inputs: rendered.inputs,
+        table,
+        file,
+        body,
+        reads,
+        partitions_from,
+        tests,
+        expects,
+        header,
+    })
+}
+
+/// `sort_by`, or the grain with the person first; then what the grain adds, so that no tie is left.
+fn total_order(header: &ModelHeader) -> Vec<String> {
+    let mut order = header.sort_by.clone();
+    let mut grain = header.grain.clone();
+    grain.sort_by_key(|column| column != "person_key");
+    for column in grain {
+        if !order.contains(&column) {
+            order.push(column);
+        }
+    }
+    order
+}
+
+fn column_test(column: &str, test: &ColumnTest, names: &Names) -> Result<Test, String> {
+    let column = column.to_owned();
+    Ok(match test {
+        ColumnTest::NotNull => Test::NotNull { column },
+        ColumnTest::Unique => Test::Unique {
+            columns: vec![column],
+        },
+        ColumnTest::AcceptedValues(values) if values.is_empty() => {
+            return Err("accepted_values lists no value".into());
+        }
+        ColumnTest::AcceptedValues(values) => Test::AcceptedValues {
+            column,
+            values: values.clone(),
+        },
+        ColumnTest::Relationships(relationship) => Test::Relationship {
+            column,
+            to: names.any(&relationship.to)?,
+            field: relationship.field.clone(),
+        },
+        ColumnTest::Range(range) if range.min.is_none() && range.max.is_none() => {
+            return Err("range has neither min nor max".into());
+        }
+        ColumnTest::Range(range) => Test::Range {
+            column,
+            range: range.clone(),
+        },
+    })
+}
+
+/// Restricting an input to months needs an input that is stored by month.
+pub(super) fn check_reads(
+    model: &Model,
+    models: &BTreeMap<TableName, Model>,
+    contracts: &BTreeMap<String, Contract>,
+    problems: &mut Vec<Problem>,
+) {
+    let by_month: BTreeSet<&TableName> = model.reads.keys().chain(&model.partitions_from).collect();
+    for input in by_month {
+        let stored_by_month = match models.get(input) {
+            Some(other) => other.header.materialized == Materialized::Partitioned,
+            None if input.schema() == "staging" => contracts
+                .get(input.table())
+                .is_some_and(|contract| contract.period.is_partitioned()),
+            None => input.schema() != "seed",
+        };
+        if !stored_by_month {
+            problems.push(
+                Problem::new(
+                    &model.file,
+                    format!("reads or partitions_from names {input}, which is not stored by month"),
+                )
+                .at_line(1)
+                .with_help("leave it out of `reads` (it is then read whole) or partition it"),
+            );
+        }
+    }
+}
+
+pub(super) fn read_checks(
+    files: &ProjectFiles,
+    macros: &str,
+    names: &Arc<Names>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Check> {
+    let mut checks = BTreeMap::new();
+    for (path, text) in files.below("checks", "sql") {
+        match read_check(path, text, macros, names) {
+            Ok(check) => {
+                checks.insert(check.name.clone(), check);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    checks
+}
+
+fn read_check(path: &str, text: &str, macros: &str, names: &Arc<Names>) -> Result<Check, Problem> {
+    let split = split_file(path, text)?;
+    let header: CheckHeader = match split.header {
+        Some(yaml) => parse_yaml(path, split.header_line, yaml)?,
+        None => CheckHeader::default(),
+    };
+    let rendered = render(path, macros, &split.body, names, VarValues::Any)?;
+    Ok(Check {
+        name: stem(path).to_owned(),
+        file: path.to_owned(),
+        header,
+        body: split.body,
+        inputs: rendered.inputs,
+        vars: rendered.vars.into_keys().collect(),
+    })
+}
