@@ -155,5 +155,8 @@ fn verify_names_a_flipped_byte() {
     let output = goyong(&["--dir", folder_text, "verify"]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("core.person") || said.contains("core/person"), "{said}");
+    assert!(
+        said.contains("core.person") || said.contains("core/person"),
+        "{said}"
+    );
 }

@@ -10,8 +10,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("goyong-types", &[]),
     ("goyong-catalog", &["goyong-types"]),
     ("goyong-store", &["goyong-types"]),
-    ("goyong-intake", &["goyong-types", "goyong-catalog", "goyong-store"]),
-    ("goyong-engine", &["goyong-types", "goyong-catalog", "goyong-store"]),
+    (
+        "goyong-intake",
+        &["goyong-types", "goyong-catalog", "goyong-store"],
+    ),
+    (
+        "goyong-engine",
+        &["goyong-types", "goyong-catalog", "goyong-store"],
+    ),
     ("goyong-learn", &["goyong-types"]),
     ("goyong-disclosure", &["goyong-types"]),
     ("goyong-site", &["goyong-types", "goyong-disclosure"]),
@@ -43,7 +49,13 @@ const RESERVED: &[(&str, &[&str])] = &[
 
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -62,13 +74,16 @@ fn crates_depend_only_along_the_drawn_edges() {
     for package in metadata["packages"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();
         seen.insert(name.to_owned());
-        let edges = allowed
-            .get(name)
-            .unwrap_or_else(|| panic!("{name} is not in the layering, add it there with its edges"));
+        let edges = allowed.get(name).unwrap_or_else(|| {
+            panic!("{name} is not in the layering, add it there with its edges")
+        });
         for dependency in package["dependencies"].as_array().unwrap() {
             let dependency = dependency["name"].as_str().unwrap();
             if dependency.starts_with("goyong") {
-                assert!(edges.contains(dependency), "{name} may not use {dependency}");
+                assert!(
+                    edges.contains(dependency),
+                    "{name} may not use {dependency}"
+                );
             }
             for (library, users) in RESERVED {
                 assert!(

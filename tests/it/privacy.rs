@@ -91,7 +91,10 @@ fn no_identity_of_a_person_is_in_any_file() {
     }
     assert!(searched > 100, "{searched} files");
     let inbox: Vec<_> = files(&folder.join("warehouse/landing"));
-    assert!(inbox.is_empty(), "ingested files stay in the clear: {inbox:?}");
+    assert!(
+        inbox.is_empty(),
+        "ingested files stay in the clear: {inbox:?}"
+    );
 }
 
 fn search_parquet(path: &Path, finder: &AhoCorasick) {

@@ -115,7 +115,10 @@ fn error_answers_are_refused_and_empty_answers_are_not() {
         assert!(row.contains("refused"), "{row}");
     }
     let row = delivery(rows, "wanted_empty_006.xml").join(" ");
-    assert!(row.contains("accepted") && !row.contains("refused"), "{row}");
+    assert!(
+        row.contains("accepted") && !row.contains("refused"),
+        "{row}"
+    );
 }
 
 #[test]
@@ -140,7 +143,10 @@ fn wages_by_occupation_drop_the_phantom_column_and_keep_every_figure() {
         "select count(value), cast(sum(value) as double) from staging.keis_wage",
     )[0];
     assert_eq!(row[0], figures.to_string());
-    assert!((row[1].parse::<f64>().unwrap() - sum).abs() < 0.5, "{row:?} {sum}");
+    assert!(
+        (row[1].parse::<f64>().unwrap() - sum).abs() < 0.5,
+        "{row:?} {sum}"
+    );
     let notices = delivery(rows, "wage_statistics_career_cp949.csv").join(" ");
     assert!(notices.contains("column"), "{notices}");
 }
@@ -214,7 +220,11 @@ fn workplaces_keep_the_leading_zero_of_a_post_code() {
     );
     let with_zero = items
         .iter()
-        .filter(|item| item["post"].as_str().is_some_and(|post| post.starts_with('0')))
+        .filter(|item| {
+            item["post"]
+                .as_str()
+                .is_some_and(|post| post.starts_with('0'))
+        })
         .count();
     assert_eq!(
         query_one(

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use goyong_nightly::{
-    BuildOptions, IngestOptions, InitOptions, NightOptions, OpenProject, StepStatus, initialise_project,
+    BuildOptions, IngestOptions, InitOptions, NightOptions, OpenProject, StepStatus,
+    initialise_project,
 };
 use goyong_simulator::{SimulationConfig, simulate};
 
 use crate::arguments::{
     Arguments, BuildArguments, Command, CommonArguments, EvaluateArguments, IngestArguments,
-    InitArguments, NightArguments, ReleasesCommand, ReportArguments, ShowArguments, SimulateArguments,
-    SqlArguments, VerifyArguments,
+    InitArguments, NightArguments, ReleasesCommand, ReportArguments, ShowArguments,
+    SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
 use crate::{CHECK_FAILED, demo, output, shell};
@@ -152,7 +153,11 @@ async fn run_ingest(common: &CommonArguments, arguments: &IngestArguments) -> Re
     for file in &intake.unmatched {
         console.say(&format!("no contract matches {}", file.display()));
     }
-    Ok(if intake.refused() > 0 { CHECK_FAILED } else { 0 })
+    Ok(if intake.refused() > 0 {
+        CHECK_FAILED
+    } else {
+        0
+    })
 }
 
 fn build_options(arguments: &BuildArguments) -> BuildOptions {
@@ -230,7 +235,9 @@ async fn run_sql(common: &CommonArguments, arguments: &SqlArguments) -> Result<u
     let format = arguments.output.format;
     match statement {
         Some(statement) => {
-            let batches = session.query(statement.trim().trim_end_matches(';')).await?;
+            let batches = session
+                .query(statement.trim().trim_end_matches(';'))
+                .await?;
             output::write_batches(&batches, format, &mut std::io::stdout().lock())?;
         }
         None => shell::run(&session, &release.id, &project.sql_history(), format).await?,

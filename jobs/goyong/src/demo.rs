@@ -83,7 +83,10 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
     console.finish();
     let mut out = std::io::stdout().lock();
     let evaluation = project.evaluate_against_truth(&truth).await?;
-    writeln!(out, "\nAgainst the simulator's truth, which no job has read:")?;
+    writeln!(
+        out,
+        "\nAgainst the simulator's truth, which no job has read:"
+    )?;
     output::write_rows(
         &goyong_nightly::EVALUATION_HEADER,
         &evaluation,

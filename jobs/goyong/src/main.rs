@@ -79,8 +79,7 @@ fn start_log(common: &CommonArguments) {
     } else {
         "warn,goyong=info,goyong_nightly=info"
     };
-    let filter =
-        EnvFilter::try_from_env("GOYONG_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_env("GOYONG_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -26,9 +26,32 @@ const HELP: &str = "\
 A statement ends with a semicolon and may span lines. Only queries are allowed.";
 
 const KEYWORDS: [&str; 26] = [
-    "select", "from", "where", "group by", "order by", "having", "limit", "join", "left join", "on",
-    "as", "with", "union all", "distinct", "count", "sum", "avg", "min", "max", "case", "when",
-    "between", "interval", "date", "explain", "describe",
+    "select",
+    "from",
+    "where",
+    "group by",
+    "order by",
+    "having",
+    "limit",
+    "join",
+    "left join",
+    "on",
+    "as",
+    "with",
+    "union all",
+    "distinct",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "case",
+    "when",
+    "between",
+    "interval",
+    "date",
+    "explain",
+    "describe",
 ];
 
 /// Runs the shell until the user leaves it.
@@ -137,8 +160,10 @@ impl ShellState<'_> {
                 writeln!(out, "timing is {}", if self.timing { "on" } else { "off" })?;
             }
             (Some("\\format"), Some(format)) => {
-                self.format = <OutputFormat as clap::ValueEnum>::from_str(format, true)
-                    .map_err(|_| anyhow::anyhow!("no format `{format}`, use table, csv, json or ndjson"))?;
+                self.format =
+                    <OutputFormat as clap::ValueEnum>::from_str(format, true).map_err(|_| {
+                        anyhow::anyhow!("no format `{format}`, use table, csv, json or ndjson")
+                    })?;
             }
             (Some(command), _) if command.starts_with('\\') => {
                 anyhow::bail!("no command `{command}`, \\? lists them");

@@ -12,7 +12,14 @@ use crate::project::OpenProject;
 use crate::step::{NightEvent, StepOutcome};
 
 /// Columns of a build's result.
-pub const BUILD_HEADER: [&str; 6] = ["table", "outcome", "partitions", "rows", "seconds", "reason"];
+pub const BUILD_HEADER: [&str; 6] = [
+    "table",
+    "outcome",
+    "partitions",
+    "rows",
+    "seconds",
+    "reason",
+];
 
 /// Columns of a plan.
 pub const PLAN_HEADER: [&str; 5] = ["table", "build", "keep", "follows", "why"];
@@ -57,7 +64,11 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         report.count(&Outcome::Built),
         report.count(&Outcome::Fresh),
         report.count(&Outcome::InputMissing),
-        report.models.iter().map(|model| model.tests_run).sum::<usize>(),
+        report
+            .models
+            .iter()
+            .map(|model| model.tests_run)
+            .sum::<usize>(),
         report.checks_run,
     );
     Ok(if !report.succeeded() {

@@ -81,10 +81,7 @@ impl OpenProject {
             ));
         }
         let candidates: BTreeSet<String> = self
-            .texts(
-                "select person_key from alerts.candidate",
-                ["person_key"],
-            )
+            .texts("select person_key from alerts.candidate", ["person_key"])
             .await?
             .into_iter()
             .map(|[person]| person)
@@ -104,7 +101,10 @@ impl OpenProject {
             "alerts, by person",
             "precision",
             &share(found, candidates.len()),
-            &format!("{found} of {} candidates have a fraudulent claim", candidates.len()),
+            &format!(
+                "{found} of {} candidates have a fraudulent claim",
+                candidates.len()
+            ),
         ));
         Ok(())
     }
@@ -116,9 +116,7 @@ impl OpenProject {
             ["seeker_no", "registered_on", "oracle_probability"],
         )?
         .into_iter()
-        .filter_map(|[seeker, on, probability]| {
-            Some(((seeker, on), probability.parse().ok()?))
-        })
+        .filter_map(|[seeker, on, probability]| Some(((seeker, on), probability.parse().ok()?)))
         .collect();
         let scores = self
             .texts(
@@ -131,7 +129,8 @@ impl OpenProject {
             rows.push(row("employment_success", "–", "–", "no model was trained"));
             return Ok(());
         };
-        let (mut predicted, mut true_probability, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut predicted, mut true_probability, mut labels) =
+            (Vec::new(), Vec::new(), Vec::new());
         let mut unmatched = 0usize;
         for [seeker, on, probability, label] in scores {
             match (oracle.get(&(seeker, on)), probability.parse()) {
@@ -148,7 +147,10 @@ impl OpenProject {
                 "employment_success",
                 "–",
                 "–",
-                &format!("{} scored registrations are too few to compare", labels.len()),
+                &format!(
+                    "{} scored registrations are too few to compare",
+                    labels.len()
+                ),
             ));
             return Ok(());
         };
@@ -163,13 +165,19 @@ impl OpenProject {
             rows.push(row(
                 "employment_success",
                 measure,
-                &format!("{:.3} [{:.3}, {:.3}]", model.value, model.lower, model.upper),
+                &format!(
+                    "{:.3} [{:.3}, {:.3}]",
+                    model.value, model.lower, model.upper
+                ),
                 &detail,
             ));
             rows.push(row(
                 "oracle",
                 measure,
-                &format!("{:.3} [{:.3}, {:.3}]", oracle.value, oracle.lower, oracle.upper),
+                &format!(
+                    "{:.3} [{:.3}, {:.3}]",
+                    oracle.value, oracle.lower, oracle.upper
+                ),
                 "the best any model could do",
             ));
         }
@@ -257,7 +265,9 @@ impl OpenProject {
 }
 
 fn row(subject: &str, measure: &str, value: &str, detail: &str) -> Vec<String> {
-    [subject, measure, value, detail].map(str::to_owned).to_vec()
+    [subject, measure, value, detail]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn share(successes: usize, trials: usize) -> String {

@@ -182,9 +182,9 @@ impl OpenProject {
                     .await?
                     .into()
             }
-            Some(path) if path.is_dir() => ingest_folder(&context, path, &mut progress)
-                .await?
-                .into(),
+            Some(path) if path.is_dir() => {
+                ingest_folder(&context, path, &mut progress).await?.into()
+            }
             Some(path) if path.is_file() => {
                 ingest_one(&context, path, options.source.as_deref(), &mut progress)
                     .await?
@@ -260,7 +260,9 @@ async fn ingest_one(
         let names = context.contracts.keys().map(String::as_str);
         match nearest_name(source, names) {
             Some(nearest) => bail!("no contract `{source}`; did you mean `{nearest}`?"),
-            None => bail!("no contract `{source}`; `goyong init --write-sql` writes them all to read"),
+            None => {
+                bail!("no contract `{source}`; `goyong init --write-sql` writes them all to read")
+            }
         }
     }
     ingest_path(context, path, source, progress)

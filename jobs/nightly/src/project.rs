@@ -37,10 +37,10 @@ pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<
     std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let file = folder.join(CONFIGURATION_FILE);
     if !file.exists() {
-        let name = folder
-            .canonicalize()?
-            .file_name()
-            .map_or_else(|| "goyong".to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = folder.canonicalize()?.file_name().map_or_else(
+            || "goyong".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        );
         std::fs::write(&file, configuration_template(&name, options.simulated))
             .with_context(|| format!("write {}", file.display()))?;
         done.push(format!("wrote {}", file.display()));
@@ -50,7 +50,10 @@ pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<
         root: configuration.warehouse.clone(),
     })
     .await?;
-    done.push(format!("warehouse in {}", configuration.warehouse.display()));
+    done.push(format!(
+        "warehouse in {}",
+        configuration.warehouse.display()
+    ));
     let keys = if configuration.keys.is_dir() {
         done.push(format!("keys in {} stay", configuration.keys.display()));
         Keys::load(&configuration.keys)?
@@ -277,8 +280,7 @@ impl OpenProject {
     pub(crate) fn write_run_log(&self, report: &NightReport) -> Result<()> {
         let name = report.release.as_deref().unwrap_or("unreleased");
         let folder = self.configuration.warehouse.join("logs").join(name);
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("create {}", folder.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         let file = folder.join("night.json");
         std::fs::write(&file, serde_json::to_vec_pretty(report)?)
             .with_context(|| format!("write {}", file.display()))?;

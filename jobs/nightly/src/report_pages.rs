@@ -7,8 +7,8 @@ use arrow_array::{Array, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use chrono::{Days, NaiveDate};
-use goyong_catalog::{Materialized, TableOrigin};
 use goyong_catalog::contract::BilingualText;
+use goyong_catalog::{Materialized, TableOrigin};
 use goyong_learn::{Estimate, ModelCard};
 use goyong_site::{
     Bilingual, CalibrationBin, CatalogColumn, CatalogTable, CatalogTest, CellValue, FairnessGroup,
@@ -218,13 +218,14 @@ pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardP
         .baselines
         .iter()
         .find(|baseline| baseline.name == "one_variable_rule");
-    let metric = |name: &str, model: Estimate, baseline: Option<Estimate>, larger: bool| MetricRow {
-        name: name.to_owned(),
-        model: model.value,
-        baseline: baseline.map(|estimate| estimate.value),
-        oracle: None,
-        larger_is_better: larger,
-    };
+    let metric =
+        |name: &str, model: Estimate, baseline: Option<Estimate>, larger: bool| MetricRow {
+            name: name.to_owned(),
+            model: model.value,
+            baseline: baseline.map(|estimate| estimate.value),
+            oracle: None,
+            larger_is_better: larger,
+        };
     let mut metrics = Vec::new();
     if let Some(auc) = card.pooled.auc {
         metrics.push(metric("AUC", auc, baseline.and_then(|rule| rule.auc), true));
@@ -267,10 +268,10 @@ pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardP
         name: "employment_success".to_owned(),
         version: card.version.clone(),
         target: text(&card.target_title),
-        intended_use: card.limits.first().map_or_else(
-            || Bilingual::same(""),
-            text,
-        ),
+        intended_use: card
+            .limits
+            .first()
+            .map_or_else(|| Bilingual::same(""), text),
         algorithm: Bilingual::new(
             "표준화·원핫 부호화한 변수의 릿지 로지스틱 회귀",
             "Ridge logistic regression on standardised and one-hot features",
@@ -337,7 +338,8 @@ pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardP
 }
 
 fn gate_detail(gate: &goyong_learn::Gate) -> String {
-    let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+    let figure =
+        |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
     match (gate.minimum, gate.maximum) {
         (Some(low), Some(high)) => format!("{} ({low} – {high})", figure(gate.value)),
         (Some(low), None) => format!("{} (≥ {low})", figure(gate.value)),

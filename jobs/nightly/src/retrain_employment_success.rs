@@ -60,10 +60,9 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         features.len()
     )));
     let plan = training_plan(as_of, &data_hash, project.configuration().worker_threads());
-    let trained = tokio::task::spawn_blocking(move || {
-        train_with_temporal_evaluation(&dataset, &plan)
-    })
-    .await?;
+    let trained =
+        tokio::task::spawn_blocking(move || train_with_temporal_evaluation(&dataset, &plan))
+            .await?;
     let outcome = match trained {
         Ok(outcome) => outcome,
         // A young or tiny warehouse has no months to judge a model on; that is a fact to report,

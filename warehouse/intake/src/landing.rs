@@ -11,7 +11,7 @@ use goyong_store::{CommitDetails, CommitMode, WriteOptions};
 use sha2::{Digest, Sha256};
 
 use crate::deliver::{IntakeContext, ingest_file, refused_unread, store_error, table};
-use crate::delivery::{DeliveryOutcome, stated_by_name};
+use crate::delivery::{DeliveryOutcome, DeliveryStatus, stated_by_name};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::glob::matches_glob;
 use crate::identity::hex;
@@ -75,6 +75,9 @@ struct Candidate {
 
 /// Takes in `landing/<source>/<file>` with manifests beside them: sources by name, files by period
 /// and revision. Files seen before are not read again.
+///
+/// The landing folder is an inbox: with an archive, a file leaves it once its rows are stored and
+/// its encrypted original is kept. What was refused or superseded stays for the operator.
 pub async fn ingest_landing(
     context: &IntakeContext,
     landing: &Path,
@@ -92,7 +95,14 @@ pub async fn ingest_landing(
             }
         }
     }
-    ingest(context, candidates, Vec::new(), progress).await
+    ingest(
+        context,
+        candidates,
+        Vec::new(),
+        context.archive.is_some(),
+        progress,
+    )
+    .await
 }
 
 /// Takes in the files of a folder tree that a contract's `files` recognise; the others are listed.
@@ -124,7 +134,31 @@ pub async fn ingest_folder(
             unknown.push(path);
         }
     }
-    ingest(context, candidates, unknown, progress).await
+    ingest(context, candidates, unknown, false, progress).await
+}
+
+/// Takes in one file by the contract named, or by the one whose `files` recognise its name; a
+/// manifest beside it counts. `None` when no contract does.
+pub async fn ingest_path(
+    context: &IntakeContext,
+    path: &Path,
+    source: Option<&str>,
+    progress: &mut IntakeProgress<'_>,
+) -> Result<Option<IntakeSummary>, IntakeError> {
+    let file_name = name_of(path);
+    let source = source.or_else(|| {
+        context
+            .contracts
+            .values()
+            .find(|contract| recognises(contract, &file_name, &file_name))
+            .map(|contract| contract.source.as_str())
+    });
+    let Some(source) = source else {
+        return Ok(None);
+    };
+    let candidate = candidate(source, path.to_path_buf())?;
+    let summary = ingest(context, vec![candidate], Vec::new(), false, progress).await?;
+    Ok(Some(summary))
 }
 
 fn recognises(contract: &Contract, relative: &str, file_name: &str) -> bool {
@@ -138,6 +172,7 @@ async fn ingest(
     context: &IntakeContext,
     mut candidates: Vec<Candidate>,
     unknown: Vec<PathBuf>,
+    is_inbox: bool,
     progress: &mut IntakeProgress<'_>,
 ) -> Result<IntakeSummary, IntakeError> {
     candidates
@@ -153,8 +188,12 @@ async fn ingest(
             .entry(candidate.source.clone())
             .or_insert_with(|| contract_mark(context.contracts.get(&candidate.source)))
             .clone();
-        if was_seen(context, &candidate, &contract_mark).await? {
+        if let Some(seen) = was_seen(context, &candidate, &contract_mark).await? {
             summary.unchanged += 1;
+            // A crash came between storing the rows and clearing the inbox.
+            if is_inbox && seen == Seen::Loaded {
+                clear(&candidate.path)?;
+            }
         } else {
             due.push((candidate, contract_mark));
         }
@@ -184,6 +223,16 @@ async fn ingest(
         pending.push(outcome.clone());
         save_pending(context, &pending).await?;
         remember(context, &candidate, &contract_mark, &outcome).await?;
+        if is_inbox
+            && matches!(
+                outcome.status,
+                DeliveryStatus::Accepted
+                    | DeliveryStatus::AcceptedWithQuarantine
+                    | DeliveryStatus::Duplicate
+            )
+        {
+            clear(&candidate.path)?;
+        }
         if pending.len() >= PENDING_LIMIT {
             record(context, &mut pending).await?;
         }
@@ -287,19 +336,35 @@ fn seen_key(candidate: &Candidate) -> String {
     format!("{}/{}", candidate.source, path.display())
 }
 
+/// What became of a file when it was looked into before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Its rows are stored.
+    Loaded,
+    /// A higher revision was in place.
+    Superseded,
+    /// It was refused by the contract as it stands.
+    Refused,
+}
+
 async fn was_seen(
     context: &IntakeContext,
     candidate: &Candidate,
     contract_mark: &str,
-) -> Result<bool, IntakeError> {
+) -> Result<Option<Seen>, IntakeError> {
     let seen = context
         .warehouse
         .memo_get(SEEN_SCOPE, &seen_key(candidate))
         .await
         .map_err(|error| store_error("look up a file", error))?;
-    let accepted = format!("{} loaded", candidate.mark);
-    let refused = format!("{} refused {contract_mark}", candidate.mark);
-    Ok(seen.is_some_and(|seen| seen == accepted || seen == refused))
+    Ok(seen.and_then(|seen| {
+        let state = seen.strip_prefix(&candidate.mark)?.strip_prefix(' ')?;
+        match state {
+            "loaded" => Some(Seen::Loaded),
+            "superseded" => Some(Seen::Superseded),
+            _ => (state.strip_prefix("refused ")? == contract_mark).then_some(Seen::Refused),
+        }
+    }))
 }
 
 async fn remember(
@@ -308,16 +373,36 @@ async fn remember(
     contract_mark: &str,
     outcome: &DeliveryOutcome,
 ) -> Result<(), IntakeError> {
-    use crate::delivery::DeliveryStatus;
-    let value = match outcome.status {
-        DeliveryStatus::Refused => format!("{} refused {contract_mark}", candidate.mark),
-        _ => format!("{} loaded", candidate.mark),
+    let state = match outcome.status {
+        DeliveryStatus::Refused => format!("refused {contract_mark}"),
+        DeliveryStatus::Superseded => "superseded".to_owned(),
+        DeliveryStatus::Accepted
+        | DeliveryStatus::AcceptedWithQuarantine
+        | DeliveryStatus::Duplicate => "loaded".to_owned(),
     };
     context
         .warehouse
-        .memo_put(SEEN_SCOPE, &seen_key(candidate), &value)
+        .memo_put(
+            SEEN_SCOPE,
+            &seen_key(candidate),
+            &format!("{} {state}", candidate.mark),
+        )
         .await
         .map_err(|error| store_error("remember a file", error))
+}
+
+/// Takes a file and its manifest out of the inbox.
+fn clear(path: &Path) -> Result<(), IntakeError> {
+    let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
+    for file in [path, &manifest] {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(IntakeError::file("take out of the inbox", file, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Outcomes that a crash kept from `ops.deliveries`.
@@ -436,3 +521,6 @@ fn name_of(path: &Path) -> String {
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,8 @@ pub use deliver::{IntakeContext, ingest_file};
 pub use delivery::{DeliveryOutcome, DeliveryStatus};
 pub use error::{IntakeError, Refusal, RefusalRule};
 pub use identity::{Keys, PersonDigest, PersonHasher, Vault, VaultBatch, VaultReceipt, person_key};
-pub use landing::{IntakeEvent, IntakeProgress, IntakeSummary, ingest_folder, ingest_landing};
+pub use landing::{
+    IntakeEvent, IntakeProgress, IntakeSummary, ingest_folder, ingest_landing, ingest_path,
+};
 pub use plan::{Plan, arrow_type};
 pub use staging::{deliveries_schema, quarantine_schema};
