@@ -6,7 +6,7 @@ PROFILE := release
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 GOYONG := $(TARGET)/$(PROFILE)/goyong
 DEMO_DIR ?= demo
-PERSONS ?= 20000
+PERSONS ?= 100000
 MONTHS ?= 24
 OPEN_DATA ?= $(wildcard ../shared/data)
 

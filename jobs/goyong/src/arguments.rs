@@ -117,7 +117,7 @@ pub struct SimulateArguments {
     #[arg(long, default_value_t = 20_240_101)]
     pub seed: u64,
     /// Number of persons in the country
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     pub persons: u64,
     /// Number of months
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=240))]
@@ -244,7 +244,7 @@ pub struct DemoArguments {
     #[arg(long, default_value_t = 20_240_101)]
     pub seed: u64,
     /// Number of persons in the country
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     pub persons: u64,
     /// Number of months
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=240))]

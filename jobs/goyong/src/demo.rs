@@ -81,6 +81,10 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
         .run_night(&NightOptions::default(), &|event| console.show(&event))
         .await?;
     console.finish();
+    if report.status == StepStatus::Failed {
+        console.say(&report.closing_line());
+        return Ok(CHECK_FAILED);
+    }
     let mut out = std::io::stdout().lock();
     let evaluation = project.evaluate_against_truth(&truth).await?;
     writeln!(
@@ -119,8 +123,5 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
         ),
     };
     write!(out, "\n{summary}")?;
-    Ok(match report.status {
-        StepStatus::Failed => CHECK_FAILED,
-        StepStatus::Done | StepStatus::Nothing => 0,
-    })
+    Ok(0)
 }

@@ -41,6 +41,7 @@ pub(crate) fn read(
     for batch in reader {
         let batch = batch.map_err(|error| malformed(&error.to_string()))?;
         let columns = text_columns(&mapping, &batch)?;
+        #[allow(clippy::needless_range_loop)] // a row is a place in every column
         for row in 0..batch.num_rows() {
             batches.push(|builder, number| {
                 builder.push(number, |column| match &columns[column][row] {

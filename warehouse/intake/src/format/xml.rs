@@ -208,7 +208,7 @@ impl Walk<'_> {
             return;
         };
         for (index, column) in self.plan.columns.iter().enumerate() {
-            if !column.from.iter().any(|path| *path == relative) {
+            if !column.from.contains(&relative) {
                 continue;
             }
             is_known = true;

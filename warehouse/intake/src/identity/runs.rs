@@ -303,7 +303,7 @@ impl<const K: usize, const P: usize> RunSet<K, P> {
                     }
                 }
             }
-            if entries as usize % BLOCK == 0 {
+            if (entries as usize).is_multiple_of(BLOCK) {
                 fences.push(smallest);
             }
             entries += 1;

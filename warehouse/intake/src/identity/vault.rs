@@ -250,8 +250,7 @@ impl VaultBatch {
         if self.persons.is_empty() {
             return Ok(());
         }
-        self.persons
-            .sort_unstable_by(|left, right| left.digest.cmp(&right.digest));
+        self.persons.sort_unstable_by_key(|person| person.digest);
         self.persons.dedup_by_key(|entry| entry.digest);
         for pair in self.persons.windows(2) {
             if pair[0].digest[..PERSON_KEY_BYTES] == pair[1].digest[..PERSON_KEY_BYTES] {
@@ -311,7 +310,7 @@ impl VaultBatch {
                 (key, entry)
             })
             .collect();
-        keyed.sort_by(|left, right| left.0.cmp(&right.0));
+        keyed.sort_by_key(|(key, _)| *key);
         keyed.dedup_by_key(|(key, _)| *key);
         let mut stores = vault.stores();
         let mut sealed: Vec<([u8; DETAIL_KEY], [u8; DETAIL_PAYLOAD])> = Vec::new();
