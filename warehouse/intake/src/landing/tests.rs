@@ -185,8 +185,8 @@ async fn delivery_is_reconciled_and_the_second_night_does_nothing() {
     bench.put(
         "2024-08",
         1,
-        &[(1, "100"), (2, "x"), (3, "2000000"), (4, "50")],
-        2_000_150,
+        &[(1, "100"), (2, "x"), (3, "2000000"), (4, "y")],
+        2_000_100,
     );
     let outcomes = bench.run().await;
     let outcome = &outcomes[0];
