@@ -50,6 +50,8 @@ pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<
         root: configuration.warehouse.clone(),
     })
     .await?;
+    let landing = configuration.landing();
+    std::fs::create_dir_all(&landing).with_context(|| format!("create {}", landing.display()))?;
     done.push(format!(
         "warehouse in {}",
         configuration.warehouse.display()
