@@ -90,7 +90,7 @@ fn insured_persons_keep_all_rows_and_report_the_missing_page() {
     assert_eq!(
         query_one(
             folder,
-            "select cast(sum(insured) as bigint) from staging.eis_insured"
+            "select cast(sum(insured_persons) as bigint) from staging.eis_insured"
         ),
         sum_of_tag(&text, "prtyIpnb").to_string()
     );
@@ -140,7 +140,7 @@ fn wages_by_occupation_drop_the_phantom_column_and_keep_every_figure() {
     }
     let row = &query(
         folder,
-        "select count(value), cast(sum(value) as double) from staging.keis_wage",
+        "select count(amount), cast(sum(amount) as double) from staging.keis_wage",
     )[0];
     assert_eq!(row[0], figures.to_string());
     assert!(
@@ -166,7 +166,7 @@ fn pension_workplaces_keep_odd_names_and_leading_digits() {
         let found = query_one(
             folder,
             &format!(
-                "select count(*) from staging.nps_workplace where strpos(firm_name, '{name}') > 0"
+                "select count(*) from staging.nps_workplace where strpos(workplace_name, '{name}') > 0"
             ),
         );
         assert_ne!(found, "0", "{name}");
