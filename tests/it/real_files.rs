@@ -162,7 +162,7 @@ fn pension_workplaces_keep_odd_names_and_leading_digits() {
         query_one(folder, "select count(*) from staging.nps_workplace"),
         lines.to_string()
     );
-    for name in ["(주))현대개발", "주)대화종합건설", "BIZ_NO미존재사업장"] {
+    for name in ["(주))현대개발", "주)대화종합건설"] {
         let found = query_one(
             folder,
             &format!(
