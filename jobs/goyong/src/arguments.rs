@@ -106,7 +106,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct InitArguments {
-    /// Also write the built-in contracts and models to <DIR>/sql, to be edited
+    /// Also write the built-in contracts and models to DIR/sql, to be edited
     #[arg(long)]
     pub write_sql: bool,
 }
@@ -128,7 +128,7 @@ pub struct SimulateArguments {
     /// Where deliveries go [default: the project's landing folder]
     #[arg(long)]
     pub landing: Option<PathBuf>,
-    /// Where the truth goes, a folder no job reads [default: <DIR>/truth]
+    /// Where the truth goes, a folder no job reads [default: DIR/truth]
     #[arg(long)]
     pub truth: Option<PathBuf>,
 }
@@ -231,7 +231,7 @@ pub struct ReportArguments {
 
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
-    /// The truth folder [default: <DIR>/truth]
+    /// The truth folder [default: DIR/truth]
     #[arg(long)]
     pub truth: Option<PathBuf>,
     #[command(flatten)]
