@@ -23,12 +23,15 @@ meta:
     - personal services taxed as business income are contractor_outside whether or not their occupation is one the law
       lists; only pay below the threshold of a listed occupation is exempt
     - whoever had no insured day and no statement but has a business of his own is self_employed
+    - wages paid late for days of an earlier month are judged by the insurance of those days, not of the month they are paid in
+    - personal services and businesses of one's own go on all month, since no record dates their work
     - from 2027 the pay-based rule replaces the hours rule by the dates in coverage_rule
 columns:
   person_key: {tags: [pseudonym]}
   class: {tests: [{accepted_values: [insured, covered_uninsured, daily_unreported, contractor_outside, self_employed, exempt]}]}
   reason: {description: "why a person of class exempt is exempt, null otherwise", tests: [{accepted_values: [under_60_hours, pay_below_threshold, new_hire_65, public_service]}]}
   frame: {description: "which survey status the person belongs to: wage or self", tests: [{accepted_values: [wage, self]}]}
+  in_survey_week: {description: "at work in the reference week of the labour-force survey, Sunday to Saturday around the 15th; null when only daily wage statements tell of the work, which count days and do not date them"}
   age_band: {tags: [personal]}
   sex: {tags: [personal]}
   income_won: {description: all income of the month in tax statements, tests: [{range: {min: 0}}]}
@@ -60,6 +63,16 @@ minimum_wage as (
 ),
 coverage_rule as (
   select * from {{ seed('coverage_rule') }}
+),
+-- the week around the 15th; Sunday is 0
+survey_week as (
+  select
+    add_days(date '{{ var('partition_start') }}', 14 - middle.dow) as from_on,
+    add_days(date '{{ var('partition_start') }}', 20 - middle.dow) as to_on,
+    15 - middle.dow as from_day
+  from (
+    select cast(date_part('dow', add_days(date '{{ var('partition_start') }}', 14)) as int) as dow
+  ) as middle
 ),
 -- the rules in force in this month, one row
 hourly as (
@@ -122,6 +135,17 @@ payer as (
   where this_month.income_kind = 'wage'
   group by this_month.payer_biz_no
 ),
+-- wages for days before this month, all of them insured work
+arrears as (
+  select distinct this_month.person_key, this_month.payer_biz_no
+  from this_month
+  inner join employment_spell
+    on employment_spell.person_key = this_month.person_key
+    and employment_spell.from_on <= this_month.paid_to
+    and (employment_spell.to_on is null or employment_spell.to_on >= this_month.paid_from)
+  where this_month.income_kind = 'wage'
+    and this_month.paid_to < date '{{ var('partition_start') }}'
+),
 public_payer as (
   select payer.payer_biz_no as biz_no
   from payer
@@ -138,7 +162,11 @@ income_class as (
     this_month.sex,
     this_month.income_kind,
     this_month.gross_won,
+    case this_month.income_kind
+      when 'wage' then this_month.paid_from <= survey_week.to_on and this_month.paid_to >= survey_week.from_on
+      when 'business' then true end as in_survey_week,
     case
+      when arrears.person_key is not null then 1
       when this_month.age >= threshold.exempt_age then 6
       when this_month.income_kind = 'daily' then 3
       when this_month.income_kind = 'business' then
@@ -157,6 +185,12 @@ income_class as (
       else 'pay_below_threshold' end as exempt_reason
   from this_month
   cross join threshold
+  cross join survey_week
+  left join arrears
+    on arrears.person_key = this_month.person_key
+    and arrears.payer_biz_no = this_month.payer_biz_no
+    and this_month.income_kind = 'wage'
+    and this_month.paid_to < date '{{ var('partition_start') }}'
   left join lasting
     on lasting.person_key = this_month.person_key
     and lasting.payer_biz_no = this_month.payer_biz_no
@@ -170,27 +204,34 @@ income_class as (
 -- one mark per fact about the person in this month; no join is needed, the group by below brings them together
 mark as (
   select
-    person_key, birth_date, sex, position, exempt_reason, income_kind,
+    person_key, birth_date, sex, position, exempt_reason, income_kind, in_survey_week,
     false as regular, false as daily, false as contractor, gross_won
   from income_class
   union all
   select
     person_key, birth_date, sex, 1 as position, cast(null as varchar) as exempt_reason, 'none' as income_kind,
+    employment_spell.from_on <= survey_week.to_on
+      and (employment_spell.to_on is null or employment_spell.to_on >= survey_week.from_on) as in_survey_week,
     true as regular, false as daily, false as contractor, cast(0 as decimal(18, 0)) as gross_won
   from employment_spell
-  where from_on < date '{{ var('partition_end') }}'
-    and (to_on is null or to_on >= date '{{ var('partition_start') }}')
+  cross join survey_week
+  where employment_spell.from_on < date '{{ var('partition_end') }}'
+    and (employment_spell.to_on is null or employment_spell.to_on >= date '{{ var('partition_start') }}')
   union all
   select
     person_key, birth_date, sex, 1 as position, cast(null as varchar) as exempt_reason, 'none' as income_kind,
+    strpos(substr(daily_work.worked_days, survey_week.from_day, 7), '1') > 0 as in_survey_week,
     false as regular, true as daily, false as contractor, cast(0 as decimal(18, 0)) as gross_won
   from daily_work
-  where month = date '{{ var('partition_start') }}'
+  cross join survey_week
+  where daily_work.month = date '{{ var('partition_start') }}'
   union all
   select
     person_key, birth_date, sex, 1 as position, cast(null as varchar) as exempt_reason, 'none' as income_kind,
+    insured_from <= survey_week.to_on and (insured_to is null or insured_to >= survey_week.from_on) as in_survey_week,
     false as regular, false as daily, true as contractor, cast(0 as decimal(18, 0)) as gross_won
   from contractor_spell
+  cross join survey_week
   where not cancelled
     and insured_from < date '{{ var('partition_end') }}'
     and (insured_to is null or insured_to >= date '{{ var('partition_start') }}')
@@ -198,8 +239,10 @@ mark as (
   select
     owner_key as person_key, owner_birth_date as birth_date, owner_sex as sex, 5 as position,
     cast(null as varchar) as exempt_reason, 'none' as income_kind,
+    opened_on <= survey_week.to_on and (closed_on is null or closed_on >= survey_week.from_on) as in_survey_week,
     false as regular, false as daily, false as contractor, cast(0 as decimal(18, 0)) as gross_won
   from business
+  cross join survey_week
   where status <> 'suspended'
     and opened_on < date '{{ var('partition_end') }}'
     and (closed_on is null or closed_on >= date '{{ var('partition_start') }}')
@@ -214,6 +257,8 @@ person_month as (
     bool_or(mark.regular) as insured_regular,
     bool_or(mark.daily) as insured_daily,
     bool_or(mark.contractor) as insured_contractor,
+    bool_or(mark.in_survey_week) as in_survey_week,
+    count(*) filter (where mark.in_survey_week is null) as undated,
     bool_or(mark.income_kind in ('wage', 'daily')) as works_for_wage,
     sum(mark.gross_won) filter (where mark.income_kind = 'wage') as wage_won,
     sum(mark.gross_won) filter (where mark.income_kind = 'daily') as daily_won,
@@ -248,6 +293,8 @@ coverage_month as (
     person_month.insured_regular,
     person_month.insured_daily,
     person_month.insured_contractor,
+    case when person_month.in_survey_week or person_month.insured_daily or person_month.undated = 0
+         then coalesce(person_month.in_survey_week, false) end as in_survey_week,
     -- amounts
     cast(coalesce(person_month.wage_won, 0) as decimal(18, 0)) as wage_won,
     cast(coalesce(person_month.daily_won, 0) as decimal(18, 0)) as daily_won,

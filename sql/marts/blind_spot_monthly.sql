@@ -11,19 +11,20 @@ partitions_from: coverage_month
 reads: {coverage_month: [0, 0], kostat_lfs: [0, 0]}
 owner: coverage
 meta:
-  # h = sex x age band x frame (wage | self); the register is complete for the insured, incomplete for the others
+  # f = frame, wage | self; h = sex x age band; c = class
   formula:
-    - "N_h = sum of survey weights of the employed of frame h"
-    - "I_h = insured persons of h in the register; A_hc = persons of h in uninsured class c; A_h = sum over c of A_hc"
-    - "estimate of class c = sum over h of (N_h - I_h) * A_hc / A_h; a cell without respondents keeps A_hc"
-    - "W = survey weight of sex x age band, n = W^2 / sum of squared weights, p = N_h / W; variance of N_h = W^2 * p * (1 - p) / n * design effect"
-    - "interval = estimate +- 1.96 * square root of sum over h of (A_hc / A_h)^2 * variance of N_h, not below 0"
+    - "N_f = sum of survey weights of the employed of frame f in the reference week"
+    - "I_f = insured persons of f in the register at work in that week, U_f = those of the other classes"
+    - "factor k_f = (N_f - I_f) / U_f"
+    - "estimate of class c = sum over f of k_f * persons of c and f in the register in the whole month, not below those persons: whom the records name exists"
+    - "W_h = survey weight of h, n_h = W_h^2 / sum of squared weights, p = share of frame f; variance of N_f = sum over h of W_h^2 * p * (1 - p) / n_h * design effect"
+    - "interval = estimate +- 1.96 * square root of sum over f of (persons of c and f / U_f)^2 * variance of N_f, not below 0; its upper end not below the persons in the register"
   assumptions:
     - weights add up to the known population of sex x age band, so only the share p is estimated
     - design effect 1.3 for households answering together
-    - within a cell, people without any tax statement are spread over the classes as those with a statement
-    - the survey counts one week and the registers anyone in the month, so short jobs weigh less in the estimate
-    - the split of a cell over classes and the count of insured come from complete registers and add no sampling error
+    - in each frame, people without any tax statement are spread over the classes as those with one
+    - daily workers whose days are not dated work in the reference week as often as those the insurance hears of
+    - the count of insured comes from complete registers and adds no sampling error; neither does the rule that puts a person into a class, and it can err
 columns:
   class: {tests: [{accepted_values: [insured, covered_uninsured, daily_unreported, contractor_outside, self_employed, exempt]}]}
   persons: {description: persons in the registers, tests: [{range: {min: 0}}]}
@@ -41,25 +42,34 @@ class as (
 ),
 register as (
   select
-    coverage.sex,
-    coverage.age_band,
     coverage.frame,
     coverage.class,
     count(*) as persons,
+    count(*) filter (where coverage.in_survey_week) as in_week,
+    count(*) filter (where coverage.in_survey_week is null) as undated,
     sum(coverage.uninsured_won) as uninsured_won
   from coverage
   where coverage.month = date '{{ var('partition_start') }}'
-  group by coverage.sex, coverage.age_band, coverage.frame, coverage.class
+  group by coverage.frame, coverage.class
 ),
-register_cell as (
+-- how often those who work by the day alone, with dated days, work in the reference week
+reported_daily as (
+  select coalesce(cast(count(*) filter (where coverage.in_survey_week) as double) / nullif(count(*), 0), 1.0) as share
+  from coverage
+  where coverage.month = date '{{ var('partition_start') }}'
+    and coverage.insured_daily
+    and not coverage.insured_regular
+    and not coverage.insured_contractor
+    and coverage.in_survey_week is not null
+),
+register_frame as (
   select
-    register.sex,
-    register.age_band,
     register.frame,
-    coalesce(sum(register.persons) filter (where register.class = 'insured'), 0) as insured,
-    coalesce(sum(register.persons) filter (where register.class <> 'insured'), 0) as uninsured
+    sum(register.in_week) filter (where register.class = 'insured') as insured,
+    sum(register.in_week) filter (where register.class <> 'insured') as dated,
+    sum(register.undated) filter (where register.class <> 'insured') as undated
   from register
-  group by register.sex, register.age_band, register.frame
+  group by register.frame
 ),
 respondent as (
   select
@@ -88,46 +98,56 @@ survey_cell as (
 -- doubles stay inside one cell; what is summed over cells is decimal, so the order of rows cannot matter
 survey_share as (
   select
-    survey_cell.sex,
-    survey_cell.age_band,
     survey_cell.frame,
     survey_cell.weight as employed,
-    1.3 * cast(survey_stratum.squared_weight as double)
+    cast(1.3 * cast(survey_stratum.squared_weight as double)
       * (cast(survey_cell.weight as double) / cast(survey_stratum.weight as double))
-      * (1.0 - cast(survey_cell.weight as double) / cast(survey_stratum.weight as double)) as variance
+      * (1.0 - cast(survey_cell.weight as double) / cast(survey_stratum.weight as double)) as decimal(28, 4)) as variance
   from survey_cell
   inner join survey_stratum
     on survey_stratum.sex = survey_cell.sex
     and survey_stratum.age_band = survey_cell.age_band
 ),
+survey_frame as (
+  select
+    survey_share.frame,
+    cast(sum(survey_share.employed) as double) as employed,
+    cast(sum(survey_share.variance) as double) as variance
+  from survey_share
+  group by survey_share.frame
+),
 surveyed as (
   select count(*) > 0 as has_survey from survey_cell
+),
+factor as (
+  select
+    seen.frame,
+    (survey_frame.employed - cast(coalesce(seen.insured, 0) as double)) / seen.uninsured as factor,
+    survey_frame.variance / (seen.uninsured * seen.uninsured) as variance
+  from (
+    select
+      register_frame.frame,
+      register_frame.insured,
+      nullif(cast(coalesce(register_frame.dated, 0) as double)
+        + cast(coalesce(register_frame.undated, 0) as double) * reported_daily.share, 0.0) as uninsured
+    from register_frame
+    cross join reported_daily
+  ) as seen
+  inner join survey_frame
+    on survey_frame.frame = seen.frame
 ),
 part as (
   select
     register.class,
     register.persons,
     register.uninsured_won,
-    cast(case
-      when register.class = 'insured' or survey_share.employed is null then cast(register.persons as double)
-      else (cast(survey_share.employed as double) - cast(register_cell.insured as double))
-        * cast(register.persons as double) / cast(register_cell.uninsured as double)
-      end as decimal(24, 4)) as estimate,
-    cast(case
-      when register.class = 'insured' or survey_share.employed is null then 0.0
-      else survey_share.variance
-        * (cast(register.persons as double) / cast(register_cell.uninsured as double))
-        * (cast(register.persons as double) / cast(register_cell.uninsured as double))
-      end as decimal(28, 4)) as variance
+    cast(cast(register.persons as double)
+      * case when register.class = 'insured' then 1.0 else coalesce(factor.factor, 1.0) end as decimal(24, 4)) as estimate,
+    cast(cast(register.persons as double) * cast(register.persons as double)
+      * case when register.class = 'insured' then 0.0 else coalesce(factor.variance, 0.0) end as decimal(28, 4)) as variance
   from register
-  inner join register_cell
-    on register_cell.sex = register.sex
-    and register_cell.age_band = register.age_band
-    and register_cell.frame = register.frame
-  left join survey_share
-    on survey_share.sex = register.sex
-    and survey_share.age_band = register.age_band
-    and survey_share.frame = register.frame
+  left join factor
+    on factor.frame = register.frame
 ),
 total as (
   select
@@ -146,11 +166,12 @@ blind_spot_monthly as (
     class.class,
     -- persons
     cast(coalesce(total.persons, 0) as bigint) as persons,
-    case when surveyed.has_survey then cast(round(greatest(coalesce(total.estimate, 0.0), 0.0)) as bigint) end as estimate_persons,
+    case when surveyed.has_survey
+         then greatest(cast(round(coalesce(total.estimate, 0.0)) as bigint), coalesce(total.persons, 0)) end as estimate_persons,
     case when surveyed.has_survey
          then cast(round(greatest(coalesce(total.estimate - total.half_width, 0.0), 0.0)) as bigint) end as estimate_low,
     case when surveyed.has_survey
-         then cast(round(greatest(coalesce(total.estimate + total.half_width, 0.0), 0.0)) as bigint) end as estimate_high,
+         then greatest(cast(round(coalesce(total.estimate + total.half_width, 0.0)) as bigint), coalesce(total.persons, 0)) end as estimate_high,
     -- amounts
     cast(coalesce(total.uninsured_won, 0) as decimal(28, 0)) as uninsured_won
   from class

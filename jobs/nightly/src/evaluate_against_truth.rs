@@ -15,6 +15,16 @@ use crate::project::OpenProject;
 /// Columns of the evaluation.
 pub const EVALUATION_HEADER: [&str; 4] = ["subject", "measure", "value", "detail"];
 
+/// Estimates of one class of coverage beside the truth, summed over months.
+#[derive(Default)]
+struct ClassComparison {
+    months: usize,
+    months_covered: usize,
+    has_interval: bool,
+    estimated: f64,
+    actual: f64,
+}
+
 impl OpenProject {
     /// Precision of the alerts, loss against the oracle, error of the blind-spot estimate.
     pub async fn evaluate_against_truth(&self, truth: &Path) -> Result<Vec<Vec<String>>> {
@@ -194,7 +204,7 @@ impl OpenProject {
                 .entry((month.get(..7).unwrap_or(&month).to_owned(), class))
                 .or_default() += persons;
         }
-        let mut classes: BTreeMap<String, (usize, usize, f64, f64)> = BTreeMap::new();
+        let mut classes: BTreeMap<String, ClassComparison> = BTreeMap::new();
         for [month, class, estimate, low, high] in self
             .texts(
                 "select month, class, estimate_persons, estimate_low, estimate_high from marts.blind_spot_monthly",
@@ -212,20 +222,27 @@ impl OpenProject {
                 continue;
             };
             let entry = classes.entry(class).or_default();
-            entry.0 += 1;
-            entry.1 += usize::from((low..=high).contains(actual));
-            entry.2 += estimate;
-            entry.3 += actual;
+            entry.months += 1;
+            entry.months_covered += usize::from((low..=high).contains(actual));
+            entry.has_interval |= low < high;
+            entry.estimated += estimate;
+            entry.actual += actual;
         }
-        for (class, (months, covered, estimated, actual)) in classes {
+        for (class, found) in classes {
+            let inside = if found.has_interval {
+                format!("truth inside the interval in {}", found.months_covered)
+            } else {
+                "counted, not estimated".to_owned()
+            };
             rows.push(row(
                 &format!("blind spot {class}"),
                 "estimate / truth",
-                &format!("{:.3}", estimated / actual.max(1.0)),
+                &format!("{:.3}", found.estimated / found.actual.max(1.0)),
                 &format!(
-                    "{months} months, mean {:.0} persons estimated, {:.0} true; truth inside the interval in {covered}",
-                    estimated / months as f64,
-                    actual / months as f64
+                    "{} months, mean {:.0} persons estimated, {:.0} true; {inside}",
+                    found.months,
+                    found.estimated / found.months as f64,
+                    found.actual / found.months as f64
                 ),
             ));
         }

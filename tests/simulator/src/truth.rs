@@ -107,9 +107,9 @@ impl Measure {
     ];
 }
 
-/// Class of a person-month with earnings, as in `sql/seeds/coverage_class.csv`, with the
-/// uninsured by size of workplace and the exempt by reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Class of a person-month at work, as in `sql/seeds/coverage_class.csv`, with the uninsured by
+/// size of workplace and the exempt by reason; the most protected first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Coverage {
     Insured,
     UninsuredSmall,
@@ -163,10 +163,10 @@ impl Truth {
         }
     }
 
-    /// Adds a person-month with earnings to its class.
-    pub(crate) fn cover(&mut self, scenario: &Scenario, month: i32, class: Coverage, amount: i64) {
+    /// Adds a person-month at work to its class.
+    pub(crate) fn cover(&mut self, scenario: &Scenario, month: i32, class: Coverage) {
         if let Some(index) = scenario.index(month) {
-            self.coverage[index][class as usize] += amount;
+            self.coverage[index][class as usize] += 1;
         }
     }
 

@@ -6,7 +6,8 @@ use crate::identity::{business_number, put};
 use crate::law::{delivery_month, report_due};
 use crate::scenario::magnitude;
 use crate::truth::Measure;
-use crate::world::person::{Activity, NONE};
+use crate::world::employment::{Cover, Job};
+use crate::world::person::Activity;
 use crate::world::{BUSINESSES, Block, Flow};
 
 /// Day labour of one person at one workplace in one month.
@@ -23,6 +24,11 @@ impl DailyWork {
     pub(super) fn is_reported(&self) -> bool {
         self.reported
     }
+
+    /// Whether any of the given days was worked; bit 0 is the first of the month.
+    pub(super) fn on_any_of(&self, days: u32) -> bool {
+        self.days & days != 0
+    }
 }
 
 /// A contract of a contractor, artist or platform worker.
@@ -35,6 +41,16 @@ pub(super) struct Contract {
     to: Day,
     insured: bool,
     monthly_won: i64,
+}
+
+impl Contract {
+    pub(super) fn person(&self) -> u32 {
+        self.person
+    }
+
+    pub(super) fn insured(&self) -> bool {
+        self.insured
+    }
 }
 
 /// A registered business of a person.
@@ -60,6 +76,9 @@ const INDUSTRY: [(&[u8], u8, f64); 12] = [
     (b"940903", 3, 9.0),
     (b"940909", 3, 16.0),
 ];
+
+/// Of the unreported jobs at workplaces of fewer than ten, those no statement tells of either.
+const OFF_THE_BOOKS_PER_CENT: u32 = 12;
 
 const KINDS: [&[u8]; 3] = [b"contractor", b"artist", b"platform"];
 
@@ -270,7 +289,8 @@ impl Block<'_> {
         contract.to = last.max(contract.from);
         let person = contract.person;
         self.deliver_contract(position);
-        self.contracts.remove(position);
+        let ended = self.contracts.remove(position);
+        self.ended_contracts.push(ended);
         let who = &mut self.persons[person as usize];
         who.activity = Activity::Idle;
         who.worked_until = last;
@@ -321,6 +341,26 @@ impl Block<'_> {
                 .number(gross)
                 .finish(gross);
         }
+    }
+
+    /// Contracts of a month, ended ones included.
+    pub(super) fn contracts_in(&self, from: Day, to: Day) -> impl Iterator<Item = &Contract> {
+        let all = self.contracts.iter().chain(&self.ended_contracts);
+        all.filter(move |one| one.from <= to && one.to >= from)
+    }
+
+    /// Whether the contract of a person between two days is insured, if there is one.
+    pub(super) fn contract_between(&self, person: u32, from: Day, to: Day) -> Option<bool> {
+        self.contracts_in(from, to)
+            .find(|one| one.person == person)
+            .map(|one| one.insured)
+    }
+
+    /// Owners of the businesses of a month, closed ones included.
+    pub(super) fn owners_in(&self, from: Day, to: Day) -> impl Iterator<Item = u32> {
+        let all = self.businesses.iter().chain(&self.closed_businesses);
+        all.filter(move |one| one.opened <= to && one.closed >= from)
+            .map(|one| one.person)
     }
 
     /// Contractors insured and outside.
@@ -401,6 +441,7 @@ impl Block<'_> {
                 who.activity = Activity::Idle;
                 who.worked_until = business.closed;
             }
+            self.closed_businesses.push(business);
         }
         let owners = self.owners();
         let wanted = (magnitude::OWN_ACCOUNT * self.scale).round() as usize;
@@ -424,7 +465,13 @@ impl Block<'_> {
             .count()
     }
 
-    /// Wage statements of all employees, insured or not, and of the civil service.
+    /// Whether a job is paid in cash by a small employer who files no statement of it either.
+    fn off_the_books(&self, job: &Job) -> bool {
+        let small = self.workplaces[job.workplace as usize].class as usize == 0;
+        job.cover == Cover::Unreported && small && job.person % 100 < OFF_THE_BOOKS_PER_CENT
+    }
+
+    /// Wage statements of employees, insured or not, and of the civil service.
     pub(super) fn pay_wages(&mut self, month: i32) {
         if self.scenario.index(month).is_none() {
             return;
@@ -433,7 +480,7 @@ impl Block<'_> {
         let length = i64::from(to - from + 1);
         for position in 0..self.active_jobs.len() {
             let job = &self.jobs[self.active_jobs[position] as usize];
-            if job.fictitious || job.first > to || job.last < from {
+            if job.fictitious || job.first > to || job.last < from || self.off_the_books(job) {
                 continue;
             }
             let (paid_from, paid_to) = (job.first.max(from), job.last.min(to));
@@ -486,10 +533,5 @@ impl Block<'_> {
                     .finish(gross);
             }
         }
-    }
-
-    /// Whether a person holds no job index: used by the survey.
-    pub(super) fn jobless(&self, person: usize) -> bool {
-        self.persons[person].job == NONE
     }
 }

@@ -81,7 +81,11 @@ pub(crate) struct Block<'s> {
     seekers: Vec<Seeker>,
     vacancies: Vec<Vacancy>,
     contracts: Vec<Contract>,
+    /// Contracts that ended in the month being played.
+    ended_contracts: Vec<Contract>,
     businesses: Vec<Business>,
+    /// Businesses that closed in the month being played.
+    closed_businesses: Vec<Business>,
     daily_pool: Vec<u32>,
     /// Day labour by work month, person and workplace, written when the block is finished.
     daily_work: BTreeMap<(i32, u32, u32), DailyWork>,
@@ -140,7 +144,9 @@ impl<'s> Block<'s> {
             seekers: Vec::new(),
             vacancies: Vec::new(),
             contracts: Vec::new(),
+            ended_contracts: Vec::new(),
             businesses: Vec::new(),
+            closed_businesses: Vec::new(),
             daily_pool: Vec::new(),
             daily_work: BTreeMap::new(),
             ring: (0, 0),
@@ -161,6 +167,8 @@ impl<'s> Block<'s> {
     /// may find work in it, and what is left of the demand for labour is hired from the others.
     fn play_month(&mut self, month: i32) {
         self.ended_jobs.clear();
+        self.ended_contracts.clear();
+        self.closed_businesses.clear();
         self.open_and_close_workplaces(month);
         self.separate(month);
         self.stage_frauds(month);

@@ -1,11 +1,11 @@
 //! The labour-force survey and the figures of the truth.
 
-use crate::calendar::{NEVER, first_of};
+use crate::calendar::{Day, NEVER, first_of, month_of, weekday};
 use crate::deliver::Source;
 use crate::truth::{Coverage, Measure};
 use crate::world::Block;
-use crate::world::employment::{Cover, Kind};
-use crate::world::person::Activity;
+use crate::world::employment::{Cover, Job, Kind};
+use crate::world::person::{Activity, NONE};
 
 /// One household in this many is surveyed.
 const HOUSEHOLDS: u32 = 40;
@@ -17,6 +17,9 @@ impl Block<'_> {
             return;
         };
         let middle = first_of(month) + 14;
+        // The reference week, Sunday to Saturday around the 15th.
+        let sunday = middle - ((weekday(middle) + 1) % 7) as Day;
+        let week = (sunday, sunday + 6);
         // Households stay three years in the sample; one thirty-sixth rotates every month.
         let sampled = |household: u32| {
             let slot = household % HOUSEHOLDS;
@@ -42,7 +45,7 @@ impl Block<'_> {
         for index in members {
             let weight = each + i64::from(rest > 0);
             rest -= 1;
-            let (status, industry, insured) = self.status(index, month);
+            let (status, industry, insured) = self.status(index as u32, month, week);
             let who = &self.persons[index];
             let place = &self.scenario.reference.places[self.places[who.place as usize] as usize];
             let household = u64::from(self.index) * 20_000 + u64::from(who.household);
@@ -73,37 +76,65 @@ impl Block<'_> {
         }
     }
 
-    /// Survey status, industry section and whether insured.
-    fn status(&self, index: usize, month: i32) -> (&'static [u8], Option<u8>, bool) {
-        let who = &self.persons[index];
-        let reference = &self.scenario.reference;
-        match who.activity {
-            Activity::Wage if !self.jobless(index) => {
-                let job = &self.jobs[who.job as usize];
-                let workplace = &self.workplaces[job.workplace as usize];
-                let section = reference.industries[workplace.industry as usize].section;
-                (b"employed_wage", Some(section), job.insured())
-            }
-            Activity::Civil => (b"employed_wage", Some(b'O'), false),
-            Activity::Daily if index % 100 < (who.daily_share * 100.0) as usize => {
-                (b"employed_wage", Some(b'F'), index % 13 < 6)
-            }
-            Activity::Contractor => (b"employed_self", Some(b'H'), index % 23 < 8),
-            Activity::Owner => (b"employed_self", Some(b'G'), false),
-            _ => {
-                let looking =
-                    who.registered > first_of(month) - 60 && who.searching(first_of(month));
-                (
-                    if looking || who.claim != u32::MAX {
-                        b"unemployed"
-                    } else {
-                        b"inactive"
-                    },
-                    None,
-                    false,
-                )
-            }
+    /// Status in the reference week, industry section and whether insured.
+    fn status(
+        &self,
+        person: u32,
+        month: i32,
+        (from, to): (Day, Day),
+    ) -> (&'static [u8], Option<u8>, bool) {
+        let who = &self.persons[person as usize];
+        if let Some(job) = self.job_between(person, from, to) {
+            let workplace = &self.workplaces[job.workplace as usize];
+            let section = self.scenario.reference.industries[workplace.industry as usize].section;
+            return (b"employed_wage", Some(section), job.insured());
         }
+        if who.activity == Activity::Civil {
+            return (b"employed_wage", Some(b'O'), false);
+        }
+        let first = first_of(month);
+        let days = ((1u32 << (to - from + 1)) - 1) << (from - first);
+        let mut daily = self
+            .daily_work
+            .range((month, person, 0)..=(month, person, u32::MAX))
+            .filter(|(_, work)| work.on_any_of(days));
+        if let Some((_, work)) = daily.next() {
+            let reported = work.is_reported() || daily.any(|(_, work)| work.is_reported());
+            return (b"employed_wage", Some(b'F'), reported);
+        }
+        if let Some(insured) = self.contract_between(person, from, to) {
+            return (b"employed_self", Some(b'H'), insured);
+        }
+        if who.activity == Activity::Owner {
+            return (b"employed_self", Some(b'G'), false);
+        }
+        let looking = who.registered > first - 60 && who.searching(first);
+        if looking || who.claim != u32::MAX {
+            (b"unemployed", None, false)
+        } else {
+            (b"inactive", None, false)
+        }
+    }
+
+    /// The latest job of a person with a day of work between two days.
+    fn job_between(&self, person: u32, from: Day, to: Day) -> Option<&Job> {
+        let who = &self.persons[person as usize];
+        let mut at = if who.job == NONE {
+            who.last_job
+        } else {
+            who.job
+        };
+        while at != NONE {
+            let job = &self.jobs[at as usize];
+            if job.last < from {
+                return None;
+            }
+            if job.first <= to && !job.fictitious {
+                return Some(job);
+            }
+            at = job.previous;
+        }
+        None
     }
 
     /// The month's figures for the truth.
@@ -111,28 +142,17 @@ impl Block<'_> {
         if self.scenario.index(month).is_none() {
             return;
         }
-        let (from, to) = (first_of(month), first_of(month + 1) - 1);
+        let to = first_of(month + 1) - 1;
         let scenario = self.scenario;
         let mut figures: Vec<(Measure, i64)> = Vec::new();
-        let mut classes: Vec<(Coverage, i64)> = Vec::new();
         let (mut insured, mut wage, mut regular) = (0, 0, 0);
         let mut by_size = [(0, 0); 3];
-        let mut gap = [0; 3];
-        let (mut hours, mut old, mut covered) = (0, 0, 0);
         for index in &self.active_jobs {
             let job = &self.jobs[*index as usize];
             if job.fictitious || job.first > to {
                 continue;
             }
             let class = self.workplaces[job.workplace as usize].class as usize;
-            if job.last >= from {
-                match job.cover {
-                    Cover::Insured => covered += 1,
-                    Cover::Unreported => gap[class] += 1,
-                    Cover::ExemptHours => hours += 1,
-                    Cover::ExemptAge => old += 1,
-                }
-            }
             if job.last == NEVER || job.last > to {
                 wage += 1;
                 regular += i64::from(job.kind == Kind::Regular);
@@ -149,17 +169,15 @@ impl Block<'_> {
         let (contractors, outside) = self.contractors();
         let owners = self.owners() as i64;
         let open = self.workplaces.iter().filter(|one| one.open_on(to)).count() as i64;
-        let daily: Vec<bool> = self
+        let daily = self
             .daily_work
             .range((month, 0, 0)..(month + 1, 0, 0))
-            .map(|(_, work)| work.is_reported())
-            .collect();
-        let unreported = daily.iter().filter(|reported| !**reported).count() as i64;
+            .count() as i64;
         figures.extend([
             (Measure::Population, self.persons.len() as i64),
             (Measure::InsuredEmployees, insured),
             (Measure::InsuredContractors, contractors),
-            (Measure::WageWorkers, wage + civil + daily.len() as i64),
+            (Measure::WageWorkers, wage + civil + daily),
             (Measure::RegularWageWorkers, regular + civil),
             (Measure::Workplaces, open),
             (Measure::SmallEmployees, by_size[0].0),
@@ -171,26 +189,71 @@ impl Block<'_> {
             (Measure::ContractorsOutside, outside),
             (Measure::OwnAccount, owners),
         ]);
-        classes.extend([
-            (
-                Coverage::Insured,
-                covered + contractors + daily.len() as i64 - unreported,
-            ),
-            (Coverage::UninsuredSmall, gap[0]),
-            (Coverage::UninsuredMiddle, gap[1]),
-            (Coverage::UninsuredLarge, gap[2]),
-            (Coverage::DailyUnreported, unreported),
-            (Coverage::ContractorOutside, outside),
-            (Coverage::SelfEmployed, owners),
-            (Coverage::ExemptCivil, civil),
-            (Coverage::ExemptHours, hours),
-            (Coverage::ExemptAge, old),
-        ]);
         for (measure, amount) in figures {
             self.out.truth.add(scenario, month, measure, amount);
         }
-        for (class, amount) in classes {
-            self.out.truth.cover(scenario, month, class, amount);
+        for class in self.coverage(month).into_iter().flatten() {
+            self.out.truth.cover(scenario, month, class);
         }
+    }
+
+    /// The one class of each person in a month, by the most protected kind of work, as the law
+    /// has it and not as the records show it.
+    fn coverage(&self, month: i32) -> Vec<Option<Coverage>> {
+        let (from, to) = (first_of(month), first_of(month + 1) - 1);
+        let mut classes: Vec<Option<Coverage>> = self
+            .persons
+            .iter()
+            .map(|who| (who.activity == Activity::Civil).then_some(Coverage::ExemptCivil))
+            .collect();
+        let mut mark = |person: u32, class: Coverage| {
+            let known = &mut classes[person as usize];
+            *known = Some(known.map_or(class, |known| known.min(class)));
+        };
+        for index in &self.active_jobs {
+            let job = &self.jobs[*index as usize];
+            if job.fictitious || job.first > to || job.last < from {
+                continue;
+            }
+            let gap = match self.workplaces[job.workplace as usize].class {
+                0 => Coverage::UninsuredSmall,
+                1 => Coverage::UninsuredMiddle,
+                _ => Coverage::UninsuredLarge,
+            };
+            let class = match job.cover {
+                Cover::Insured => Coverage::Insured,
+                Cover::Unreported => gap,
+                // Short hours are covered from the third month on.
+                Cover::ExemptHours if month_of(job.first) <= month - 2 => gap,
+                Cover::ExemptHours => Coverage::ExemptHours,
+                Cover::ExemptAge => Coverage::ExemptAge,
+            };
+            mark(job.person, class);
+        }
+        let daily = self.daily_work.range((month, 0, 0)..(month + 1, 0, 0));
+        for ((_, person, _), work) in daily {
+            let class = if work.is_reported() {
+                Coverage::Insured
+            } else if self.persons[*person as usize].age(from) >= 65 {
+                Coverage::ExemptAge
+            } else {
+                Coverage::DailyUnreported
+            };
+            mark(*person, class);
+        }
+        for contract in self.contracts_in(from, to) {
+            let class = if contract.insured() {
+                Coverage::Insured
+            } else if self.persons[contract.person() as usize].age(from) >= 65 {
+                Coverage::ExemptAge
+            } else {
+                Coverage::ContractorOutside
+            };
+            mark(contract.person(), class);
+        }
+        for person in self.owners_in(from, to) {
+            mark(person, Coverage::SelfEmployed);
+        }
+        classes
     }
 }
