@@ -11,27 +11,22 @@ columns:
 with changes as (
   select * from {{ source('nts_business_registration') }}
 ),
-versions as (
-  select changes.biz_no, max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.biz_no
+latest as (
+  {{ latest_version('changes', ['biz_no']) }}
 ),
 business as (
   select
     -- ids
-    changes.biz_no,
-    changes.person_key as owner_key,
-    changes.birth_date as owner_birth_date,
-    changes.sex as owner_sex,
-    changes.foreigner as owner_foreigner,
+    latest.biz_no,
+    latest.person_key as owner_key,
+    latest.birth_date as owner_birth_date,
+    latest.sex as owner_sex,
+    latest.foreigner as owner_foreigner,
     -- state
-    changes.status,
-    changes.opened_on,
-    changes.closed_on,
-    changes._known_on as known_on
-  from changes
-  inner join versions
-    on versions.biz_no = changes.biz_no
-    and versions.version = {{ row_version('changes') }}
+    latest.status,
+    latest.opened_on,
+    latest.closed_on,
+    latest._known_on as known_on
+  from latest
 )
 select * from business

@@ -22,43 +22,37 @@ with changes as (
 claim as (
   select * from {{ ref('claim') }}
 ),
-versions as (
-  select changes.claim_no, changes.round, max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.claim_no, changes.round
+latest as (
+  {{ latest_version('changes', ['claim_no', 'round']) }}
 ),
 certification as (
   select
     -- ids
-    changes.claim_no,
-    changes.round,
-    coalesce(claim.person_key, changes.person_key) as person_key,
-    coalesce(claim.person_key <> changes.person_key, false) as person_differs,
+    latest.claim_no,
+    latest.round,
+    coalesce(claim.person_key, latest.person_key) as person_key,
+    coalesce(claim.person_key <> latest.person_key, false) as person_differs,
     claim.sido,
-    changes.account_digest,
-    changes.device_digest,
+    latest.account_digest,
+    latest.device_digest,
     -- dates
-    changes.period_from,
-    changes.period_to,
-    changes.certified_on,
-    month_start(changes.certified_on) as month,
-    changes._known_on as known_on,
+    latest.period_from,
+    latest.period_to,
+    latest.certified_on,
+    month_start(latest.certified_on) as month,
+    latest._known_on as known_on,
     -- declaration
-    changes.channel,
-    changes.declared_work,
-    changes.declared_days,
-    changes.search_activities,
+    latest.channel,
+    latest.declared_work,
+    latest.declared_days,
+    latest.search_activities,
     -- amounts
-    changes.declared_income_won,
+    latest.declared_income_won,
     claim.benefit_daily_won,
-    changes.days_paid,
-    changes.amount_won
-  from changes
-  inner join versions
-    on versions.claim_no = changes.claim_no
-    and versions.round = changes.round
-    and versions.version = {{ row_version('changes') }}
+    latest.days_paid,
+    latest.amount_won
+  from latest
   left join claim
-    on claim.claim_no = changes.claim_no
+    on claim.claim_no = latest.claim_no
 )
 select * from certification

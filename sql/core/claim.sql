@@ -17,40 +17,35 @@ with changes as (
 centre as (
   select * from {{ seed('centre') }}
 ),
-versions as (
-  select changes.claim_no, max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.claim_no
+latest as (
+  {{ latest_version('changes', ['claim_no']) }}
 ),
 claim as (
   select
     -- ids
-    changes.claim_no,
-    changes.person_key,
-    changes.workplace_no,
-    changes.centre,
-    coalesce(centre.sido, substr(changes.centre, 1, 2)) as sido,
+    latest.claim_no,
+    latest.person_key,
+    latest.workplace_no,
+    latest.centre,
+    coalesce(centre.sido, substr(latest.centre, 1, 2)) as sido,
     -- person
-    changes.birth_date,
-    changes.sex,
-    age_at(changes.birth_date, changes.separated_on) as age_at_separation,
+    latest.birth_date,
+    latest.sex,
+    age_at(latest.birth_date, latest.separated_on) as age_at_separation,
     -- dates
-    changes.applied_on,
-    month_start(changes.applied_on) as month,
-    changes.separated_on,
-    changes._known_on as known_on,
+    latest.applied_on,
+    month_start(latest.applied_on) as month,
+    latest.separated_on,
+    latest._known_on as known_on,
     -- terms
-    changes.loss_reason,
-    changes.insured_days,
-    changes.entitled_days,
+    latest.loss_reason,
+    latest.insured_days,
+    latest.entitled_days,
     -- amounts
-    changes.base_daily_won,
-    changes.benefit_daily_won
-  from changes
-  inner join versions
-    on versions.claim_no = changes.claim_no
-    and versions.version = {{ row_version('changes') }}
+    latest.base_daily_won,
+    latest.benefit_daily_won
+  from latest
   left join centre
-    on centre.centre = changes.centre
+    on centre.centre = latest.centre
 )
 select * from claim

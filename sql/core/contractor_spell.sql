@@ -15,43 +15,32 @@ with changes as (
 workplace as (
   select * from {{ ref('workplace') }}
 ),
-versions as (
-  select
-    changes.person_key,
-    changes.workplace_no,
-    changes.acquired_on,
-    max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.person_key, changes.workplace_no, changes.acquired_on
+latest as (
+  {{ latest_version('changes', ['person_key', 'workplace_no', 'acquired_on']) }}
 ),
 contractor_spell as (
   select
     -- ids
-    changes.person_key,
-    changes.workplace_no,
+    latest.person_key,
+    latest.workplace_no,
     workplace.biz_no,
     workplace.sido,
     -- person
-    changes.birth_date,
-    changes.sex,
+    latest.birth_date,
+    latest.sex,
     -- dates
-    changes.acquired_on,
-    changes.lost_on,
-    changes.acquired_on as insured_from,
-    add_days(changes.lost_on, -1) as insured_to,
-    changes._known_on as known_on,
+    latest.acquired_on,
+    latest.lost_on,
+    latest.acquired_on as insured_from,
+    add_days(latest.lost_on, -1) as insured_to,
+    latest._known_on as known_on,
     -- terms
-    changes.kind,
-    coalesce(changes.lost_on <= changes.acquired_on, false) as cancelled,
+    latest.kind,
+    coalesce(latest.lost_on <= latest.acquired_on, false) as cancelled,
     -- amounts
-    changes.monthly_pay_won
-  from changes
-  inner join versions
-    on versions.person_key = changes.person_key
-    and versions.workplace_no = changes.workplace_no
-    and versions.acquired_on = changes.acquired_on
-    and versions.version = {{ row_version('changes') }}
+    latest.monthly_pay_won
+  from latest
   left join workplace
-    on workplace.workplace_no = changes.workplace_no
+    on workplace.workplace_no = latest.workplace_no
 )
 select * from contractor_spell

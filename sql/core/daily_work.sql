@@ -19,46 +19,35 @@ with reports as (
 workplace as (
   select * from {{ ref('workplace') }}
 ),
-versions as (
-  select
-    reports.person_key,
-    reports.workplace_no,
-    reports.work_month,
-    max({{ row_version('reports') }}) as version
-  from reports
-  group by reports.person_key, reports.workplace_no, reports.work_month
+latest as (
+  {{ latest_version('reports', ['person_key', 'workplace_no', 'work_month']) }}
 ),
 daily_work as (
   select
     -- ids
-    reports.person_key,
-    reports.workplace_no,
+    latest.person_key,
+    latest.workplace_no,
     workplace.biz_no,
     -- person
-    reports.birth_date,
-    reports.sex,
+    latest.birth_date,
+    latest.sex,
     -- dates
-    reports.work_month as month,
-    case when strpos(reports.worked_days, '1') > 0
-         then add_days(reports.work_month, cast(strpos(reports.worked_days, '1') as int) - 1) end as first_worked_on,
-    case when strpos(reports.worked_days, '1') > 0
-         then add_days(reports.work_month, 31 - cast(strpos(reverse(reports.worked_days), '1') as int)) end as last_worked_on,
-    reports.reported_on,
-    reports._known_on as known_on,
+    latest.work_month as month,
+    case when strpos(latest.worked_days, '1') > 0
+         then add_days(latest.work_month, cast(strpos(latest.worked_days, '1') as int) - 1) end as first_worked_on,
+    case when strpos(latest.worked_days, '1') > 0
+         then add_days(latest.work_month, 31 - cast(strpos(reverse(latest.worked_days), '1') as int)) end as last_worked_on,
+    latest.reported_on,
+    latest._known_on as known_on,
     -- work
-    reports.worked_days,
-    reports.days,
-    reports.job_name,
+    latest.worked_days,
+    latest.days,
+    latest.job_name,
     -- amounts
-    reports.gross_won
-  from reports
-  inner join versions
-    on versions.person_key = reports.person_key
-    and versions.workplace_no = reports.workplace_no
-    and versions.work_month = reports.work_month
-    and versions.version = {{ row_version('reports') }}
+    latest.gross_won
+  from latest
   left join workplace
-    on workplace.workplace_no = reports.workplace_no
-  where reports.work_month = date '{{ var('partition_start') }}'
+    on workplace.workplace_no = latest.workplace_no
+  where latest.work_month = date '{{ var('partition_start') }}'
 )
 select * from daily_work

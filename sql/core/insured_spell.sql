@@ -20,23 +20,8 @@ with changes as (
 workplace as (
   select * from {{ ref('workplace') }}
 ),
-versions as (
-  select
-    changes.person_key,
-    changes.workplace_no,
-    changes.acquired_on,
-    max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.person_key, changes.workplace_no, changes.acquired_on
-),
 latest as (
-  select changes.*
-  from changes
-  inner join versions
-    on versions.person_key = changes.person_key
-    and versions.workplace_no = changes.workplace_no
-    and versions.acquired_on = changes.acquired_on
-    and versions.version = {{ row_version('changes') }}
+  {{ latest_version('changes', ['person_key', 'workplace_no', 'acquired_on']) }}
 ),
 insured_spell as (
   select

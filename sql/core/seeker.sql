@@ -17,41 +17,36 @@ with changes as (
 occupation as (
   select * from {{ seed('keco_minor') }}
 ),
-versions as (
-  select changes.seeker_no, max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.seeker_no
+latest as (
+  {{ latest_version('changes', ['seeker_no']) }}
 ),
 seeker as (
   select
     -- ids
-    changes.seeker_no,
-    changes.person_key,
+    latest.seeker_no,
+    latest.person_key,
     -- person
-    changes.birth_date,
-    changes.sex,
+    latest.birth_date,
+    latest.sex,
     -- dates
-    changes.registered_on,
-    month_start(changes.registered_on) as month,
-    changes.closed_on,
-    changes._known_on as known_on,
+    latest.registered_on,
+    month_start(latest.registered_on) as month,
+    latest.closed_on,
+    latest._known_on as known_on,
     -- wishes
-    changes.wished_occupation,
+    latest.wished_occupation,
     occupation.major as wished_major,
-    changes.wished_sigungu,
-    substr(changes.wished_sigungu, 1, 2) as wished_sido,
-    changes.desired_contract,
+    latest.wished_sigungu,
+    substr(latest.wished_sigungu, 1, 2) as wished_sido,
+    latest.desired_contract,
     -- background
-    changes.education,
-    changes.licences,
-    changes.career_months,
+    latest.education,
+    latest.licences,
+    latest.career_months,
     -- amounts
-    changes.wished_wage_won
-  from changes
-  inner join versions
-    on versions.seeker_no = changes.seeker_no
-    and versions.version = {{ row_version('changes') }}
+    latest.wished_wage_won
+  from latest
   left join occupation
-    on occupation.occupation = changes.wished_occupation
+    on occupation.occupation = latest.wished_occupation
 )
 select * from seeker

@@ -14,45 +14,30 @@ with changes as (
 course_row as (
   select * from {{ source('hrd_course') }}
 ),
-versions as (
-  select changes.person_key, changes.course_no, max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.person_key, changes.course_no
-),
-course_versions as (
-  select course_row.course_no, max({{ row_version('course_row') }}) as version
-  from course_row
-  group by course_row.course_no
-),
 course as (
-  select course_row.*
-  from course_row
-  inner join course_versions
-    on course_versions.course_no = course_row.course_no
-    and course_versions.version = {{ row_version('course_row') }}
+  {{ latest_version('course_row', ['course_no']) }}
+),
+latest as (
+  {{ latest_version('changes', ['person_key', 'course_no']) }}
 ),
 training as (
   select
     -- ids
-    changes.person_key,
-    changes.course_no,
+    latest.person_key,
+    latest.course_no,
     course.ncs,
     course.sigungu,
     -- dates
-    changes.from_on,
-    changes.to_on,
-    changes._known_on as known_on,
+    latest.from_on,
+    latest.to_on,
+    latest._known_on as known_on,
     -- course
-    changes.completed,
+    latest.completed,
     course.hours,
     -- amounts
     course.fee_won
-  from changes
-  inner join versions
-    on versions.person_key = changes.person_key
-    and versions.course_no = changes.course_no
-    and versions.version = {{ row_version('changes') }}
+  from latest
   left join course
-    on course.course_no = changes.course_no
+    on course.course_no = latest.course_no
 )
 select * from training

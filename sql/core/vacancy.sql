@@ -24,62 +24,57 @@ occupation as (
 minimum_wage as (
   select * from {{ seed('minimum_wage') }}
 ),
-versions as (
-  select changes.vacancy_no, max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.vacancy_no
-),
 latest as (
+  {{ latest_version('changes', ['vacancy_no']) }}
+),
+priced as (
   select
-    changes.*,
-    cast(case changes.wage_kind
-      when 'hour' then changes.min_wage_won * 209
-      when 'day' then changes.min_wage_won * 2175 / 100
-      when 'year' then changes.min_wage_won / 12
-      else changes.min_wage_won end as decimal(18, 0)) as monthly_wage_won
-  from changes
-  inner join versions
-    on versions.vacancy_no = changes.vacancy_no
-    and versions.version = {{ row_version('changes') }}
+    latest.*,
+    cast(case latest.wage_kind
+      when 'hour' then latest.min_wage_won * 209
+      when 'day' then latest.min_wage_won * 2175 / 100
+      when 'year' then latest.min_wage_won / 12
+      else latest.min_wage_won end as decimal(18, 0)) as monthly_wage_won
+  from latest
 ),
 vacancy as (
   select
     -- ids
-    latest.vacancy_no,
-    latest.workplace_no,
+    priced.vacancy_no,
+    priced.workplace_no,
     workplace.biz_no,
-    latest.title,
+    priced.title,
     -- dates
-    latest.opened_on,
-    month_start(latest.opened_on) as month,
-    latest.closes_on,
-    latest.filled_on,
-    latest._known_on as known_on,
+    priced.opened_on,
+    month_start(priced.opened_on) as month,
+    priced.closes_on,
+    priced.filled_on,
+    priced._known_on as known_on,
     -- terms
-    latest.occupation,
+    priced.occupation,
     occupation.major,
-    latest.sigungu,
-    substr(latest.sigungu, 1, 2) as sido,
-    latest.contract_kind,
-    latest.career,
-    latest.education,
-    latest.openings,
+    priced.sigungu,
+    substr(priced.sigungu, 1, 2) as sido,
+    priced.contract_kind,
+    priced.career,
+    priced.education,
+    priced.openings,
     -- amounts
-    latest.wage_kind,
-    latest.min_wage_won,
-    latest.max_wage_won,
-    latest.monthly_wage_won,
+    priced.wage_kind,
+    priced.min_wage_won,
+    priced.max_wage_won,
+    priced.monthly_wage_won,
     coalesce(
-      latest.contract_kind <> 'part_time' and latest.monthly_wage_won < minimum_wage.hourly_won * 209
-      or latest.wage_kind = 'hour' and latest.min_wage_won < minimum_wage.hourly_won
-      or latest.wage_kind = 'day' and latest.contract_kind <> 'part_time' and latest.min_wage_won < minimum_wage.hourly_won * 8,
+      priced.contract_kind <> 'part_time' and priced.monthly_wage_won < minimum_wage.hourly_won * 209
+      or priced.wage_kind = 'hour' and priced.min_wage_won < minimum_wage.hourly_won
+      or priced.wage_kind = 'day' and priced.contract_kind <> 'part_time' and priced.min_wage_won < minimum_wage.hourly_won * 8,
       false) as below_minimum_wage
-  from latest
+  from priced
   left join workplace
-    on workplace.workplace_no = latest.workplace_no
+    on workplace.workplace_no = priced.workplace_no
   left join occupation
-    on occupation.occupation = latest.occupation
+    on occupation.occupation = priced.occupation
   left join minimum_wage
-    on minimum_wage.year = cast(date_part('year', latest.opened_on) as int)
+    on minimum_wage.year = cast(date_part('year', priced.opened_on) as int)
 )
 select * from vacancy

@@ -15,17 +15,8 @@ with changes as (
 division as (
   select * from {{ seed('ksic_division') }}
 ),
-versions as (
-  select changes.workplace_no, max({{ row_version('changes') }}) as version
-  from changes
-  group by changes.workplace_no
-),
 latest as (
-  select changes.*
-  from changes
-  inner join versions
-    on versions.workplace_no = changes.workplace_no
-    and versions.version = {{ row_version('changes') }}
+  {{ latest_version('changes', ['workplace_no']) }}
 ),
 workplace as (
   select

@@ -8,3 +8,16 @@
       + cast(substr(split_part({{ alias }}._delivery_id, '/', 3), 2) as bigint) * 1073741824
       + {{ alias }}._row_number)
 {%- endmacro %}
+
+{#- The latest version of each key: the row that stands after all corrections. -#}
+{% macro latest_version(table, key) -%}
+  select {{ table }}.*
+  from {{ table }}
+  inner join (
+    select {% for column in key %}{{ table }}.{{ column }}, {% endfor %}max({{ row_version(table) }}) as version
+    from {{ table }}
+    group by {% for column in key %}{{ table }}.{{ column }}{% if not loop.last %}, {% endif %}{% endfor %}
+  ) as newest
+    on {% for column in key %}newest.{{ column }} = {{ table }}.{{ column }}
+    and {% endfor %}newest.version = {{ row_version(table) }}
+{%- endmacro %}
