@@ -5,16 +5,24 @@ use std::collections::BTreeMap;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use goyong_catalog::contract::{ColumnType, Derived, OnFail};
 use goyong_types::{BusinessNumber, ResidentNumber, ResidentNumberError};
-use regex::bytes::Regex;
-use std::sync::LazyLock;
-use zeroize::Zeroize;
+
+mod checks;
+mod parsed;
 
 use crate::buffer::{ColumnBuffer, Values};
 use crate::encoding::TextDecoder;
 use crate::error::IntakeError;
-use crate::identity::{PersonDigest, PersonHasher, person_key};
+use crate::identity::{PersonHasher, person_key};
 use crate::plan::{ColumnPlan, Plan, RangePlan};
 use crate::value;
+pub(crate) use checks::{MASKED, shown_value};
+use checks::{
+    NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text, first_of_month, rewrite,
+};
+pub use parsed::{ControlSum, QuarantinedRow};
+pub(crate) use parsed::{
+    DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, ParsedRows, PersonEntry,
+};
 
 /// What stands in the file for one column of one record.
 #[derive(Clone, Copy, Debug)]
@@ -25,87 +33,6 @@ pub(crate) enum Cell<'a> {
     Raw(&'a [u8]),
     /// Bytes that break a rule of the format itself.
     Broken(&'static str, &'a [u8]),
-}
-
-/// A record that went to quarantine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuarantinedRow {
-    /// Record number in its chunk, from 0.
-    pub(crate) record: u32,
-    /// Column whose value breaks the rule, empty when the record as a whole does.
-    pub column: String,
-    /// The rule.
-    pub rule: &'static str,
-    /// The value as delivered; `[masked]` where it may identify a person.
-    pub raw_value: Option<String>,
-}
-
-/// Sums of one control column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ControlSum {
-    /// Over accepted rows.
-    pub accepted: i128,
-    /// Over quarantined rows whose value could be read.
-    pub quarantined: i128,
-    /// Quarantined rows whose value could not be read.
-    pub unreadable: u64,
-}
-
-/// A resident number on its way to the vault.
-#[derive(Clone, Copy)]
-pub(crate) struct PersonEntry {
-    pub digest: PersonDigest,
-    /// The 13 digits as a number.
-    pub number: u64,
-}
-
-/// A name or contact on its way to the vault.
-#[derive(Clone)]
-pub(crate) struct DetailEntry {
-    pub person: PersonDigest,
-    pub kind: u8,
-    pub value: String,
-}
-
-/// Kinds of [`DetailEntry`].
-pub(crate) const DETAIL_NAME: u8 = 1;
-pub(crate) const DETAIL_CONTACT: u8 = 2;
-/// Longest name or contact the vault stores, in bytes of UTF-8.
-pub(crate) const DETAIL_BYTES: usize = 254;
-
-/// Personal values on their way to the vault; wiped when dropped.
-#[derive(Default)]
-pub(crate) struct Identities {
-    pub persons: Vec<PersonEntry>,
-    pub details: Vec<DetailEntry>,
-}
-
-impl Drop for Identities {
-    fn drop(&mut self) {
-        for person in &mut self.persons {
-            person.number.zeroize();
-        }
-        for detail in &mut self.details {
-            detail.value.zeroize();
-        }
-    }
-}
-
-/// Typed rows of a part of a file with everything that did not become a row.
-pub(crate) struct ParsedRows {
-    /// Columns of the plan's value schema.
-    pub batch: RecordBatch,
-    /// Record number in the chunk of each accepted row.
-    pub records: Vec<u32>,
-    /// Rule names of accepted rows, by row.
-    pub flags: Vec<(u32, String)>,
-    pub quarantined: Vec<QuarantinedRow>,
-    pub control: Vec<ControlSum>,
-    pub identities: Identities,
-    /// Rows offered, accepted or not.
-    pub delivered: u64,
-    /// Records of the file that were read; unpivot makes several rows of one.
-    pub record_count: u64,
 }
 
 /// What checks need beside the contract.
@@ -581,102 +508,6 @@ impl<'p> RowBuilder<'p> {
             return MASKED.to_owned();
         }
         shown_value(self.plan, raw)
-    }
-}
-
-/// What stands in quarantine for a value that may identify a person.
-pub(crate) const MASKED: &str = "[masked]";
-const SHOWN_CHARACTERS: usize = 200;
-
-/// 2020-10-01 in days: newborns' numbers have no check digit since (주민등록법 시행규칙 제2조).
-const NUMBERS_WITHOUT_CHECK_DIGIT_FROM: i32 = 18_536;
-
-/// A raw value outside identifying columns: decoded or escaped, cut, and in sources with
-/// identities searched for numbers that look like resident numbers.
-pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
-    static RESIDENT_NUMBER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"[0-9]{6}[-\s]?[0-9]{7}").ok());
-    if plan.scrub {
-        match &*RESIDENT_NUMBER {
-            Some(expression) if !expression.is_match(raw) => {}
-            _ => return MASKED.to_owned(),
-        }
-    }
-    match plan.decoder.decode(raw) {
-        Some(text) => text.chars().take(SHOWN_CHARACTERS).collect(),
-        None => raw
-            .iter()
-            .take(SHOWN_CHARACTERS)
-            .flat_map(|byte| std::ascii::escape_default(*byte))
-            .map(char::from)
-            .collect(),
-    }
-}
-
-fn add_flag(flags: &mut String, flag: &str) {
-    if !flags.is_empty() {
-        flags.push(',');
-    }
-    flags.push_str(flag);
-}
-
-fn rewrite(column: &ColumnPlan, mut text: String) -> Option<String> {
-    for unwanted in &column.strip {
-        if text.contains(unwanted.as_str()) {
-            text = text.replace(unwanted.as_str(), "");
-        }
-    }
-    if let Some(capture) = &column.capture {
-        text = capture.captures(&text)?.get(1)?.as_str().to_owned();
-    }
-    if column.trim {
-        let trimmed = text.trim();
-        if trimmed.len() != text.len() {
-            text = trimmed.to_owned();
-        }
-    }
-    Some(text)
-}
-
-#[inline]
-fn check_text(column: &ColumnPlan, text: &[u8]) -> Result<(), Rule> {
-    if !column.domain.is_empty() && !in_domain(&column.domain, text) {
-        return Err("domain");
-    }
-    if let Some(pattern) = &column.pattern
-        && !pattern.matches(text)
-    {
-        return Err("pattern");
-    }
-    Ok(())
-}
-
-#[inline]
-fn check_exact(column: &ColumnPlan, number: i128, raw: &[u8]) -> Result<(), Rule> {
-    if let Some(RangePlan::Exact(minimum, maximum)) = column.range
-        && (number < minimum || number > maximum)
-    {
-        return Err("range");
-    }
-    check_text(column, raw)
-}
-
-#[inline]
-fn in_domain(domain: &[Vec<u8>], text: &[u8]) -> bool {
-    if domain.len() <= 12 {
-        domain.iter().any(|value| value == text)
-    } else {
-        domain
-            .binary_search_by(|value| value.as_slice().cmp(text))
-            .is_ok()
-    }
-}
-
-fn first_of_month(days: i32) -> i32 {
-    use chrono::Datelike;
-    match chrono::NaiveDate::from_num_days_from_ce_opt(days + 719_163) {
-        Some(date) => days - date.day0() as i32,
-        None => days,
     }
 }
 

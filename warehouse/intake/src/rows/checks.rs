@@ -1,0 +1,104 @@
+//! Rules a single value has to keep, and how a value that broke one may be shown.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::Rule;
+use crate::plan::{ColumnPlan, Plan, RangePlan};
+
+/// What stands in quarantine for a value that may identify a person.
+pub(crate) const MASKED: &str = "[masked]";
+const SHOWN_CHARACTERS: usize = 200;
+
+/// 2020-10-01 in days: newborns' numbers have no check digit since (주민등록법 시행규칙 제2조).
+pub(super) const NUMBERS_WITHOUT_CHECK_DIGIT_FROM: i32 = 18_536;
+
+/// A raw value outside identifying columns: decoded or escaped, cut, and in sources with
+/// identities searched for numbers that look like resident numbers.
+pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
+    static RESIDENT_NUMBER: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"[0-9]{6}[-\s]?[0-9]{7}").ok());
+    if plan.scrub {
+        match &*RESIDENT_NUMBER {
+            Some(expression) if !expression.is_match(raw) => {}
+            _ => return MASKED.to_owned(),
+        }
+    }
+    match plan.decoder.decode(raw) {
+        Some(text) => text.chars().take(SHOWN_CHARACTERS).collect(),
+        None => raw
+            .iter()
+            .take(SHOWN_CHARACTERS)
+            .flat_map(|byte| std::ascii::escape_default(*byte))
+            .map(char::from)
+            .collect(),
+    }
+}
+
+pub(super) fn add_flag(flags: &mut String, flag: &str) {
+    if !flags.is_empty() {
+        flags.push(',');
+    }
+    flags.push_str(flag);
+}
+
+pub(super) fn rewrite(column: &ColumnPlan, mut text: String) -> Option<String> {
+    for unwanted in &column.strip {
+        if text.contains(unwanted.as_str()) {
+            text = text.replace(unwanted.as_str(), "");
+        }
+    }
+    if let Some(capture) = &column.capture {
+        text = capture.captures(&text)?.get(1)?.as_str().to_owned();
+    }
+    if column.trim {
+        let trimmed = text.trim();
+        if trimmed.len() != text.len() {
+            text = trimmed.to_owned();
+        }
+    }
+    Some(text)
+}
+
+#[inline]
+pub(super) fn check_text(column: &ColumnPlan, text: &[u8]) -> Result<(), Rule> {
+    if !column.domain.is_empty() && !in_domain(&column.domain, text) {
+        return Err("domain");
+    }
+    if let Some(pattern) = &column.pattern
+        && !pattern.matches(text)
+    {
+        return Err("pattern");
+    }
+    Ok(())
+}
+
+#[inline]
+pub(super) fn check_exact(column: &ColumnPlan, number: i128, raw: &[u8]) -> Result<(), Rule> {
+    if let Some(RangePlan::Exact(minimum, maximum)) = column.range
+        && (number < minimum || number > maximum)
+    {
+        return Err("range");
+    }
+    check_text(column, raw)
+}
+
+#[inline]
+fn in_domain(domain: &[Vec<u8>], text: &[u8]) -> bool {
+    if domain.len() <= 12 {
+        domain.iter().any(|value| value == text)
+    } else {
+        domain
+            .binary_search_by(|value| value.as_slice().cmp(text))
+            .is_ok()
+    }
+}
+
+pub(super) fn first_of_month(days: i32) -> i32 {
+    use chrono::Datelike;
+    match chrono::NaiveDate::from_num_days_from_ce_opt(days + 719_163) {
+        Some(date) => days - date.day0() as i32,
+        None => days,
+    }
+}
