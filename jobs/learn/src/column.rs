@@ -7,6 +7,7 @@ use arrow_array::types::{Date32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Date32Array, RecordBatch};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
+use goyong_types::nearest_name;
 
 use crate::error::LearnError;
 use crate::feature::FeatureKind;
@@ -117,14 +118,15 @@ pub(crate) fn find<'a>(
         .ok_or_else(|| LearnError::MissingColumn {
             column: column.to_owned(),
             role,
-            nearest: batch
-                .schema_ref()
-                .fields()
-                .iter()
-                .map(|field| (distance(column, field.name()), field.name()))
-                .filter(|(distance, _)| *distance <= 1 + column.len() / 4)
-                .min()
-                .map(|(_, name)| name.clone()),
+            nearest: nearest_name(
+                column,
+                batch
+                    .schema_ref()
+                    .fields()
+                    .iter()
+                    .map(|field| field.name().as_str()),
+            )
+            .map(str::to_owned),
         })
 }
 
@@ -245,25 +247,6 @@ fn cast(
         _ => array.clone(),
     };
     cast_with_options(&plain, to, &options).map_err(|_| refused())
-}
-
-/// Edit distance, for suggestions.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut previous: Vec<usize> = (0..=right.len()).collect();
-    for (row, from) in left.chars().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, to) in right.iter().enumerate() {
-            let substituted = previous[column] + usize::from(from != *to);
-            current.push(
-                substituted
-                    .min(previous[column + 1] + 1)
-                    .min(current[column] + 1),
-            );
-        }
-        previous = current;
-    }
-    previous[right.len()]
 }
 
 #[cfg(test)]
