@@ -23,6 +23,8 @@ pub struct ModelCard {
     pub target_title: Bilingual,
     /// Who is scored.
     pub population: Bilingual,
+    /// What the model is for, and what not.
+    pub intended_use: Bilingual,
     /// Version given by the caller.
     pub version: String,
     /// Nothing known after this day was used.
@@ -49,7 +51,7 @@ pub struct ModelCard {
     pub coefficients: Vec<CoefficientRow>,
     /// Features that were left out because they do not vary.
     pub unused_features: Vec<String>,
-    /// What the model must not be used for, and what is not known about it.
+    /// What is not known about the model.
     pub limits: Vec<Bilingual>,
     /// The gates.
     pub gates: Vec<Gate>,

@@ -28,7 +28,9 @@ pub struct TrainingPlan {
     pub target_title: Bilingual,
     /// Who is scored.
     pub population: Bilingual,
-    /// What the model must not be used for; general limits are added.
+    /// What the model is for, and what not.
+    pub intended_use: Bilingual,
+    /// What is not known about the model; general limits are added.
     pub limits: Vec<Bilingual>,
     /// Version written into model and card.
     pub version: String,
@@ -136,6 +138,7 @@ pub fn train_with_temporal_evaluation(
         target: model.target.clone(),
         target_title: plan.target_title.clone(),
         population: plan.population.clone(),
+        intended_use: plan.intended_use.clone(),
         version: plan.version.clone(),
         as_of: plan.splits.as_of,
         training: model.training.clone(),

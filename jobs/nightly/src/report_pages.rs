@@ -268,10 +268,7 @@ pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardP
         name: "employment_success".to_owned(),
         version: card.version.clone(),
         target: text(&card.target_title),
-        intended_use: card
-            .limits
-            .first()
-            .map_or_else(|| Bilingual::same(""), text),
+        intended_use: text(&card.intended_use),
         algorithm: Bilingual::new(
             "표준화·원핫 부호화한 변수의 릿지 로지스틱 회귀",
             "Ridge logistic regression on standardised and one-hot features",
@@ -303,8 +300,15 @@ pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardP
             .iter()
             .map(|row| FeatureEffect {
                 name: match &row.level {
-                    Some(level) => format!("{} = {level}", row.label_ko),
-                    None => row.label_ko.clone(),
+                    Some(level) => format!("{} = {level}", row.feature),
+                    None => row.feature.clone(),
+                },
+                title: match &row.level {
+                    Some(level) => Bilingual::new(
+                        format!("{} = {level}", row.label_ko),
+                        format!("{} = {level}", row.label_en),
+                    ),
+                    None => Bilingual::new(&row.label_ko, &row.label_en),
                 },
                 effect: row.coefficient,
             })

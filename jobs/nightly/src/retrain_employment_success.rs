@@ -215,9 +215,13 @@ fn training_plan(as_of: NaiveDate, data_hash: &str, threads: usize) -> TrainingP
             "Probability of an insured job within six months of registration",
         ),
         population: Bilingual::new("구직등록자", "Registered job seekers"),
-        limits: vec![Bilingual::new(
+        intended_use: Bilingual::new(
             "상담 순서와 지원 안내에만 쓰며, 급여의 지급이나 제재를 정하지 않습니다.",
             "For the order of counselling and offers of help only; it decides no payment and no sanction.",
+        ),
+        limits: vec![Bilingual::new(
+            "고용보험에 신고된 취업만 성공으로 셉니다. 자영업이나 미가입 취업은 보이지 않습니다.",
+            "Only jobs reported to the insurance count as success; self-employment and uninsured jobs are not seen.",
         )],
         version: format!("{as_of}-{}", data_hash.get(..8).unwrap_or(data_hash)),
         data_hash: data_hash.to_owned(),

@@ -1,9 +1,11 @@
 //! Tables this crate makes itself, from model cards and from the tests of the release. They take the same way as the
 //! others: raw rows, disclosure control, page.
 
+use std::collections::BTreeMap;
+
 use goyong_disclosure::CellValue;
 
-use crate::definition::{PageKind, TableDefinition};
+use crate::definition::{Members, PageKind, TableDefinition};
 use crate::inputs::{CatalogTable, ModelCardPage, ReportInput, TableInput};
 use crate::render::SiteError;
 
@@ -20,6 +22,7 @@ pub(crate) fn complete(
             "checks",
             "checks".into(),
             checks(catalog),
+            BTreeMap::new(),
             Vec::new(),
         )?,
         PageKind::ModelCard => {
@@ -34,7 +37,12 @@ pub(crate) fn complete(
                 ];
                 for (kind, rows) in tables {
                     let name = format!("{}_{kind}", card.name);
-                    add(report, kind, name, rows, reads.clone())?;
+                    let members = if kind == "features" {
+                        feature_titles(card)
+                    } else {
+                        BTreeMap::new()
+                    };
+                    add(report, kind, name, rows, members, reads.clone())?;
                 }
             }
         }
@@ -47,6 +55,7 @@ fn add(
     kind: &'static str,
     name: String,
     rows: Vec<Vec<CellValue>>,
+    members: BTreeMap<String, Members>,
     reads: Vec<String>,
 ) -> Result<(), SiteError> {
     let definitions: Vec<TableDefinition> =
@@ -83,6 +92,7 @@ fn add(
             columns
         });
     definition.name.clone_from(&name);
+    definition.members.extend(members);
     report.definition.tables.push(definition);
     report.tables.push(TableInput {
         name,
@@ -192,6 +202,16 @@ fn fairness(card: &ModelCardPage) -> Vec<Vec<CellValue>> {
             ]
         })
         .collect()
+}
+
+/// What readers call the features, by name.
+fn feature_titles(card: &ModelCardPage) -> BTreeMap<String, Members> {
+    let titles = card
+        .features
+        .iter()
+        .map(|feature| (feature.name.clone(), feature.title.clone()))
+        .collect();
+    BTreeMap::from([("feature".to_owned(), Members::List(titles))])
 }
 
 fn features(card: &ModelCardPage) -> Vec<Vec<CellValue>> {

@@ -209,8 +209,10 @@ pub struct CalibrationBin {
 /// The effect of a feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureEffect {
-    /// Name of the feature.
+    /// Name of the feature, with the level of a categorical one.
     pub name: String,
+    /// What readers call it.
+    pub title: Bilingual,
     /// Its weight on the standardised scale.
     pub effect: f64,
 }

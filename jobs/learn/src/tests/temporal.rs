@@ -36,6 +36,7 @@ fn plan() -> TrainingPlan {
     TrainingPlan {
         target_title: Bilingual::new("6개월 내 취업", "work within six months"),
         population: Bilingual::new("구직 등록자", "registered job seekers"),
+        intended_use: Bilingual::new("시험", "a test"),
         limits: vec![],
         version: "test".to_owned(),
         data_hash: "0".repeat(64),

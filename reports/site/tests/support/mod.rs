@@ -298,10 +298,12 @@ pub fn model_card() -> ModelCardPage {
         features: vec![
             FeatureEffect {
                 name: "career_months".into(),
+                title: Bilingual::new("경력 개월", "months of career"),
                 effect: 0.42,
             },
             FeatureEffect {
                 name: "months_since_last_spell".into(),
+                title: Bilingual::new("마지막 가입 후 개월", "months since the last insured job"),
                 effect: -0.31,
             },
         ],
