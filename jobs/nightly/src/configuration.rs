@@ -56,7 +56,7 @@ impl Configuration {
         let file = project_folder.join(CONFIGURATION_FILE);
         if !file.is_file() {
             bail!(
-                "{} not found; run `goyong --dir {} init` first, or name the project folder with --dir",
+                "{} not found; run `goyong init --dir {}` first, or name the project folder with --dir",
                 file.display(),
                 project_folder.display()
             );

@@ -480,7 +480,7 @@ impl Block<'_> {
         let length = i64::from(to - from + 1);
         for position in 0..self.active_jobs.len() {
             let job = &self.jobs[self.active_jobs[position] as usize];
-            if job.fictitious || job.first > to || job.last < from || self.off_the_books(job) {
+            if job.fictitious || job.first > to || job.last < from {
                 continue;
             }
             let (paid_from, paid_to) = (job.first.max(from), job.last.min(to));
@@ -488,6 +488,7 @@ impl Block<'_> {
             let extra = 1_000 + self.random.below(60) as i64;
             let gross = (job.wage_won * days / length * extra / 1_000 / 10 * 10).max(10);
             let (person, workplace, ended) = (job.person, job.workplace, job.last);
+            let off_the_books = self.off_the_books(job);
             // Some employers pay the last wage late: the statement names the days it is for.
             let arrears = ended <= to && self.random.chance(0.04);
             let paid_month = if arrears {
@@ -495,6 +496,9 @@ impl Block<'_> {
             } else {
                 month
             };
+            if off_the_books {
+                continue;
+            }
             let row = self
                 .out
                 .row(self.scenario, Source::WageStatement, paid_month, false);
