@@ -25,7 +25,8 @@ const NEWTON_GRADIENT: f64 = 1e-10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
-    /// linfa-logistic (L-BFGS) on a dense matrix; Newton finishes what it leaves.
+    /// linfa-logistic (L-BFGS) on a dense matrix of the rows, or of every n-th of them; Newton
+    /// finishes what it leaves.
     Linfa,
     /// Streaming Newton: no dense matrix, both cores.
     Newton,
@@ -38,8 +39,7 @@ pub struct FitOptions {
     pub ridge: f64,
     /// When categories are pooled.
     pub pooling: PoolingRule,
-    /// At most this many rows are used, drawn by month in proportion. With
-    /// [`Solver::Linfa`] memory is 8 bytes × rows × design columns.
+    /// At most this many rows are used, drawn by month in proportion.
     pub max_rows: Option<usize>,
     /// Seed of the draw.
     pub seed: u64,
@@ -47,6 +47,9 @@ pub struct FitOptions {
     pub threads: usize,
     /// Who searches for the optimum.
     pub solver: Solver,
+    /// With [`Solver::Linfa`], the most rows of its dense matrix of 8 bytes × rows × columns:
+    /// it brings the search near the optimum, and Newton ends it on all rows in a few passes.
+    pub linfa_rows: usize,
 }
 
 impl Default for FitOptions {
@@ -61,6 +64,7 @@ impl Default for FitOptions {
             seed: 20_240_101,
             threads: 2,
             solver: Solver::Linfa,
+            linfa_rows: 50_000,
         }
     }
 }
@@ -99,7 +103,9 @@ pub struct TrainingFacts {
 pub struct SolverReport {
     /// The solver asked for.
     pub solver: Solver,
-    /// Largest component of the gradient per row where linfa stopped.
+    /// Rows linfa saw; 0 when it was not asked.
+    pub linfa_rows: usize,
+    /// Largest component of the gradient per row, over all rows, where linfa stopped.
     pub linfa_gradient: Option<f64>,
     /// Whether Newton steps were needed after linfa.
     pub finished_by_newton: bool,
@@ -243,6 +249,7 @@ impl LogisticModel {
                 let solution = problem.solve(start, NEWTON_GRADIENT)?;
                 let report = SolverReport {
                     solver: Solver::Newton,
+                    linfa_rows: 0,
                     linfa_gradient: None,
                     finished_by_newton: false,
                     newton_passes: solution.passes,
@@ -251,12 +258,18 @@ impl LogisticModel {
                 (solution, report)
             }
             Solver::Linfa => {
-                // A line search that fails leaves the start to Newton.
-                let found = linfa_solver::fit(&encoder, &rows, &labels, options.ridge, &start)
+                // Where the search starts need not be fair to every row: Newton ends it on all.
+                let stride = rows.len().div_ceil(options.linfa_rows.max(1));
+                let sample: Vec<u32> = rows.iter().step_by(stride).copied().collect();
+                let sample_labels: Vec<bool> = labels.iter().step_by(stride).copied().collect();
+                let ridge = options.ridge / stride as f64;
+                // A sample of one class or a line search that fails leaves the start to Newton.
+                let found = linfa_solver::fit(&encoder, &sample, &sample_labels, ridge, &start)
                     .unwrap_or(start);
                 let solution = problem.solve(found, ACCEPTED_GRADIENT)?;
                 let report = SolverReport {
                     solver: Solver::Linfa,
+                    linfa_rows: sample.len(),
                     linfa_gradient: Some(solution.initial_gradient),
                     finished_by_newton: solution.passes > 1,
                     newton_passes: solution.passes,

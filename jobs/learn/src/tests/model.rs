@@ -52,6 +52,31 @@ fn linfa_and_newton_find_the_same_optimum() {
     assert!((linfa.intercept - newton.intercept).abs() < 1e-3);
 }
 
+#[test]
+fn linfa_on_a_sample_of_the_rows_leads_to_the_same_optimum() {
+    let data = invented(4_000, 300, 1);
+    let dataset = Dataset::from_batches(&[data.batch], &spec()).unwrap();
+    let sampled = FitOptions {
+        linfa_rows: 600,
+        ..options(Solver::Linfa)
+    };
+    let sampled = LogisticModel::fit(&dataset, &sampled).unwrap();
+    let newton = LogisticModel::fit(&dataset, &options(Solver::Newton)).unwrap();
+    assert!(sampled.training.solver.linfa_rows <= 600);
+    assert!(
+        sampled.training.solver.finished_by_newton,
+        "{:?}",
+        sampled.training.solver
+    );
+    for (left, right) in sampled.columns.iter().zip(&newton.columns) {
+        let difference = (left.coefficient - right.coefficient).abs();
+        assert!(
+            difference < 0.02 * right.standard_error,
+            "{left:?} {right:?}"
+        );
+    }
+}
+
 #[rstest]
 #[case::rare(-3.0)]
 #[case::balanced(0.0)]
