@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
@@ -61,7 +61,7 @@ impl SnapshotTable {
             if Some(field.name().as_str()) == partition_column {
                 partition = Some(Arc::clone(field));
             } else {
-                file_fields.push(read_field(field));
+                file_fields.push(Arc::clone(field));
             }
         }
         let file_schema: SchemaRef = Arc::new(Schema::new(file_fields));
@@ -170,14 +170,6 @@ impl TableFile {
             size: file.size,
             partition: value,
         })
-    }
-}
-
-/// Text is read as views: joins and groupings compare prefixes and copy nothing.
-fn read_field(field: &FieldRef) -> FieldRef {
-    match field.data_type() {
-        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
-        _ => Arc::clone(field),
     }
 }
 

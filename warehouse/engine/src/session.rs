@@ -132,6 +132,10 @@ fn config(limits: &Limits, purpose: Purpose) -> SessionConfig {
     // File groups are made by the provider; small files must not be cut further.
     options.optimizer.repartition_file_min_size = 16 << 20;
     options.execution.parquet.pushdown_filters = false;
+    // Views keep whole input buffers alive and count them once per batch that points into them:
+    // a chain of joins over them took four times the memory and twice the time.
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.parquet.schema_force_view_types = false;
     // Seoul is the only zone of the warehouse, and its timestamps carry none.
     options.execution.time_zone = None;
     config
