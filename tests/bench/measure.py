@@ -1,8 +1,13 @@
-"""Runs a command and tells what it cost: wall, CPU and peak memory of the process tree's root."""
+"""Runs a command and tells what it cost: wall, CPU and peak memory.
 
+A forked process starts with the peak of the one it was forked from, so commands are started by a
+small process of their own: this file, run as a script.
+"""
+
+import json
 import os
-import resource
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 
@@ -14,19 +19,30 @@ class Cost:
     peak_mib: float
 
 
-def run(command: list[str], **options) -> Cost:
+def run(command: list[str]) -> Cost:
     """Runs the command to its end; a failure ends the benchmark with the command's output."""
-    started = time.monotonic()
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    launched = subprocess.run(
+        [sys.executable, "-S", __file__, *command], capture_output=True, text=True
     )
-    output = process.stdout.read()
+    if launched.returncode != 0:
+        raise SystemExit(
+            f"{' '.join(command)} ended with {launched.returncode}:\n{launched.stdout}{launched.stderr}"
+        )
+    return Cost(**json.loads(launched.stdout.splitlines()[-1]))
+
+
+def launch(command: list[str]) -> int:
+    """Runs the command and prints its cost as the last line."""
+    started = time.monotonic()
+    process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - started
-    code = os.waitstatus_to_exitcode(status)
-    if code != 0:
-        raise SystemExit(f"{' '.join(command)} ended with {code}:\n{output}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    cost = Cost(
+        time.monotonic() - started,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss / 1024,
+    )
+    print(json.dumps(cost.__dict__))
+    return os.waitstatus_to_exitcode(status)
 
 
 def noise() -> float:
@@ -67,5 +83,5 @@ def report(title: str, best: dict[str, Cost], ours: str = "goyong") -> None:
             )
 
 
-def own_peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+if __name__ == "__main__":
+    sys.exit(launch(sys.argv[1:]))
