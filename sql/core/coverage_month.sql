@@ -288,7 +288,7 @@ coverage_month as (
       when person_month.insured_regular or person_month.insured_daily then 'wage'
       when person_month.insured_contractor then 'self'
       when person_month.position in (2, 3) then 'wage'
-      when person_month.position = 6 and person_month.works_for_wage then 'wage'
+      when person_month.position in (1, 6) and person_month.works_for_wage then 'wage'
       else 'self' end as frame,
     person_month.insured_regular,
     person_month.insured_daily,

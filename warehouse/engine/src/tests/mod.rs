@@ -2,6 +2,7 @@
 
 mod building;
 mod querying;
+mod slt;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
