@@ -4,7 +4,6 @@
 mod commits;
 mod crashes;
 mod interchange;
-mod measurements;
 mod releases;
 
 use std::path::PathBuf;
