@@ -121,7 +121,8 @@ pub(crate) fn is_memory(error: &DataFusionError) -> bool {
 /// DataFusion's message on one line, without its prefixes and stack.
 pub(crate) fn short(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
-    let mut text = text.as_str();
+    // An optimizer rule that failed wraps the error that says what is wrong.
+    let mut text = text.rsplit("\ncaused by\n").next().unwrap_or(&text);
     for prefix in [
         "Error during planning: ",
         "Execution error: ",
@@ -129,8 +130,6 @@ pub(crate) fn short(error: &DataFusionError) -> String {
         "SQL error: ",
         "This feature is not implemented: ",
         "Arrow error: ",
-        "type_coercion\ncaused by\n",
-        "Optimizer rule",
     ] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
