@@ -6,14 +6,15 @@ fn error_of(arguments: &[&str], code: i32) -> String {
     let output = goyong(arguments);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}");
     assert!(output.stdout.is_empty(), "errors do not go to stdout");
-    String::from_utf8(output.stderr).unwrap()
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+    said
 }
 
 #[test]
 fn a_folder_without_project_says_how_to_make_one() {
     let empty = tempfile::tempdir().unwrap();
     let said = error_of(&["--dir", empty.path().to_str().unwrap(), "night"], 2);
-    assert_eq!(said.trim().lines().count(), 1, "{said}");
     assert!(said.contains("goyong init"), "{said}");
 }
 
@@ -21,6 +22,19 @@ fn a_folder_without_project_says_how_to_make_one() {
 fn a_misspelt_command_is_corrected() {
     let said = error_of(&["nigth"], 2);
     assert!(said.contains("night"), "{said}");
+}
+
+#[test]
+fn wrong_options_and_values_answer_in_one_line() {
+    for arguments in [
+        &["completions"][..],
+        &["night", "--forse"],
+        &["simulate", "--persons", "many"],
+        &["sql", "--format", "xml", "select 1"],
+    ] {
+        let said = error_of(arguments, 2);
+        assert!(said.contains("--help"), "{said}");
+    }
 }
 
 #[test]

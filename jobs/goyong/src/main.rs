@@ -7,11 +7,12 @@ mod output;
 mod progress;
 mod shell;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, CommonArguments, LogFormat};
@@ -29,7 +30,15 @@ const LOCKED: u8 = 75;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if is_help(&error) => error.exit(),
+        Err(error) => {
+            // Nothing is left to tell whom when stderr is closed.
+            let _closed = writeln!(std::io::stderr(), "{}", one_line(&error));
+            return ExitCode::from(COULD_NOT_RUN);
+        }
+    };
     start_log(&arguments.common);
     let worker = std::thread::Builder::new()
         .name("goyong".to_owned())
@@ -39,6 +48,31 @@ fn main() -> ExitCode {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(_)) | Err(_) => ExitCode::from(COULD_NOT_RUN),
     }
+}
+
+/// Whether the user asked for a page of text, or named no command and is shown them all.
+fn is_help(error: &clap::Error) -> bool {
+    !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// What is wrong with a command line and what was meant, without the usage page.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut line = String::new();
+    let parts = text
+        .lines()
+        .map(str::trim)
+        .take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more information"))
+        .filter(|part| !part.is_empty());
+    for part in parts {
+        match line.chars().last() {
+            None => {}
+            Some(':') => line.push(' '),
+            Some(_) => line.push_str("; "),
+        }
+        line.push_str(part);
+    }
+    line + "; --help tells more"
 }
 
 fn run(arguments: Arguments) -> u8 {
