@@ -1,6 +1,6 @@
 //! Rows to Parquet files: one open file per partition, rolled by rows, hashed and synced as it is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
 use goyong_types::TableName;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::content_hash::hex;
 use crate::durable::sync_all;
@@ -236,7 +239,8 @@ impl FileEncoder {
         let mut first = 0;
         while first < batch.num_rows() {
             if !self.open.contains_key(&key) {
-                let file = self.open_file(partition)?;
+                let file =
+                    self.open_file(partition, &batch.slice(first, batch.num_rows() - first))?;
                 self.open.insert(key.clone(), file);
             }
             let Some(file) = self.open.get_mut(&key) else {
@@ -257,7 +261,8 @@ impl FileEncoder {
         self.limit_memory()
     }
 
-    fn open_file(&mut self, partition: Option<&str>) -> Result<OpenFile> {
+    /// Creates a file for rows like those of `sample`.
+    fn open_file(&mut self, partition: Option<&str>, sample: &RecordBatch) -> Result<OpenFile> {
         let name = format!(
             "{}-{:04}.zstd.parquet",
             self.settings.file_prefix, self.files
@@ -287,7 +292,7 @@ impl FileEncoder {
         };
         // Readers take the types from Parquet itself; the embedded Arrow schema would only repeat them.
         let options = ArrowWriterOptions::new()
-            .with_properties(self.properties.clone())
+            .with_properties(self.properties_for(sample))
             .with_skip_arrow_metadata(true);
         let schema: Arc<Schema> = Arc::clone(&self.settings.data_schema);
         let writer = ArrowWriter::try_new_with_options(hashing, schema, options)
@@ -298,6 +303,19 @@ impl FileEncoder {
             rows: 0,
             last_written: 0,
         })
+    }
+
+    /// Columns whose values hardly repeat are written without a dictionary: looking every value up costs more than
+    /// all the rest of the encoding, and Parquet would give the dictionary up in the end.
+    fn properties_for(&self, sample: &RecordBatch) -> WriterProperties {
+        let mut properties = self.properties.clone().into_builder();
+        for (field, column) in sample.schema_ref().fields().iter().zip(sample.columns()) {
+            if hardly_repeats(column) {
+                let path = ColumnPath::new(vec![field.name().clone()]);
+                properties = properties.set_column_dictionary_enabled(path, false);
+            }
+        }
+        properties.build()
     }
 
     fn close_file(&mut self, key: &Option<String>) -> Result<()> {
@@ -375,6 +393,26 @@ impl FileEncoder {
         });
         Ok(finished)
     }
+}
+
+/// Rows looked at to tell whether a column's values repeat.
+const SAMPLED_ROWS: usize = 4096;
+
+/// Whether more than a third of the first values of a plain column differ from all before them.
+fn hardly_repeats(column: &ArrayRef) -> bool {
+    let rows = column.len().min(SAMPLED_ROWS);
+    let mut seen = HashSet::new();
+    if let Some(text) = column.as_string_opt::<i32>() {
+        seen.extend((0..rows).map(|row| xxh3_64(text.value(row).as_bytes())));
+    } else {
+        let data = column.to_data();
+        let (Some(width), [values]) = (column.data_type().primitive_width(), data.buffers()) else {
+            return false;
+        };
+        let bytes = &values.as_slice()[data.offset() * width..];
+        seen.extend(bytes.chunks_exact(width).take(rows).map(xxh3_64));
+    }
+    rows == SAMPLED_ROWS && seen.len() > SAMPLED_ROWS / 3
 }
 
 /// The folder name Delta and Hive readers know as null.
