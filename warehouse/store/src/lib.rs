@@ -57,7 +57,9 @@ pub use release::{Release, ReleaseRequest, ReleasedTable};
 pub use snapshot::{ColumnNote, DataFile, PartitionState, TableSnapshot};
 pub use verify::{Damage, VerifyProblem, VerifyReport};
 pub use warehouse::{StoreConfig, Warehouse};
-pub use writer::{CommitDetails, CommitMode, CommitReceipt, TableWriter, WriteOptions};
+pub use writer::{
+    CommitDetails, CommitMode, CommitReceipt, FinishedLane, TableWriter, WriteOptions, WriterLane,
+};
 
 #[cfg(test)]
 mod tests;

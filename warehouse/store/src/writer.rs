@@ -1,6 +1,7 @@
 //! Writing a table: batches in, one commit out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
@@ -105,13 +106,30 @@ pub struct CommitReceipt {
 /// Collects batches for one commit to one table. Dropped without commit, it leaves nothing behind.
 pub struct TableWriter {
     warehouse: Warehouse,
-    columns: TableColumns,
+    columns: Arc<TableColumns>,
     base: Option<TableSnapshot>,
     options: WriteOptions,
+    settings: EncoderSettings,
+    own: WriterLane,
+    lanes: usize,
+    rejoined: Vec<FinishedFile>,
+    created: CreatedFiles,
+}
+
+/// A part of a [`TableWriter`] for a thread of its own: rows hashed and encoded here become part of the same commit
+/// once the finished lane has rejoined its writer.
+pub struct WriterLane {
+    columns: Arc<TableColumns>,
     hasher: RowHasher,
     written: BTreeMap<Option<String>, ContentHash>,
     encoder: Encoder,
-    created: CreatedFiles,
+}
+
+/// The durable files of a lane, on their way back to its writer.
+#[derive(Debug)]
+pub struct FinishedLane {
+    written: BTreeMap<Option<String>, ContentHash>,
+    files: Vec<FinishedFile>,
 }
 
 impl std::fmt::Debug for TableWriter {
@@ -119,7 +137,7 @@ impl std::fmt::Debug for TableWriter {
         formatter
             .debug_struct("TableWriter")
             .field("table", &self.columns.table)
-            .field("written", &self.written)
+            .field("written", &self.own.written)
             .finish_non_exhaustive()
     }
 }
@@ -135,7 +153,11 @@ impl Warehouse {
         options: WriteOptions,
     ) -> Result<TableWriter> {
         static SEQUENCE: AtomicU64 = AtomicU64::new(0);
-        let columns = TableColumns::new(table, &schema, options.partition_column.as_deref())?;
+        let columns = Arc::new(TableColumns::new(
+            table,
+            &schema,
+            options.partition_column.as_deref(),
+        )?);
         let base = self.snapshot(table).await?;
         let attempt = base.as_ref().map_or(0, |base| base.version + 1);
         // Unique among writers of all processes and times; no reader depends on it.
@@ -159,13 +181,15 @@ impl Warehouse {
             row_group_rows: options.row_group_rows.max(1),
             compression_level: options.compression_level,
         };
+        let encoder = Encoder::start(settings.clone(), created.clone(), options.background)?;
         Ok(TableWriter {
             warehouse: self.clone(),
-            hasher: RowHasher::new(&columns.data_schema),
+            own: WriterLane::new(&columns, encoder),
             columns,
             base,
-            written: BTreeMap::new(),
-            encoder: Encoder::start(settings, created.clone(), options.background)?,
+            settings,
+            lanes: 0,
+            rejoined: Vec::new(),
             created,
             options,
         })
@@ -185,30 +209,43 @@ impl TableWriter {
 
     /// Rows written so far.
     pub fn rows_written(&self) -> u64 {
-        self.written.values().map(|hash| hash.rows).sum()
+        self.own.written.values().map(|hash| hash.rows).sum()
     }
 
     /// Canonical hash of the rows written to a partition so far, to see before the commit whether anything changed.
     pub fn content_hash(&self, partition: Option<&str>) -> ContentHash {
         let partition = partition.map(str::to_owned);
-        self.written.get(&partition).copied().unwrap_or_default()
+        self.own
+            .written
+            .get(&partition)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Adds rows to a partition, `None` for a table without partitions. Columns are matched by name; the partition
     /// column may be left out, and must agree with `partition` where it is not.
     pub fn write(&mut self, partition: Option<&str>, batch: &RecordBatch) -> Result<()> {
-        self.columns.check_partition(partition)?;
-        let batch = self.columns.conform(partition, batch)?;
-        let hash = self.hasher.hash(&batch);
-        let total = self
-            .written
-            .entry(partition.map(str::to_owned))
-            .or_default();
-        *total = total.combined_with(hash);
-        if batch.num_rows() == 0 {
-            return Ok(());
+        self.own.write(partition, batch)
+    }
+
+    /// Starts a lane for another thread, which writes files of its own and encodes them itself.
+    pub fn lane(&mut self) -> Result<WriterLane> {
+        self.lanes += 1;
+        let settings = EncoderSettings {
+            file_prefix: format!("{}-{}", self.settings.file_prefix, self.lanes),
+            ..self.settings.clone()
+        };
+        let encoder = Encoder::start(settings, self.created.clone(), false)?;
+        Ok(WriterLane::new(&self.columns, encoder))
+    }
+
+    /// Takes a lane's rows and files into the commit. A lane that never rejoins leaves no trace in it.
+    pub fn rejoin(&mut self, lane: FinishedLane) {
+        for (partition, hash) in lane.written {
+            let total = self.own.written.entry(partition).or_default();
+            *total = total.combined_with(hash);
         }
-        self.encoder.write(partition, batch)
+        self.rejoined.extend(lane.files);
     }
 
     /// Gives up: the files written so far are removed.
@@ -226,7 +263,8 @@ impl TableWriter {
         details: CommitDetails,
     ) -> Result<CommitReceipt> {
         let table = self.columns.table.clone();
-        let files = self.encoder.finish()?;
+        let mut files = self.own.encoder.finish()?;
+        files.append(&mut self.rejoined);
         let partitions = self.partitions_after(&mode, &details)?;
         let removed = self.removed_files(&mode);
         let base_metadata = match &self.base {
@@ -353,7 +391,7 @@ impl TableWriter {
     ) -> Result<BTreeMap<Option<String>, Option<PartitionState>>> {
         let empty = BTreeMap::new();
         let before = self.base.as_ref().map_or(&empty, |base| &base.partitions);
-        let mut touched: BTreeSet<Option<String>> = self.written.keys().cloned().collect();
+        let mut touched: BTreeSet<Option<String>> = self.own.written.keys().cloned().collect();
         touched.extend(details.fingerprints.keys().cloned());
         let mut after = BTreeMap::new();
         match mode {
@@ -363,7 +401,7 @@ impl TableWriter {
             }
             CommitMode::ReplacePartitions(named) => {
                 let named: BTreeSet<_> = named.iter().cloned().collect();
-                if let Some(stray) = self.written.keys().find(|key| !named.contains(*key)) {
+                if let Some(stray) = self.own.written.keys().find(|key| !named.contains(*key)) {
                     return Err(StoreError::Partition {
                         table: self.columns.table.clone(),
                         partition: stray.clone().unwrap_or_default(),
@@ -379,7 +417,12 @@ impl TableWriter {
         }
         for partition in touched {
             self.columns.check_partition(partition.as_deref())?;
-            let added = self.written.get(&partition).copied().unwrap_or_default();
+            let added = self
+                .own
+                .written
+                .get(&partition)
+                .copied()
+                .unwrap_or_default();
             let was = before.get(&partition);
             let is_replaced = match mode {
                 CommitMode::Append => false,
@@ -390,7 +433,7 @@ impl TableWriter {
                 Some(was) if !is_replaced => was.content_hash.combined_with(added),
                 _ => added,
             };
-            let is_untouched = !is_replaced && !self.written.contains_key(&partition);
+            let is_untouched = !is_replaced && !self.own.written.contains_key(&partition);
             let fingerprint = details.fingerprints.get(&partition).cloned().or_else(|| {
                 was.filter(|_| is_untouched)
                     .and_then(|was| was.fingerprint.clone())
@@ -428,6 +471,41 @@ impl TableWriter {
                 partition: file.partition.clone(),
             })
             .collect()
+    }
+}
+
+impl WriterLane {
+    fn new(columns: &Arc<TableColumns>, encoder: Encoder) -> Self {
+        Self {
+            columns: Arc::clone(columns),
+            hasher: RowHasher::new(&columns.data_schema),
+            written: BTreeMap::new(),
+            encoder,
+        }
+    }
+
+    /// Adds rows to a partition, as [`TableWriter::write`] does.
+    pub fn write(&mut self, partition: Option<&str>, batch: &RecordBatch) -> Result<()> {
+        self.columns.check_partition(partition)?;
+        let batch = self.columns.conform(partition, batch)?;
+        let hash = self.hasher.hash(&batch);
+        let total = self
+            .written
+            .entry(partition.map(str::to_owned))
+            .or_default();
+        *total = total.combined_with(hash);
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.encoder.write(partition, batch)
+    }
+
+    /// Closes and syncs the lane's files.
+    pub fn finish(mut self) -> Result<FinishedLane> {
+        Ok(FinishedLane {
+            files: self.encoder.finish()?,
+            written: self.written,
+        })
     }
 }
 
@@ -471,7 +549,7 @@ async fn append_to_log(
 
 impl Drop for TableWriter {
     fn drop(&mut self) {
-        self.encoder.stop();
+        self.own.encoder.stop();
         self.created.remove();
     }
 }
