@@ -87,6 +87,12 @@ pub enum EngineError {
     },
 }
 
+impl From<arrow_schema::ArrowError> for EngineError {
+    fn from(error: arrow_schema::ArrowError) -> Self {
+        Self::Run(error.to_string())
+    }
+}
+
 impl EngineError {
     /// Whether the same statement may succeed with less memory-hungry joins or alone.
     pub fn is_memory(&self) -> bool {

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{ident, lit};
-use futures::StreamExt;
 use goyong_catalog::Model;
 use goyong_store::{CommitDetails, CommitMode, TableSnapshot, TableWriter, WriteOptions};
 use goyong_types::Month;
@@ -17,7 +15,8 @@ use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::memo::{ModelMemo, PartitionMemo, WHOLE, content_hash_of};
 use crate::session::queries_only;
-use crate::storage::{GrainCheck, SORT_OPTIONS, stored_schema, to_stored};
+use crate::sorted_rows::SortedRows;
+use crate::storage::{SORT_OPTIONS, stored_schema};
 use crate::tables::{KnownTable, TableCache};
 use crate::targets::{Target, Targets};
 
@@ -129,7 +128,9 @@ async fn attempt(
             None => prepare(inner, model, target, sort_merge).await?,
         };
         let partition = target.month.map(|_| target.key.as_str());
-        if let Err(error) = write_rows(model, partition, &schema, rows, &mut writer).await {
+        let threads = inner.slot_count as usize;
+        let written = rows.write(model, partition, &schema, threads, &mut writer);
+        if let Err(error) = written.await {
             writer.abort();
             return Err(error);
         }
@@ -300,7 +301,7 @@ async fn prepare(
     model: &Model,
     target: &Target,
     sort_merge: bool,
-) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+) -> Result<(SchemaRef, SortedRows)> {
     let name = model.table.to_string();
     let failed = |error| EngineError::of(error, &name);
     let session = target
@@ -319,7 +320,7 @@ async fn prepare(
         .map_err(failed)?;
     let schema = stored_schema(&model.table, rows.schema().as_arrow())?;
     let rows = in_month(model, target.month, &schema, rows)?;
-    let order = model
+    let sort = model
         .sort_by
         .iter()
         .map(|column| {
@@ -327,9 +328,9 @@ async fn prepare(
             Ok(ident(column).sort(!SORT_OPTIONS.descending, SORT_OPTIONS.nulls_first))
         })
         .collect::<Result<Vec<_>>>()?;
-    let rows = rows.sort(order).map_err(failed)?;
-    let stream = rows.execute_stream().await.map_err(failed)?;
-    Ok((schema, stream))
+    let rows = rows.sort(sort).map_err(failed)?;
+    let rows = SortedRows::plan(rows).await.map_err(failed)?;
+    Ok((schema, rows))
 }
 
 /// Only the rows of the month that is being computed.
@@ -375,28 +376,6 @@ fn known_column(model: &Model, schema: &SchemaRef, column: &str) -> Result<()> {
             model.file
         ),
     })
-}
-
-async fn write_rows(
-    model: &Model,
-    partition: Option<&str>,
-    schema: &SchemaRef,
-    mut rows: SendableRecordBatchStream,
-    writer: &mut TableWriter,
-) -> Result<()> {
-    let mut grain = GrainCheck::for_sorted(model, schema)?;
-    while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(|error| EngineError::of(error, &model.table.to_string()))?;
-        let batch = to_stored(&batch, schema)?;
-        if let Some(grain) = &mut grain {
-            grain.see(&batch).map_err(|problem| EngineError::Grain {
-                table: model.table.clone(),
-                problem,
-            })?;
-        }
-        writer.write(partition, &batch)?;
-    }
-    Ok(())
 }
 
 fn write_options(model: &Model) -> WriteOptions {
