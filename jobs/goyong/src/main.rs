@@ -17,6 +17,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, CommonArguments, LogFormat};
 
+/// Keeps freed pages for a while: sorting and parsing free and take gigabytes in batches, and the system's allocator has
+/// the kernel clear every page anew.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Deeply nested queries recurse in the planner; two megabytes are not enough for them.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
