@@ -1,9 +1,11 @@
-"""Two benchmarks against DuckDB: same files in, same rows out, costs as ratios.
+"""Benchmarks against DuckDB and Polars: same files in, same rows out, costs as ratios.
 
-1. Delimited text, UTF-8 and CP949, to typed Parquet with checks: bad rows are set aside with a reason.
-2. The blind-spot mart of a simulated country, from the tables it reads.
+statements  delimited text, UTF-8 and CP949, to typed Parquet with the same checks on both sides
+intake      20 columns of CP949 with persons, at three sizes, against a plain conversion
+layout      spells sorted by person and start
+blind-spot  the blind-spot mart of a simulated country, from the tables it reads
 
-The results are compared row by row before any figure is printed.
+The results are compared before any figure is printed.
 """
 
 import argparse
@@ -18,10 +20,14 @@ from pathlib import Path
 
 import duckdb
 
+from intake import bench_intake
+from lake import assert_same, parquet_of, relation
+from layout import bench_layout
 from measure import alternate, noise, report, run
 
 HERE = Path(__file__).parent
 BAD_ROWS_PER_THOUSAND = 4
+BENCHMARKS = ["statements", "intake", "layout", "blind-spot"]
 
 
 def generate_statements(path: Path, rows: int) -> None:
@@ -56,36 +62,6 @@ def generate_statements(path: Path, rows: int) -> None:
                 f"{draw.randrange(100_000, 999_999)},{amount}\n"
             )
     partial.rename(path)
-
-
-def parquet_of(lake: Path, table: str) -> list[str]:
-    """Files of the newest version of a Delta table, by its log."""
-    folder = lake / table.replace(".", "/")
-    files: dict[str, None] = {}
-    for entry in sorted((folder / "_delta_log").glob("*.json")):
-        for line in entry.read_text().splitlines():
-            action = json.loads(line)
-            if "add" in action:
-                files[action["add"]["path"]] = None
-            if "remove" in action:
-                files.pop(action["remove"]["path"], None)
-    return [str(folder / file) for file in files]
-
-
-def relation(files: list[str]) -> str:
-    listed = ", ".join(f"'{file}'" for file in files)
-    return f"read_parquet([{listed}], hive_partitioning = true)"
-
-
-def assert_same(connection, left: str, right: str, columns: str, what: str) -> int:
-    """Both sides hold the same rows, duplicates counted."""
-    for first, second in ((left, right), (right, left)):
-        missing = connection.execute(
-            f"select count(*) from (select {columns} from {first} except all select {columns} from {second})"
-        ).fetchone()[0]
-        if missing:
-            raise SystemExit(f"{what}: {missing} rows differ")
-    return connection.execute(f"select count(*) from {left}").fetchone()[0]
 
 
 def bench_statements(goyong: str, work: Path, rows: int, rounds: int) -> None:
@@ -195,15 +171,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--goyong", required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=BENCHMARKS)
+    parser.add_argument("--rows", type=int, default=5_000_000, help="of the statements")
+    parser.add_argument("--intake-rows", type=int, nargs="+", default=[2_000_000, 6_000_000, 20_000_000])
+    parser.add_argument("--spells", type=int, default=30_000_000)
     parser.add_argument("--persons", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     digest = hashlib.sha256(Path(arguments.goyong).read_bytes()).hexdigest()[:12]
     print(f"goyong {digest}, DuckDB {duckdb.__version__}; best of {arguments.rounds} alternating rounds")
     print(f"noise probe: {noise():.2f} s, again {noise():.2f} s")
-    bench_statements(arguments.goyong, arguments.work, arguments.rows, arguments.rounds)
-    bench_blind_spot(arguments.goyong, arguments.work, arguments.persons, arguments.rounds)
+    goyong, work, rounds = arguments.goyong, arguments.work, arguments.rounds
+    if "statements" in arguments.only:
+        bench_statements(goyong, work, arguments.rows, rounds)
+    if "intake" in arguments.only:
+        bench_intake(goyong, work, arguments.intake_rows, rounds)
+    if "layout" in arguments.only:
+        bench_layout(goyong, work, arguments.spells, rounds)
+    if "blind-spot" in arguments.only:
+        bench_blind_spot(goyong, work, arguments.persons, rounds)
     print(f"\nnoise probe: {noise():.2f} s")
 
 
