@@ -13,8 +13,9 @@ mod text;
 pub use column::{Column, ColumnType, Derived, OnFail, Range};
 pub use error::ContractError;
 pub use format::{
-    Compression, CsvFormat, Encoding, ErrorAnswer, FixedFormat, Format, FormatKind, JsonFormat,
-    JsonSuccess, Newline, QuoteEscape, Sheet, Unpivot, XlsxFormat, XmlFormat,
+    CellRange, Compression, CsvFormat, DropRows, Encoding, ErrorAnswer, FixedFormat, Format,
+    FormatKind, JsonFormat, JsonLayout, JsonSuccess, MergedCells, Newline, OnMissingPage, Pages,
+    QuoteEscape, Sheet, Unpivot, XlsxFormat, XmlFormat,
 };
 pub use staging::{StagingColumn, StagingType, TECHNICAL_COLUMNS};
 pub use text::BilingualText;
@@ -56,6 +57,10 @@ pub struct Contract {
     pub control_totals: Vec<String>,
     /// How the file is written.
     pub format: Format,
+    /// The source whose files hold these records inside its own; they arrive with it.
+    pub child_of: Option<String>,
+    /// Files that are pages of one delivery.
+    pub pages: Option<Pages>,
     /// Wide headers that become rows.
     pub unpivot: Option<Unpivot>,
     /// The columns, in the order of the staging table.
@@ -160,5 +165,7 @@ impl Contract {
     }
 }
 
+#[cfg(test)]
+mod layout_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -12,17 +13,21 @@ use goyong_types::{DeliveryId, TableName};
 use regex::Regex;
 use serde_json::json;
 
-use crate::archive::ArchiveWriter;
 use crate::chunks::ReadLimits;
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, Tally, checksum_refusal, judge_manifest};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::identity::{Keys, Vault, VaultBatch};
 use crate::input::sha256_of;
 use crate::plan::Plan;
-use crate::read::{FileReport, read_file};
+use crate::read::{DeliveredFile, FileReport, hash_of_hashes, read_files};
 use crate::rows::{ParsedRows, RowContext};
 use crate::staging::{RowStamp, quarantine_batch, quarantine_schema, staged_batch};
 use crate::value;
+
+mod together;
+
+pub(crate) use together::{Parcel, children_of, ingest_children};
+use together::{child_delivery_id, counts_pages, remember_page, revision_of};
 
 /// What intake works with.
 #[derive(Clone)]
@@ -56,17 +61,32 @@ pub async fn ingest_file(
     path: &Path,
     manifest: Option<&Manifest>,
 ) -> Result<DeliveryOutcome, IntakeError> {
-    let file_name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let plan = Plan::new(contract)?.for_file(&file_name);
+    let path = path.to_path_buf();
+    let parcel = Parcel {
+        paths: slice::from_ref(&path),
+        manifest,
+        parent: None,
+    };
+    ingest_parcel(context, contract, &parcel).await
+}
+
+/// The same for what is delivered in several files, or inside the files of another source.
+pub(crate) async fn ingest_parcel(
+    context: &IntakeContext,
+    contract: &Contract,
+    parcel: &Parcel<'_>,
+) -> Result<DeliveryOutcome, IntakeError> {
+    let file_name = parcel.name(contract);
+    let plan = Plan::new(contract)?
+        .with_children(children_of(context, &contract.source))
+        .for_file(&file_name);
     let mut delivery = Delivery {
         context,
         plan: &plan,
-        path,
-        manifest,
-        outcome: blank_outcome(context, contract, path, &file_name, manifest),
+        parcel,
+        manifest: parcel.manifest,
+        outcome: blank_outcome(context, contract, parcel, &file_name),
+        hashes: Vec::new(),
         period: None,
     };
     match delivery.run().await {
@@ -118,16 +138,20 @@ pub(crate) fn refused_unread(
 fn blank_outcome(
     context: &IntakeContext,
     contract: &Contract,
-    path: &Path,
+    parcel: &Parcel<'_>,
     file_name: &str,
-    manifest: Option<&Manifest>,
 ) -> DeliveryOutcome {
     let nothing = Refusal::new(RefusalRule::Manifest, "");
-    let mut outcome = refused_unread(context, &contract.source, path, &nothing);
+    let mut outcome = refused_unread(context, &contract.source, &parcel.paths[0], &nothing);
     outcome.file_name = file_name.to_owned();
     outcome.rule = None;
     outcome.reason = None;
-    if let Some(manifest) = manifest {
+    if let Some(parent) = parcel.parent {
+        outcome.period = parent.period.clone();
+        outcome.revision = revision_of(parent);
+        outcome.known_on = parent.known_on;
+    }
+    if let Some(manifest) = parcel.manifest {
         outcome.period = manifest.period.clone();
         outcome.revision = manifest.revision;
         outcome.known_on = manifest.known_on.unwrap_or(context.known_on);
@@ -140,9 +164,11 @@ fn blank_outcome(
 struct Delivery<'a> {
     context: &'a IntakeContext,
     plan: &'a Plan,
-    path: &'a Path,
+    parcel: &'a Parcel<'a>,
     manifest: Option<&'a Manifest>,
     outcome: DeliveryOutcome,
+    /// Hashes of the files, when no manifest states one.
+    hashes: Vec<String>,
     period: Option<Period>,
 }
 
@@ -156,6 +182,13 @@ struct Writers {
 impl Delivery<'_> {
     async fn run(&mut self) -> Result<(), IntakeError> {
         let contract = &self.plan.contract;
+        if let (Some(parent), None) = (&contract.child_of, self.parcel.parent) {
+            return Err(Refusal::new(
+                RefusalRule::Manifest,
+                format!("its records arrive inside the files of `{parent}`: deliver them there"),
+            )
+            .into());
+        }
         if let Some(manifest) = self.manifest {
             judge_manifest(contract, manifest, &self.outcome.file_name)?;
         } else if contract.manifest == ManifestRule::Required {
@@ -171,7 +204,12 @@ impl Delivery<'_> {
         self.find_period()?;
         let sha256 = match self.manifest {
             Some(manifest) => manifest.sha256.to_ascii_lowercase(),
-            None => sha256_of(self.path)?,
+            None => {
+                for path in self.parcel.paths {
+                    self.hashes.push(sha256_of(path)?);
+                }
+                hash_of_hashes(self.hashes.clone())
+            }
         };
         self.outcome.sha256 = sha256;
         if self.is_duplicate().await? || self.is_superseded().await? {
@@ -216,6 +254,10 @@ impl Delivery<'_> {
         let Some(earlier) = earlier else {
             return Ok(false);
         };
+        // A parent that brought old content back under a new revision brings its children back too.
+        if self.parcel.parent.is_some() && earlier != self.delivery_id() {
+            return Ok(false);
+        }
         if let Some(manifest) = self.manifest {
             // A correction may bring back what an earlier revision said.
             if let Some((current, _)) = self.current_revision().await?
@@ -224,7 +266,7 @@ impl Delivery<'_> {
                 return Ok(false);
             }
             // The manifest may claim the hash of a file that is not this one.
-            let found = sha256_of(self.path)?;
+            let found = sha256_of(&self.parcel.paths[0])?;
             if found != self.outcome.sha256 {
                 return Err(checksum_refusal(&self.outcome.sha256, &found).into());
             }
@@ -240,7 +282,12 @@ impl Delivery<'_> {
         let Some((current, delivery)) = self.current_revision().await? else {
             return Ok(false);
         };
-        if self.manifest.is_none() {
+        let is_child = self.parcel.parent.is_some();
+        if is_child && self.outcome.revision == current {
+            // A crash came between storing the rows and remembering the delivery.
+            return Ok(false);
+        }
+        if self.manifest.is_none() && !is_child {
             // Without manifests the order of arrival is the order of revisions.
             self.outcome.revision = current + 1;
             return Ok(false);
@@ -284,6 +331,9 @@ impl Delivery<'_> {
     }
 
     fn delivery_id(&self) -> String {
+        if let Some(parent) = self.parcel.parent {
+            return child_delivery_id(parent, self.plan.source());
+        }
         DeliveryId::new(
             self.plan.source(),
             self.outcome.period.as_deref(),
@@ -303,18 +353,19 @@ impl Delivery<'_> {
     }
 
     async fn load(&mut self) -> Result<(), IntakeError> {
+        let files = self.files().await?;
+        if let Some((_, earlier)) = files.iter().find_map(|file| file.earlier.as_ref())
+            && files.iter().all(|file| file.earlier.is_some())
+        {
+            self.outcome.status = DeliveryStatus::Duplicate;
+            self.outcome.reason = Some(format!("its pages came before, with delivery {earlier}"));
+            self.outcome.delivery_id = earlier.clone();
+            return Ok(());
+        }
         let mut writers = self.open_writers().await?;
-        let archive = match &self.context.archive {
-            Some(folder) => Some(ArchiveWriter::create(
-                &folder.join(self.plan.source()),
-                &self.archive_name(),
-                &self.context.keys,
-            )?),
-            None => None,
-        };
         let mut tally = Tally::new(self.plan);
         let mut identities = self.context.vault.begin();
-        let report = self.read(archive, &mut writers, &mut tally, &mut identities)?;
+        let report = self.read(files, &mut writers, &mut tally, &mut identities)?;
         self.outcome.bytes = report.bytes;
         self.outcome.rows_expected = report.expected.or(self.outcome.rows_expected);
         self.outcome.notices = report.notices;
@@ -358,8 +409,14 @@ impl Delivery<'_> {
         }
         // The vault first: no pseudonym is ever visible whose person it does not know.
         self.outcome.new_persons = identities.commit()?.new_persons;
-        if let Some(archive) = report.archive {
+        for archive in report.archives {
             archive.keep()?;
+        }
+        if counts_pages(&self.plan.contract) {
+            for (hash, records) in &report.files {
+                let key = self.page_key(hash);
+                remember_page(self.context, &key, *records, &self.outcome.delivery_id).await?;
+            }
         }
         self.outcome.status = if tally.quarantined == 0 {
             DeliveryStatus::Accepted
@@ -438,7 +495,7 @@ impl Delivery<'_> {
 
     fn read(
         &self,
-        archive: Option<ArchiveWriter>,
+        files: Vec<DeliveredFile>,
         writers: &mut Writers,
         tally: &mut Tally,
         identities: &mut VaultBatch,
@@ -482,12 +539,11 @@ impl Delivery<'_> {
             }
             Ok(())
         };
-        read_file(
+        read_files(
             self.plan,
-            self.path,
+            files,
             &row_context,
             self.context.limits,
-            archive,
             &mut write,
         )
     }
@@ -546,9 +602,9 @@ impl Delivery<'_> {
     }
 
     /// Two deliveries may share a file name; their archives must not.
-    fn archive_name(&self) -> String {
+    fn archive_name(&self, file_name: &str) -> String {
         let digest = self.outcome.sha256.get(..12).unwrap_or_default();
-        format!("{digest}_{}", self.outcome.file_name)
+        format!("{digest}_{file_name}")
     }
 
     fn refused(mut self, refusal: Refusal) -> DeliveryOutcome {

@@ -3,6 +3,7 @@
 pub(crate) mod csv;
 pub(crate) mod fixed;
 pub(crate) mod json;
+pub(crate) mod json_places;
 pub(crate) mod json_stream;
 pub(crate) mod parquet;
 pub(crate) mod xlsx;
@@ -77,6 +78,10 @@ impl<'p, 's> Batches<'p, 's> {
 pub(crate) struct Envelope {
     /// Records the provider says there are.
     pub expected: Option<u64>,
+    /// Number of the page that the answer states.
+    pub page: Option<u64>,
+    /// Records of a full page that the answer states.
+    pub page_size: Option<u64>,
     /// What a person should know.
     pub notices: Vec<String>,
 }
@@ -90,14 +95,8 @@ impl Envelope {
         known: &BTreeSet<usize>,
         unknown: &BTreeSet<String>,
     ) -> Result<(), IntakeError> {
-        if let Some(expected) = self.expected
-            && expected != records
-        {
-            self.notices
-                .push(format!("{records} of {expected} delivered"));
-        }
         for (index, column) in plan.columns.iter().enumerate() {
-            let is_given = known.contains(&index) || column.takes_file_name();
+            let is_given = known.contains(&index) || column.is_beside_the_record();
             if records == 0 || column.nullable || is_given {
                 continue;
             }
@@ -115,7 +114,7 @@ impl Envelope {
             )
             .into());
         }
-        for field in unknown {
+        for field in unknown.iter().filter(|field| !plan.is_claimed(field)) {
             self.notices
                 .push(format!("`{field}` is not in the contract; not loaded"));
         }
@@ -125,6 +124,9 @@ impl Envelope {
 
 /// A stream that breaks: damage of the file when the decompressor says so.
 pub(crate) fn stream_error(error: io::Error) -> IntakeError {
+    if let Some(refusal) = refusal_of(&error) {
+        return refusal.into();
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
             Refusal::new(
@@ -135,4 +137,9 @@ pub(crate) fn stream_error(error: io::Error) -> IntakeError {
         }
         _ => IntakeError::Stream { source: error },
     }
+}
+
+/// The refusal that a reader below put into an error of the stream.
+pub(crate) fn refusal_of(error: &io::Error) -> Option<Refusal> {
+    error.get_ref()?.downcast_ref::<Refusal>().cloned()
 }

@@ -291,6 +291,20 @@ pub(crate) fn join_header_lines(lines: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
+/// Gives an empty text of the upper lines the text to its left, as merged cells leave them.
+pub(crate) fn fill_header_lines(lines: &mut [Vec<String>]) {
+    let width = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let upper = lines.len().saturating_sub(1);
+    for line in &mut lines[..upper] {
+        line.resize(width, String::new());
+        for column in 1..width {
+            if line[column].trim().is_empty() {
+                line[column] = line[column - 1].clone();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

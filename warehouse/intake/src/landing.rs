@@ -10,12 +10,17 @@ use goyong_catalog::manifest::{Manifest, Period};
 use goyong_store::{CommitDetails, CommitMode, WriteOptions};
 use sha2::{Digest, Sha256};
 
-use crate::deliver::{IntakeContext, ingest_file, refused_unread, store_error, table};
+use crate::deliver::{
+    IntakeContext, Parcel, children_of, ingest_children, ingest_parcel, refused_unread,
+    store_error, table,
+};
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, stated_by_name};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::glob::matches_glob;
 use crate::identity::hex;
 use crate::staging::{deliveries_batch, deliveries_schema};
+
+mod captures;
 
 /// What happened in a call.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +71,8 @@ const MANIFEST_BYTES: u64 = 1 << 20;
 struct Candidate {
     source: String,
     path: PathBuf,
+    /// The file, or the pages of its capture in their order.
+    pages: Vec<PathBuf>,
     bytes: u64,
     /// Size, time and manifest, to recognise the file next time.
     mark: String,
@@ -170,11 +177,12 @@ fn recognises(contract: &Contract, relative: &str, file_name: &str) -> bool {
 
 async fn ingest(
     context: &IntakeContext,
-    mut candidates: Vec<Candidate>,
+    candidates: Vec<Candidate>,
     unknown: Vec<PathBuf>,
     is_inbox: bool,
     progress: &mut IntakeProgress<'_>,
 ) -> Result<IntakeSummary, IntakeError> {
+    let mut candidates = captures::join_pages(context, candidates);
     candidates
         .sort_by(|left, right| (&left.source, &left.order).cmp(&(&right.source, &right.order)));
     let mut summary = IntakeSummary {
@@ -186,13 +194,13 @@ async fn ingest(
     for candidate in candidates {
         let contract_mark = contract_marks
             .entry(candidate.source.clone())
-            .or_insert_with(|| contract_mark(context.contracts.get(&candidate.source)))
+            .or_insert_with(|| contract_mark(context, &candidate.source))
             .clone();
         if let Some(seen) = was_seen(context, &candidate, &contract_mark).await? {
             summary.unchanged += 1;
             // A crash came between storing the rows and clearing the inbox.
             if is_inbox && seen == Seen::Loaded {
-                clear(&candidate.path)?;
+                clear(&candidate.pages)?;
             }
         } else {
             due.push((candidate, contract_mark));
@@ -211,6 +219,7 @@ async fn ingest(
             bytes: candidate.bytes,
         });
         let outcome = ingest_candidate(context, &candidate).await?;
+        let children = ingest_children(context, &candidate.pages, &outcome).await?;
         if let Some(reason) = &outcome.reason {
             tracing::warn!(
                 source = %outcome.source,
@@ -220,10 +229,15 @@ async fn ingest(
                 "delivery not loaded"
             );
         }
+        let is_complete = children
+            .iter()
+            .all(|child| child.status != DeliveryStatus::Refused);
         pending.push(outcome.clone());
+        pending.extend(children.iter().cloned());
         save_pending(context, &pending).await?;
-        remember(context, &candidate, &contract_mark, &outcome).await?;
+        remember(context, &candidate, &contract_mark, &outcome, is_complete).await?;
         if is_inbox
+            && is_complete
             && matches!(
                 outcome.status,
                 DeliveryStatus::Accepted
@@ -231,13 +245,14 @@ async fn ingest(
                     | DeliveryStatus::Duplicate
             )
         {
-            clear(&candidate.path)?;
+            clear(&candidate.pages)?;
         }
         if pending.len() >= PENDING_LIMIT {
             record(context, &mut pending).await?;
         }
         progress(IntakeEvent::Finished(&outcome));
         summary.outcomes.push(outcome);
+        summary.outcomes.extend(children);
     }
     record(context, &mut pending).await?;
     Ok(summary)
@@ -265,7 +280,14 @@ async fn ingest_candidate(
         ));
     };
     match &candidate.manifest {
-        Ok(manifest) => ingest_file(context, contract, &candidate.path, manifest.as_ref()).await,
+        Ok(manifest) => {
+            let parcel = Parcel {
+                paths: &candidate.pages,
+                manifest: manifest.as_ref(),
+                parent: None,
+            };
+            ingest_parcel(context, contract, &parcel).await
+        }
         Err(refusal) => Ok(refused_unread(
             context,
             &candidate.source,
@@ -299,6 +321,7 @@ fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
         mark: format!("{}:{modified}:{manifest_mark}", metadata.len()),
         manifest,
         order: (period, revision, file_name),
+        pages: vec![path.clone()],
         path,
     })
 }
@@ -323,12 +346,17 @@ fn read_manifest(path: &Path) -> Result<ReadManifest, IntakeError> {
     Ok((manifest, mark))
 }
 
-/// Changes when a contract does: a file it refused is then looked into again.
-fn contract_mark(contract: Option<&Contract>) -> String {
-    match contract {
-        None => "-".to_owned(),
-        Some(contract) => hex(&Sha256::digest(format!("{contract:?}").as_bytes())[..8]),
+/// Changes when a contract or one of its children does: a file it refused is then looked into
+/// again.
+fn contract_mark(context: &IntakeContext, source: &str) -> String {
+    let Some(contract) = context.contracts.get(source) else {
+        return "-".to_owned();
+    };
+    let mut text = format!("{contract:?}");
+    for child in children_of(context, source) {
+        text.push_str(&format!("{child:?}"));
     }
+    hex(&Sha256::digest(text.as_bytes())[..8])
 }
 
 fn seen_key(candidate: &Candidate) -> String {
@@ -372,8 +400,11 @@ async fn remember(
     candidate: &Candidate,
     contract_mark: &str,
     outcome: &DeliveryOutcome,
+    is_complete: bool,
 ) -> Result<(), IntakeError> {
     let state = match outcome.status {
+        // The file is looked into again once the contract of the refused child has changed.
+        _ if !is_complete => format!("refused {contract_mark}"),
         DeliveryStatus::Refused => format!("refused {contract_mark}"),
         DeliveryStatus::Superseded => "superseded".to_owned(),
         DeliveryStatus::Accepted
@@ -391,15 +422,17 @@ async fn remember(
         .map_err(|error| store_error("remember a file", error))
 }
 
-/// Takes a file and its manifest out of the inbox.
-fn clear(path: &Path) -> Result<(), IntakeError> {
-    let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
-    for file in [path, &manifest] {
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(IntakeError::file("take out of the inbox", file, error));
+/// Takes files and their manifests out of the inbox.
+fn clear(paths: &[PathBuf]) -> Result<(), IntakeError> {
+    for path in paths {
+        let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
+        for file in [path, &manifest] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(IntakeError::file("take out of the inbox", file, error));
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
     Ok(())
@@ -524,3 +557,5 @@ fn name_of(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together_tests;

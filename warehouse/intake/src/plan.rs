@@ -30,6 +30,8 @@ pub struct Plan {
     pub(crate) decoder: TextDecoder,
     /// Whether raw values in quarantine are searched for resident numbers.
     pub(crate) scrub: bool,
+    /// Fields of a record that child contracts load.
+    claimed: Vec<String>,
 }
 
 /// A column ready to run.
@@ -105,6 +107,36 @@ impl Plan {
             control,
             decoder,
             scrub: contract.has_identity(),
+            claimed: Vec::new(),
+        })
+    }
+
+    /// The plan of a source whose records hold those of `children`.
+    pub(crate) fn with_children<'c>(
+        mut self,
+        children: impl Iterator<Item = &'c Contract>,
+    ) -> Self {
+        let own = record_path(&self.contract);
+        self.claimed = children
+            .filter_map(|child| {
+                let rest = record_path(child).strip_prefix(own)?;
+                let steps: Vec<&str> = rest
+                    .iter()
+                    .map(String::as_str)
+                    .skip_while(|step| *step == "*")
+                    .collect();
+                (!steps.is_empty()).then(|| steps.join("/"))
+            })
+            .collect();
+        self
+    }
+
+    /// Whether a field of the record, though not in the contract, is loaded by a child's.
+    pub(crate) fn is_claimed(&self, field: &str) -> bool {
+        self.claimed.iter().any(|claimed| {
+            field
+                .strip_prefix(claimed.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
 
@@ -219,6 +251,14 @@ impl ColumnPlan {
         self.from.iter().any(|from| from == FILE_NAME)
     }
 
+    /// Whether the value stands beside the record: in the file's name, in the keys that lead to
+    /// the record, or in a record around it.
+    pub fn is_beside_the_record(&self) -> bool {
+        self.from
+            .iter()
+            .any(|from| from == FILE_NAME || from.starts_with("$key") || from.starts_with("../"))
+    }
+
     /// Whether the value must be rewritten as text before it is read.
     pub fn is_rewritten(&self) -> bool {
         self.capture.is_some() || !self.strip.is_empty()
@@ -267,6 +307,15 @@ impl RangePlan {
             end(minimum, i128::MIN)?,
             end(maximum, i128::MAX)?,
         ))
+    }
+}
+
+/// Steps that lead to the records of an XML or JSON source.
+fn record_path(contract: &Contract) -> &[String] {
+    match &contract.format.kind {
+        FormatKind::Xml(xml) => &xml.record,
+        FormatKind::Json(json) => &json.record,
+        _ => &[],
     }
 }
 

@@ -15,7 +15,7 @@ use crate::chunks::ReadLimits;
 use crate::error::Refusal;
 use crate::identity::Keys;
 use crate::plan::Plan;
-use crate::read::read_file;
+use crate::read::{DeliveredFile, read_files};
 use crate::rows::{ControlSum, QuarantinedRow, RowContext};
 use crate::value;
 
@@ -114,6 +114,8 @@ pub(crate) fn limits(threads: usize, part_bytes: usize) -> ReadLimits {
         part_bytes,
         record_bytes: 1 << 20,
         workbook_bytes: 4 << 20,
+        expanded_bytes: 64 << 20,
+        expanded_ratio: 400,
     }
 }
 
@@ -148,6 +150,16 @@ pub(crate) fn read_path(
     context: &RowContext,
     limits: ReadLimits,
 ) -> Result<Outcome, Refusal> {
+    read_paths(plan, &[path], context, limits)
+}
+
+/// Reads the pages of a delivery.
+pub(crate) fn read_paths(
+    plan: &Plan,
+    paths: &[&Path],
+    context: &RowContext,
+    limits: ReadLimits,
+) -> Result<Outcome, Refusal> {
     let mut outcome = Outcome {
         batches: Vec::new(),
         quarantined: Vec::new(),
@@ -157,7 +169,15 @@ pub(crate) fn read_path(
         delivered: 0,
         records: 0,
     };
-    let report = read_file(plan, path, context, limits, None, &mut |mut rows| {
+    let files = paths
+        .iter()
+        .map(|path| DeliveredFile {
+            path: path.to_path_buf(),
+            archive: None,
+            earlier: None,
+        })
+        .collect();
+    let report = read_files(plan, files, context, limits, &mut |mut rows| {
         for row in &mut rows.quarantined {
             row.record += outcome.records as u32;
         }

@@ -41,7 +41,46 @@ pub(super) fn read_contracts(
             }),
         }
     }
+    check_children(&contracts, problems);
     contracts
+}
+
+/// A child is read from its parent's files, so what is said of the files must be said of both.
+fn check_children(contracts: &BTreeMap<String, Contract>, problems: &mut Vec<Problem>) {
+    for child in contracts.values() {
+        let Some(name) = &child.child_of else {
+            continue;
+        };
+        let file = format!("sources/{}.yml", child.source);
+        let Some(parent) = contracts.get(name) else {
+            problems.push(
+                Problem::new(
+                    &file,
+                    format!("`child_of` names `{name}`, which is no source"),
+                )
+                .with_nearest(name, contracts.keys().map(String::as_str)),
+            );
+            continue;
+        };
+        let (own, around) = (&child.format, &parent.format);
+        let differs = [
+            ("kind", own.kind.as_str() != around.kind.as_str()),
+            ("encoding", own.encoding != around.encoding),
+            ("compression", own.compression != around.compression),
+            ("member", own.member != around.member),
+            ("revision", child.revision != parent.revision),
+            (
+                "period",
+                child.period.is_partitioned() && !parent.period.is_partitioned(),
+            ),
+        ];
+        for (key, _) in differs.iter().filter(|(_, differs)| *differs) {
+            problems.push(
+                Problem::new(&file, format!("`{key}` differs from that of `{name}`"))
+                    .with_help("a child stands in its parent's files: write the same in both"),
+            );
+        }
+    }
 }
 
 pub(super) fn read_seeds(

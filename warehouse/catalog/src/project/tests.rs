@@ -216,3 +216,60 @@ fn stored_order_is_total_and_starts_with_the_person() {
 fn embedded_project_is_valid() {
     Project::embedded().unwrap();
 }
+
+const PARENT: &str = "\
+source: post
+title: posts
+provider: somebody
+cadence: daily
+files: [\"post_*.json\"]
+manifest: none
+revision: append
+format: {kind: json, record: /result}
+columns:
+  - {name: post_no, type: code}
+";
+const CHILD: &str = "\
+source: step
+title: steps
+provider: somebody
+cadence: daily
+child_of: post
+manifest: none
+revision: append
+format: {kind: json, record: /result/*/steps}
+columns:
+  - {name: post_no, from: ../post_no, type: code}
+";
+
+#[test]
+fn child_source_agrees_with_its_parent_or_is_explained() {
+    let project = |child: &str| {
+        Project::from_files(files(&[
+            ("sources/post.yml", PARENT.to_owned()),
+            ("sources/step.yml", child.to_owned()),
+        ]))
+    };
+    project(CHILD).unwrap();
+    for (from, to, expected) in [
+        ("child_of: post", "child_of: pots", "did you mean `post`?"),
+        (
+            "revision: append",
+            "revision: upsert",
+            "`revision` differs from that of `post`",
+        ),
+        (
+            "record: /result/*/steps",
+            "record: /result/*/steps, compression: zip",
+            "`compression` differs from that of `post`",
+        ),
+        (
+            "manifest: none",
+            "manifest: none\nperiod: {from: manifest}",
+            "`period` differs from that of `post`",
+        ),
+    ] {
+        let error = project(&CHILD.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

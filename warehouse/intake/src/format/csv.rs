@@ -5,7 +5,7 @@ use goyong_catalog::contract::{CsvFormat, Encoding, QuoteEscape};
 use crate::chunks::{ChunkFormat, Part};
 use crate::encoding::TextDecoder;
 use crate::error::{IntakeError, Refusal, RefusalRule};
-use crate::header::{Mapping, join_header_lines};
+use crate::header::{Mapping, fill_header_lines, join_header_lines};
 use crate::plan::Plan;
 use crate::rows::{Cell, ParsedRows, RowBuilder, RowContext, shown_value};
 
@@ -330,14 +330,21 @@ pub(crate) fn open<'p>(
         }
         lines.push(line);
     }
+    if format.fill_header {
+        fill_header_lines(&mut lines);
+    }
     let mut headers = join_header_lines(&lines);
     let mut notices = Vec::new();
     if format.drop_phantom_last_column && headers.last().is_some_and(String::is_empty) {
         headers.pop();
         notices.push("the empty column behind the trailing delimiter was dropped".to_owned());
     }
+    let has_phantom = !notices.is_empty();
+    if format.number_repeated_headers {
+        notices.extend(number_headers(&mut headers));
+    }
     let mut mapping = Mapping::by_header(plan, &headers)?;
-    if !notices.is_empty() {
+    if has_phantom {
         mapping.phantom = Some(mapping.fields);
         mapping.fields += 1;
     }
@@ -351,6 +358,48 @@ pub(crate) fn open<'p>(
         },
         at,
     ))
+}
+
+/// Tells repeated and empty header texts apart by a number.
+fn number_headers(headers: &mut [String]) -> Option<String> {
+    let mut numbered = Vec::new();
+    for column in 0..headers.len() {
+        let text = headers[column].trim().to_owned();
+        if text.is_empty() {
+            headers[column] = format!("column {}", column + 1);
+            numbered.push(headers[column].clone());
+            continue;
+        }
+        let earlier = headers[..column]
+            .iter()
+            .filter(|other| {
+                other
+                    .strip_prefix(text.as_str())
+                    .is_some_and(|rest| rest.is_empty() || is_number_mark(rest))
+            })
+            .count();
+        if earlier > 0 {
+            headers[column] = format!("{text} ({})", earlier + 1);
+            numbered.push(headers[column].clone());
+        }
+    }
+    (!numbered.is_empty()).then(|| {
+        format!(
+            "headers are repeated or empty, they were numbered: {}",
+            numbered
+                .iter()
+                .map(|header| format!("`{header}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
+    })
+}
+
+/// ` (2)` and its kind.
+fn is_number_mark(text: &str) -> bool {
+    text.strip_prefix(" (")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn header_text(plan: &Plan, raw: &[u8]) -> Result<String, Refusal> {

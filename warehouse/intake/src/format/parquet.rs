@@ -52,8 +52,8 @@ pub(crate) fn read(
         }
     }
     Ok(Envelope {
-        expected: None,
         notices: mapping.notices,
+        ..Envelope::default()
     })
 }
 

@@ -42,13 +42,13 @@ columns:
   - {name: a, type: int}
 "#;
 
-struct Bench {
+pub(super) struct Bench {
     folder: tempfile::TempDir,
-    context: IntakeContext,
+    pub context: IntakeContext,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("warehouse");
         let warehouse = Warehouse::create(&StoreConfig { root: root.clone() })
@@ -77,11 +77,11 @@ impl Bench {
         Self { folder, context }
     }
 
-    fn landing(&self) -> PathBuf {
+    pub fn landing(&self) -> PathBuf {
         self.folder.path().join("landing")
     }
 
-    async fn run(&self) -> Vec<DeliveryOutcome> {
+    pub async fn run(&self) -> Vec<DeliveryOutcome> {
         let summary = ingest_landing(&self.context, &self.landing(), &mut |_| {})
             .await
             .unwrap();
@@ -107,7 +107,7 @@ impl Bench {
             .collect()
     }
 
-    async fn texts(&self, table: &str, column: &str) -> Vec<String> {
+    pub async fn texts(&self, table: &str, column: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for batch in self.rows(table).await {
             let array = batch.column_by_name(column).unwrap();
@@ -118,7 +118,17 @@ impl Bench {
         texts
     }
 
-    async fn count(&self, table: &str) -> usize {
+    /// `_row_number` of every row.
+    pub async fn numbers(&self, table: &str) -> Vec<i64> {
+        let mut numbers = Vec::new();
+        for batch in self.rows(table).await {
+            let array = batch.column_by_name("_row_number").unwrap();
+            numbers.extend(array.as_primitive::<Int64Type>().values().iter());
+        }
+        numbers
+    }
+
+    pub async fn count(&self, table: &str) -> usize {
         self.rows(table)
             .await
             .iter()
