@@ -556,6 +556,8 @@ fn name_of(path: &Path) -> String {
 }
 
 #[cfg(test)]
+mod real_folder;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod together_tests;

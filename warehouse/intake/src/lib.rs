@@ -28,6 +28,8 @@ mod pattern;
 mod plan;
 mod read;
 #[cfg(test)]
+mod real_figures;
+#[cfg(test)]
 mod real_files;
 mod rows;
 mod staging;
