@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use goyong_catalog::contract::{Contract, ManifestRule, PeriodRule, RevisionRule};
 use goyong_catalog::manifest::{Manifest, Period};
 use goyong_store::{CommitDetails, CommitMode, TableWriter, Warehouse, WriteOptions};
-use goyong_types::{DeliveryId, TableName};
+use goyong_types::DeliveryId;
 use regex::Regex;
 use serde_json::json;
 
@@ -20,8 +20,10 @@ use crate::identity::{Keys, Vault, VaultBatch};
 use crate::input::sha256_of;
 use crate::plan::Plan;
 use crate::read::{DeliveredFile, FileReport, hash_of_hashes, read_files};
+use crate::revision::{InPlace, in_place, partition_of};
 use crate::rows::{ParsedRows, RowContext};
 use crate::staging::{RowStamp, quarantine_batch, quarantine_schema, staged_batch};
+use crate::store_access::{store_error, table};
 use crate::value;
 
 mod together;
@@ -49,7 +51,6 @@ pub struct IntakeContext {
 }
 
 const BYTES_SCOPE: &str = "intake/bytes";
-const REVISION_SCOPE: &str = "intake/revision";
 
 /// Reads one file of a source and commits what it holds, or refuses it and changes nothing.
 ///
@@ -132,6 +133,10 @@ pub(crate) fn refused_unread(
         won_rejected: 0,
         notices: Vec::new(),
         new_persons: 0,
+        rows_released: 0,
+        rows_discarded: 0,
+        won_released: 0,
+        superseded_by: None,
     }
 }
 
@@ -243,7 +248,11 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    /// The same bytes again for the same period change nothing.
+    /// The same bytes again change nothing.
+    ///
+    /// Where revisions are kept apart by the manifest (replaced periods and upserts), the same
+    /// bytes under a higher revision are another delivery: a correction may bring back what an
+    /// earlier revision said. Appended rows are events, and the same events again are none.
     async fn is_duplicate(&mut self) -> Result<bool, IntakeError> {
         let earlier = self
             .context
@@ -259,9 +268,8 @@ impl Delivery<'_> {
             return Ok(false);
         }
         if let Some(manifest) = self.manifest {
-            // A correction may bring back what an earlier revision said.
-            if let Some((current, _)) = self.current_revision().await?
-                && manifest.revision > current
+            if let Some(current) = self.current().await?
+                && manifest.revision > current.revision
             {
                 return Ok(false);
             }
@@ -279,55 +287,76 @@ impl Delivery<'_> {
 
     /// A period keeps its highest revision, whatever the order of arrival.
     async fn is_superseded(&mut self) -> Result<bool, IntakeError> {
-        let Some((current, delivery)) = self.current_revision().await? else {
+        if self.is_upsert_by_manifest() {
+            return self.refuse_same_revision_of_an_upsert().await;
+        }
+        let Some(current) = self.current().await? else {
             return Ok(false);
         };
         let is_child = self.parcel.parent.is_some();
-        if is_child && self.outcome.revision == current {
-            // A crash came between storing the rows and remembering the delivery.
-            return Ok(false);
-        }
+        let is_same = is_child || current.has_bytes(&self.outcome.sha256);
         if self.manifest.is_none() && !is_child {
-            // Without manifests the order of arrival is the order of revisions.
-            self.outcome.revision = current + 1;
+            // Without manifests the order of arrival is the order of revisions. The bytes in
+            // place come again only when a crash kept them from being remembered.
+            self.outcome.revision = current.revision + u32::from(!is_same);
             return Ok(false);
         }
-        if self.outcome.revision > current {
+        if self.outcome.revision > current.revision
+            || (self.outcome.revision == current.revision && is_same)
+        {
             return Ok(false);
         }
-        if self.outcome.revision == current {
-            return Err(Refusal::new(
-                RefusalRule::Superseded,
-                format!(
-                    "revision {current} was delivered before with other content, as {delivery}: deliver corrections under a higher revision"
-                ),
-            )
-            .into());
+        if self.outcome.revision == current.revision {
+            return Err(self.other_content(&current.delivery_id).into());
         }
         self.outcome.status = DeliveryStatus::Superseded;
         self.outcome.rule = Some(RefusalRule::Superseded.as_str().to_owned());
         self.outcome.reason = Some(format!(
-            "revision {current} of this period is in place, as {delivery}"
+            "revision {} of this period is in place, as {}",
+            current.revision, current.delivery_id
         ));
         self.outcome.delivery_id = self.delivery_id();
         Ok(true)
     }
 
-    /// Revision and delivery in place, for sources whose revisions replace a period.
-    async fn current_revision(&self) -> Result<Option<(u32, String)>, IntakeError> {
+    /// Rows of one revision are told apart by their number, so a revision is one file.
+    async fn refuse_same_revision_of_an_upsert(&self) -> Result<bool, IntakeError> {
+        let (application, version) = self.application();
+        let staging_table = table("staging", self.plan.source())?;
+        let known = self
+            .context
+            .warehouse
+            .application_version(&staging_table, &application)
+            .await
+            .map_err(|error| store_error("look up the revision", error))?;
+        match known {
+            Some(known) if known != version => Err(self.other_content(&application).into()),
+            _ => Ok(false),
+        }
+    }
+
+    fn other_content(&self, delivery: &str) -> Refusal {
+        Refusal::new(
+            RefusalRule::Superseded,
+            format!(
+                "revision {} was delivered before with other content, as {}: deliver corrections under a higher revision",
+                self.outcome.revision,
+                delivery.trim_start_matches("intake/")
+            ),
+        )
+    }
+
+    /// The delivery in place, for sources whose revisions replace a period.
+    async fn current(&self) -> Result<Option<InPlace>, IntakeError> {
         if self.plan.contract.revision != RevisionRule::ReplacePeriod {
             return Ok(None);
         }
-        let current = self
-            .context
-            .warehouse
-            .memo_get(REVISION_SCOPE, &self.revision_key())
-            .await
-            .map_err(|error| store_error("look up the revision", error))?;
-        Ok(current.as_deref().and_then(|text| {
-            let (revision, delivery) = text.split_once(' ')?;
-            Some((revision.parse().ok()?, delivery.to_owned()))
-        }))
+        let warehouse = &self.context.warehouse;
+        in_place(warehouse, self.plan.source(), self.period.as_ref()).await
+    }
+
+    fn is_upsert_by_manifest(&self) -> bool {
+        self.plan.contract.revision == RevisionRule::Upsert && self.manifest.is_some()
     }
 
     fn delivery_id(&self) -> String {
@@ -343,13 +372,17 @@ impl Delivery<'_> {
         .to_string()
     }
 
-    fn bytes_key(&self) -> String {
-        format!("{}/{}", self.revision_key(), self.outcome.sha256)
-    }
-
     fn revision_key(&self) -> String {
         let period = self.outcome.period.as_deref().unwrap_or("-");
         format!("{}/{period}", self.plan.source())
+    }
+
+    fn bytes_key(&self) -> String {
+        let revision = match self.is_upsert_by_manifest() {
+            true => format!("/r{}", self.outcome.revision),
+            false => String::new(),
+        };
+        format!("{}{revision}/{}", self.revision_key(), self.outcome.sha256)
     }
 
     async fn load(&mut self) -> Result<(), IntakeError> {
@@ -429,7 +462,7 @@ impl Delivery<'_> {
 
     async fn open_writers(&self) -> Result<Writers, IntakeError> {
         let warehouse = &self.context.warehouse;
-        let application = self.application();
+        let (application, version) = self.application();
         let staging_table = table("staging", self.plan.source())?;
         let quarantine_table = table("quarantine", self.plan.source())?;
         let look_up = |error| store_error("look up the delivery", error);
@@ -437,12 +470,12 @@ impl Delivery<'_> {
             .application_version(&staging_table, &application)
             .await
             .map_err(look_up)?
-            .is_some();
+            == Some(version);
         let has_quarantined = warehouse
             .application_version(&quarantine_table, &application)
             .await
             .map_err(look_up)?
-            .is_some();
+            == Some(version);
         let contract = &self.plan.contract;
         let staging = if has_staged {
             None
@@ -500,10 +533,7 @@ impl Delivery<'_> {
         tally: &mut Tally,
         identities: &mut VaultBatch,
     ) -> Result<FileReport, IntakeError> {
-        let partition = self
-            .period
-            .as_ref()
-            .map(|period| period.first_day().to_string());
+        let partition = partition_of(self.period.as_ref());
         let known_on = value::days_of(self.outcome.known_on);
         let stamp = RowStamp {
             delivery_id: &self.outcome.delivery_id,
@@ -551,7 +581,7 @@ impl Delivery<'_> {
     async fn commit(&self, writers: Writers) -> Result<(), IntakeError> {
         let details = |operation: &str| CommitDetails {
             operation: operation.to_owned(),
-            application: Some((self.application(), 1)),
+            application: Some(self.application()),
             fingerprints: BTreeMap::new(),
             metadata: json!({
                 "delivery_id": self.outcome.delivery_id,
@@ -570,35 +600,44 @@ impl Delivery<'_> {
                 .map_err(|error| store_error("commit the quarantine table", error))?;
         }
         if let Some(staging) = writers.staging {
-            let mode = match (self.plan.contract.revision, &self.period) {
-                (RevisionRule::ReplacePeriod, Some(period)) => {
-                    CommitMode::ReplacePartitions(vec![Some(period.first_day().to_string())])
+            let partition = partition_of(self.period.as_ref());
+            let mut details = details("ingest");
+            let mode = match self.plan.contract.revision {
+                RevisionRule::ReplacePeriod => {
+                    let delivery = self.outcome.delivery_id.clone();
+                    details.fingerprints.insert(partition.clone(), delivery);
+                    match partition {
+                        Some(partition) => CommitMode::ReplacePartitions(vec![Some(partition)]),
+                        None => CommitMode::ReplaceAll,
+                    }
                 }
-                (RevisionRule::ReplacePeriod, None) => CommitMode::ReplaceAll,
-                _ => CommitMode::Append,
+                RevisionRule::Append | RevisionRule::Upsert => CommitMode::Append,
             };
             staging
-                .commit(mode, details("ingest"))
+                .commit(mode, details)
                 .await
                 .map_err(|error| store_error("commit the staging table", error))?;
         }
-        let remember = |error| store_error("remember the delivery", error);
-        let warehouse = &self.context.warehouse;
-        if self.plan.contract.revision == RevisionRule::ReplacePeriod {
-            let current = format!("{} {}", self.outcome.revision, self.outcome.delivery_id);
-            warehouse
-                .memo_put(REVISION_SCOPE, &self.revision_key(), &current)
-                .await
-                .map_err(remember)?;
-        }
-        warehouse
+        self.context
+            .warehouse
             .memo_put(BYTES_SCOPE, &self.bytes_key(), &self.outcome.delivery_id)
             .await
-            .map_err(remember)
+            .map_err(|error| store_error("remember the delivery", error))
     }
 
-    fn application(&self) -> String {
-        format!("intake/{}", self.outcome.delivery_id)
+    /// Names the delivery in the commits of its tables.
+    ///
+    /// Of an upsert's revision there is one, so the revision is the application and the bytes are
+    /// its version: other bytes are noticed whether or not anything else remembers the first.
+    fn application(&self) -> (String, i64) {
+        let id = self.delivery_id();
+        match id.rsplit_once('/') {
+            Some((revision, digest)) if self.is_upsert_by_manifest() => (
+                format!("intake/{revision}"),
+                i64::from_str_radix(digest, 16).unwrap_or_default(),
+            ),
+            _ => (format!("intake/{id}"), 1),
+        }
     }
 
     /// Two deliveries may share a file name; their archives must not.
@@ -612,18 +651,5 @@ impl Delivery<'_> {
         self.outcome.rule = Some(refusal.rule.as_str().to_owned());
         self.outcome.reason = Some(refusal.message);
         self.outcome
-    }
-}
-
-pub(crate) fn table(schema: &str, name: &str) -> Result<TableName, IntakeError> {
-    TableName::new(schema, name).map_err(|error| IntakeError::Name {
-        message: error.to_string(),
-    })
-}
-
-pub(crate) fn store_error(operation: &str, error: goyong_store::StoreError) -> IntakeError {
-    IntakeError::Store {
-        operation: operation.to_owned(),
-        source: Box::new(error),
     }
 }

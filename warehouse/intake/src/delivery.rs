@@ -41,6 +41,19 @@ impl DeliveryStatus {
         }
     }
 
+    /// The status of a stored word.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Accepted,
+            Self::AcceptedWithQuarantine,
+            Self::Refused,
+            Self::Duplicate,
+            Self::Superseded,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
+    }
+
     /// Whether rows went to the staging table.
     pub fn is_accepted(self) -> bool {
         matches!(self, Self::Accepted | Self::AcceptedWithQuarantine)
@@ -101,13 +114,26 @@ pub struct DeliveryOutcome {
     /// Sum over quarantined rows.
     #[serde(with = "text_sum")]
     pub won_quarantined: i128,
-    /// Sum over rejected rows.
+    /// Sum over rejected rows, and what corrections took from the delivered sum; negative where
+    /// they added to it.
     #[serde(with = "text_sum")]
     pub won_rejected: i128,
     /// What a person should know.
     pub notices: Vec<String>,
     /// Persons the vault had not known.
     pub new_persons: u64,
+    /// Accepted rows that were in quarantine before.
+    #[serde(default)]
+    pub rows_released: u64,
+    /// Rejected rows that were in quarantine before.
+    #[serde(default)]
+    pub rows_discarded: u64,
+    /// Sum over released rows, as accepted.
+    #[serde(default, with = "text_sum")]
+    pub won_released: i128,
+    /// The delivery of a higher revision that took its place.
+    #[serde(default)]
+    pub superseded_by: Option<String>,
 }
 
 /// Sums of 128 bits survive JSON as text.
@@ -420,6 +446,10 @@ mod tests {
             won_rejected: 0,
             notices: vec!["x".into()],
             new_persons: 0,
+            rows_released: 0,
+            rows_discarded: 0,
+            won_released: 0,
+            superseded_by: None,
         };
         let text = serde_json::to_string(&outcome).unwrap();
         assert_eq!(

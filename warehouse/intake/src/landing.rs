@@ -7,18 +7,17 @@ use std::time::UNIX_EPOCH;
 
 use goyong_catalog::contract::Contract;
 use goyong_catalog::manifest::{Manifest, Period};
-use goyong_store::{CommitDetails, CommitMode, WriteOptions};
 use sha2::{Digest, Sha256};
 
 use crate::deliver::{
     IntakeContext, Parcel, children_of, ingest_children, ingest_parcel, refused_unread,
-    store_error, table,
 };
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, stated_by_name};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::glob::matches_glob;
 use crate::identity::hex;
-use crate::staging::{deliveries_batch, deliveries_schema};
+use crate::ledger::record_deliveries;
+use crate::store_access::store_error;
 
 mod captures;
 
@@ -462,7 +461,7 @@ async fn save_pending(
         .map_err(|error| store_error("remember deliveries", error))
 }
 
-/// Appends the outcomes to `ops.deliveries`, once.
+/// Brings the outcomes into `ops.deliveries`.
 async fn record(
     context: &IntakeContext,
     pending: &mut Vec<DeliveryOutcome>,
@@ -470,48 +469,7 @@ async fn record(
     if pending.is_empty() {
         return Ok(());
     }
-    let deliveries = table("ops", "deliveries")?;
-    let text = serde_json::to_string(pending).unwrap_or_default();
-    let application = format!(
-        "intake/deliveries/{}",
-        hex(&Sha256::digest(text.as_bytes())[..16])
-    );
-    let known = context
-        .warehouse
-        .application_version(&deliveries, &application)
-        .await
-        .map_err(|error| store_error("look up recorded deliveries", error))?;
-    if known.is_none() {
-        let batch = deliveries_batch(pending).map_err(|source| IntakeError::Arrow {
-            source_name: "ops.deliveries".to_owned(),
-            source,
-        })?;
-        let options = WriteOptions {
-            description: Some(
-                "one row per delivery: rows and won delivered, accepted, quarantined, rejected"
-                    .to_owned(),
-            ),
-            background: false,
-            ..WriteOptions::default()
-        };
-        let mut writer = context
-            .warehouse
-            .writer(&deliveries, deliveries_schema(), options)
-            .await
-            .map_err(|error| store_error("open ops.deliveries", error))?;
-        writer
-            .write(None, &batch)
-            .map_err(|error| store_error("write ops.deliveries", error))?;
-        let details = CommitDetails {
-            operation: "record deliveries".to_owned(),
-            application: Some((application, 1)),
-            ..CommitDetails::default()
-        };
-        writer
-            .commit(CommitMode::Append, details)
-            .await
-            .map_err(|error| store_error("commit ops.deliveries", error))?;
-    }
+    record_deliveries(&context.warehouse, &context.contracts, pending).await?;
     pending.clear();
     save_pending(context, pending).await
 }

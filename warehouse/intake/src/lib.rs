@@ -23,6 +23,7 @@ mod header;
 mod identity;
 mod input;
 mod landing;
+mod ledger;
 mod pages;
 mod pattern;
 mod plan;
@@ -31,8 +32,10 @@ mod read;
 mod real_figures;
 #[cfg(test)]
 mod real_files;
+mod revision;
 mod rows;
 mod staging;
+mod store_access;
 #[cfg(test)]
 mod testing;
 mod value;
@@ -45,5 +48,6 @@ pub use identity::{Keys, PersonDigest, PersonHasher, Vault, VaultBatch, VaultRec
 pub use landing::{
     IntakeEvent, IntakeProgress, IntakeSummary, ingest_folder, ingest_landing, ingest_path,
 };
+pub use ledger::{deliveries, deliveries_schema};
 pub use plan::{Plan, arrow_type};
-pub use staging::{deliveries_schema, quarantine_schema};
+pub use staging::quarantine_schema;
