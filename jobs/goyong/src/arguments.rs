@@ -4,6 +4,8 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goyong_types::Month;
 
+use crate::quarantine::{FreshnessArguments, QuarantineCommand};
+
 /// An employment data warehouse and nightly batch for a public employment service.
 #[derive(Debug, Parser)]
 #[command(
@@ -76,6 +78,11 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// Check, pseudonymise and store deliveries
     Ingest(IngestArguments),
+    /// List, show, release or discard rows that broke a rule
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// Compare what was delivered with what was due
+    Freshness(FreshnessArguments),
     /// Build the tables that changed, and run their tests
     Build(BuildArguments),
     /// Print what a build would do, and why

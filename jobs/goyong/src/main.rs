@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod output;
 mod progress;
+mod quarantine;
 mod shell;
 
 use std::io::{IsTerminal, Write};

@@ -196,7 +196,7 @@ impl OpenProject {
         Ok(intake)
     }
 
-    async fn intake_context(
+    pub(crate) async fn intake_context(
         &self,
         known_on: Option<NaiveDate>,
         needs_day: bool,
@@ -235,13 +235,22 @@ impl OpenProject {
             .filter(|outcome| outcome.status.is_accepted())
             .map(|outcome| outcome.known_on)
             .max();
-        let known = self.latest_known_on().await?;
-        if let Some(newest) = newest
-            && known.is_none_or(|known| known < newest)
+        match newest {
+            Some(newest) => self.remember_known_on(newest).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the day when nothing later became known before.
+    pub(crate) async fn remember_known_on(&self, day: NaiveDate) -> Result<()> {
+        if self
+            .latest_known_on()
+            .await?
+            .is_none_or(|known| known < day)
         {
             let (scope, key) = LATEST_KNOWN_ON;
             self.warehouse()
-                .memo_put(scope, key, &newest.to_string())
+                .memo_put(scope, key, &day.to_string())
                 .await?;
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! nothing else: no job reads the clock.
 
 mod build_tables;
+mod check_freshness;
 mod configuration;
 mod evaluate_against_truth;
 mod ingest_deliveries;
@@ -14,13 +15,19 @@ mod publish_release;
 mod render_reports;
 mod report_pages;
 mod retrain_employment_success;
+mod review_quarantine;
 mod step;
 
 pub use build_tables::{BUILD_HEADER, BuildOptions, BuildSummary, PLAN_HEADER};
+pub use check_freshness::{FRESHNESS_HEADER, FreshnessSummary};
 pub use configuration::{CONFIGURATION_FILE, Configuration};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use goyong_engine::ReadSession;
 pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
 pub use plan::{NightOptions, NightReport};
 pub use project::{InitOptions, OpenProject, initialise_project, is_locked};
+pub use review_quarantine::{
+    CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,
+    QuarantineDecision, RECORD_HEADER, STILL_BAD_HEADER,
+};
 pub use step::{NightEvent, StepOutcome, StepReport, StepStatus};

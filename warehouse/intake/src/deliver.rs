@@ -2,28 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+#[cfg(test)]
 use std::slice;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use goyong_catalog::contract::{Contract, ManifestRule, PeriodRule, RevisionRule};
 use goyong_catalog::manifest::{Manifest, Period};
-use goyong_store::{CommitDetails, CommitMode, TableWriter, Warehouse, WriteOptions};
+use goyong_store::{CommitDetails, CommitMode, TableWriter, Warehouse};
 use goyong_types::DeliveryId;
 use regex::Regex;
 use serde_json::json;
 
 use crate::chunks::ReadLimits;
+use crate::crash;
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, Tally, checksum_refusal, judge_manifest};
 use crate::error::{IntakeError, Refusal, RefusalRule};
-use crate::identity::{Keys, Vault, VaultBatch};
+use crate::identity::{Keys, RecordKeys, RecordWriter, Vault, VaultBatch};
 use crate::input::sha256_of;
 use crate::plan::Plan;
+use crate::quarantine::{quarantine_batch, quarantine_options, quarantine_schema};
 use crate::read::{DeliveredFile, FileReport, hash_of_hashes, read_files};
 use crate::revision::{InPlace, in_place, partition_of};
 use crate::rows::{ParsedRows, RowContext};
-use crate::staging::{RowStamp, quarantine_batch, quarantine_schema, staged_batch};
-use crate::store_access::{store_error, table};
+use crate::staging::{RowStamp, staged_batch, staging_options};
+pub(crate) use crate::store_access::{store_error, table};
 use crate::value;
 
 mod together;
@@ -52,16 +55,14 @@ pub struct IntakeContext {
 
 const BYTES_SCOPE: &str = "intake/bytes";
 
-/// Reads one file of a source and commits what it holds, or refuses it and changes nothing.
-///
-/// Safe to repeat after a crash: each table is asked first whether it has the delivery.
-/// Errors are those of the machine; everything wrong with the delivery is in the outcome.
-pub async fn ingest_file(
+/// [`ingest_parcel`] of one file.
+#[cfg(test)]
+pub(crate) async fn ingest_file(
     context: &IntakeContext,
     contract: &Contract,
     path: &Path,
     manifest: Option<&Manifest>,
-) -> Result<DeliveryOutcome, IntakeError> {
+) -> Result<Ingested, IntakeError> {
     let path = path.to_path_buf();
     let parcel = Parcel {
         paths: slice::from_ref(&path),
@@ -71,12 +72,16 @@ pub async fn ingest_file(
     ingest_parcel(context, contract, &parcel).await
 }
 
-/// The same for what is delivered in several files, or inside the files of another source.
+/// Reads a delivery of a source and commits what it holds, or refuses it and changes nothing: a
+/// file, several files, or records inside the files of another source.
+///
+/// Safe to repeat after a crash: each table is asked first whether it has the delivery.
+/// Errors are those of the machine; everything wrong with the delivery is in the outcome.
 pub(crate) async fn ingest_parcel(
     context: &IntakeContext,
     contract: &Contract,
     parcel: &Parcel<'_>,
-) -> Result<DeliveryOutcome, IntakeError> {
+) -> Result<Ingested, IntakeError> {
     let file_name = parcel.name(contract);
     let plan = Plan::new(contract)?
         .with_children(children_of(context, &contract.source))
@@ -91,9 +96,47 @@ pub(crate) async fn ingest_parcel(
         period: None,
     };
     match delivery.run().await {
-        Ok(()) => Ok(delivery.outcome),
-        Err(IntakeError::Refused(refusal)) => Ok(delivery.refused(refusal)),
+        Ok(()) => {
+            let is_new = delivery.outcome.status.is_accepted();
+            Ok(Ingested {
+                bytes_key: is_new.then(|| delivery.bytes_key()),
+                outcome: delivery.outcome,
+            })
+        }
+        Err(IntakeError::Refused(refusal)) => Ok(Ingested {
+            outcome: delivery.refused(refusal),
+            bytes_key: None,
+        }),
         Err(error) => Err(error),
+    }
+}
+
+/// A file that was looked into.
+pub(crate) struct Ingested {
+    pub outcome: DeliveryOutcome,
+    bytes_key: Option<String>,
+}
+
+impl Ingested {
+    /// A file that was refused before it was read.
+    pub fn refused(outcome: DeliveryOutcome) -> Self {
+        Self {
+            outcome,
+            bytes_key: None,
+        }
+    }
+
+    /// Lets the same bytes be known again. Only once the account of the delivery is kept: bytes
+    /// that are known have been accounted for.
+    pub async fn remember_bytes(&self, context: &IntakeContext) -> Result<(), IntakeError> {
+        let Some(key) = &self.bytes_key else {
+            return Ok(());
+        };
+        context
+            .warehouse
+            .memo_put(BYTES_SCOPE, key, &self.outcome.delivery_id)
+            .await
+            .map_err(|error| store_error("remember the delivery", error))
     }
 }
 
@@ -136,6 +179,7 @@ pub(crate) fn refused_unread(
         rows_released: 0,
         rows_discarded: 0,
         won_released: 0,
+        won_discarded: 0,
         superseded_by: None,
     }
 }
@@ -251,7 +295,7 @@ impl Delivery<'_> {
     /// The same bytes again change nothing.
     ///
     /// Where revisions are kept apart by the manifest (replaced periods and upserts), the same
-    /// bytes under a higher revision are another delivery: a correction may bring back what an
+    /// bytes under another revision are another delivery: a correction may bring back what an
     /// earlier revision said. Appended rows are events, and the same events again are none.
     async fn is_duplicate(&mut self) -> Result<bool, IntakeError> {
         let earlier = self
@@ -267,12 +311,7 @@ impl Delivery<'_> {
         if self.parcel.parent.is_some() && earlier != self.delivery_id() {
             return Ok(false);
         }
-        if let Some(manifest) = self.manifest {
-            if let Some(current) = self.current().await?
-                && manifest.revision > current.revision
-            {
-                return Ok(false);
-            }
+        if self.manifest.is_some() {
             // The manifest may claim the hash of a file that is not this one.
             let found = sha256_of(&self.parcel.paths[0])?;
             if found != self.outcome.sha256 {
@@ -378,7 +417,9 @@ impl Delivery<'_> {
     }
 
     fn bytes_key(&self) -> String {
-        let revision = match self.is_upsert_by_manifest() {
+        let keeps_revisions_apart =
+            self.manifest.is_some() && self.plan.contract.revision != RevisionRule::Append;
+        let revision = match keeps_revisions_apart {
             true => format!("/r{}", self.outcome.revision),
             false => String::new(),
         };
@@ -398,7 +439,18 @@ impl Delivery<'_> {
         let mut writers = self.open_writers().await?;
         let mut tally = Tally::new(self.plan);
         let mut identities = self.context.vault.begin();
-        let report = self.read(files, &mut writers, &mut tally, &mut identities)?;
+        let mut records = RecordWriter::new(
+            self.context.vault.folder(),
+            &self.outcome.delivery_id,
+            RecordKeys::new(&self.context.keys),
+        );
+        let report = self.read(
+            files,
+            &mut writers,
+            &mut tally,
+            &mut identities,
+            &mut records,
+        )?;
         self.outcome.bytes = report.bytes;
         self.outcome.rows_expected = report.expected.or(self.outcome.rows_expected);
         self.outcome.notices = report.notices;
@@ -442,9 +494,15 @@ impl Delivery<'_> {
         }
         // The vault first: no pseudonym is ever visible whose person it does not know.
         self.outcome.new_persons = identities.commit()?.new_persons;
+        crash::point("identities known").await;
         for archive in report.archives {
             archive.keep()?;
         }
+        crash::point("original archived").await;
+        if let Some(records) = records.finish()? {
+            records.keep()?;
+        }
+        crash::point("records sealed").await;
         if counts_pages(&self.plan.contract) {
             for (hash, records) in &report.files {
                 let key = self.page_key(hash);
@@ -480,22 +538,7 @@ impl Delivery<'_> {
         let staging = if has_staged {
             None
         } else {
-            let columns = contract.staging_columns();
-            let options = WriteOptions {
-                partition_column: self.period.as_ref().map(|_| "_period".to_owned()),
-                description: Some(contract.title.en.clone()),
-                column_descriptions: columns
-                    .iter()
-                    .filter(|column| !column.description.is_empty())
-                    .map(|column| (column.name.clone(), column.description.en.clone()))
-                    .collect(),
-                column_tags: columns
-                    .iter()
-                    .filter(|column| !column.tags.is_empty())
-                    .map(|column| (column.name.clone(), column.tags.clone()))
-                    .collect(),
-                ..WriteOptions::default()
-            };
+            let options = staging_options(contract);
             let schema = self.plan.staging_schema.clone();
             Some(
                 warehouse
@@ -507,11 +550,7 @@ impl Delivery<'_> {
         let quarantine = if has_quarantined {
             None
         } else {
-            let options = WriteOptions {
-                description: Some(format!("rows of {} that break a rule", contract.source)),
-                background: false,
-                ..WriteOptions::default()
-            };
+            let options = quarantine_options(&contract.source);
             Some(
                 warehouse
                     .writer(&quarantine_table, quarantine_schema(), options)
@@ -532,12 +571,14 @@ impl Delivery<'_> {
         writers: &mut Writers,
         tally: &mut Tally,
         identities: &mut VaultBatch,
+        records: &mut RecordWriter,
     ) -> Result<FileReport, IntakeError> {
         let partition = partition_of(self.period.as_ref());
         let known_on = value::days_of(self.outcome.known_on);
         let stamp = RowStamp {
             delivery_id: &self.outcome.delivery_id,
             known_on,
+            released_from: None,
         };
         let row_context = RowContext {
             hasher: Some(self.context.keys.hasher()),
@@ -552,10 +593,14 @@ impl Delivery<'_> {
             tally.add(&rows);
             identities.add(std::mem::take(&mut rows.identities))?;
             if let Some(staging) = &mut writers.staging {
-                let batch = staged_batch(self.plan, &rows, &stamp, before).map_err(arrow)?;
+                let number = |record: u32| before as i64 + 1 + i64::from(record);
+                let batch = staged_batch(self.plan, &rows, &stamp, number).map_err(arrow)?;
                 staging
                     .write(partition.as_deref(), &batch)
                     .map_err(|error| store_error("write the staging table", error))?;
+            }
+            for row in &rows.quarantined {
+                records.add(before + 1 + u64::from(row.record), &row.original)?;
             }
             if let Some(quarantine) = &mut writers.quarantine
                 && !rows.quarantined.is_empty()
@@ -599,6 +644,7 @@ impl Delivery<'_> {
                 .await
                 .map_err(|error| store_error("commit the quarantine table", error))?;
         }
+        crash::point("quarantine committed").await;
         if let Some(staging) = writers.staging {
             let partition = partition_of(self.period.as_ref());
             let mut details = details("ingest");
@@ -618,11 +664,8 @@ impl Delivery<'_> {
                 .await
                 .map_err(|error| store_error("commit the staging table", error))?;
         }
-        self.context
-            .warehouse
-            .memo_put(BYTES_SCOPE, &self.bytes_key(), &self.outcome.delivery_id)
-            .await
-            .map_err(|error| store_error("remember the delivery", error))
+        crash::point("staging committed").await;
+        Ok(())
     }
 
     /// Names the delivery in the commits of its tables.

@@ -131,6 +131,9 @@ pub struct DeliveryOutcome {
     /// Sum over released rows, as accepted.
     #[serde(default, with = "text_sum")]
     pub won_released: i128,
+    /// What decisions about quarantined rows added to the rejected sum.
+    #[serde(default, with = "text_sum")]
+    pub won_discarded: i128,
     /// The delivery of a higher revision that took its place.
     #[serde(default)]
     pub superseded_by: Option<String>,
@@ -449,6 +452,7 @@ mod tests {
             rows_released: 0,
             rows_discarded: 0,
             won_released: 0,
+            won_discarded: 0,
             superseded_by: None,
         };
         let text = serde_json::to_string(&outcome).unwrap();

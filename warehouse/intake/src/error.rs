@@ -125,6 +125,18 @@ pub enum IntakeError {
         /// What is wrong and what to do.
         message: String,
     },
+    /// The audit chain is damaged, or an access does not say what it must.
+    #[error("{message}")]
+    Audit {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// A decision about quarantined rows cannot be taken.
+    #[error("{message}")]
+    Quarantine {
+        /// What is wrong and what to do.
+        message: String,
+    },
     /// An Arrow array could not be built.
     #[error("build a batch of `{source_name}`: {source}")]
     Arrow {

@@ -9,8 +9,9 @@ use goyong_catalog::contract::Contract;
 use goyong_catalog::manifest::{Manifest, Period};
 use sha2::{Digest, Sha256};
 
+use crate::crash;
 use crate::deliver::{
-    IntakeContext, Parcel, children_of, ingest_children, ingest_parcel, refused_unread,
+    Ingested, IntakeContext, Parcel, children_of, ingest_children, ingest_parcel, refused_unread,
 };
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, stated_by_name};
 use crate::error::{IntakeError, Refusal, RefusalRule};
@@ -217,8 +218,9 @@ async fn ingest(
             file_name: &file_name,
             bytes: candidate.bytes,
         });
-        let outcome = ingest_candidate(context, &candidate).await?;
-        let children = ingest_children(context, &candidate.pages, &outcome).await?;
+        let ingested = ingest_candidate(context, &candidate).await?;
+        let outcome = &ingested.outcome;
+        let children = ingest_children(context, &candidate.pages, outcome).await?;
         if let Some(reason) = &outcome.reason {
             tracing::warn!(
                 source = %outcome.source,
@@ -230,11 +232,19 @@ async fn ingest(
         }
         let is_complete = children
             .iter()
-            .all(|child| child.status != DeliveryStatus::Refused);
+            .all(|child| child.outcome.status != DeliveryStatus::Refused);
+        crash::point("file done").await;
         pending.push(outcome.clone());
-        pending.extend(children.iter().cloned());
+        pending.extend(children.iter().map(|child| child.outcome.clone()));
         save_pending(context, &pending).await?;
-        remember(context, &candidate, &contract_mark, &outcome, is_complete).await?;
+        crash::point("outcome kept").await;
+        remember(context, &candidate, &contract_mark, outcome, is_complete).await?;
+        crash::point("file remembered").await;
+        ingested.remember_bytes(context).await?;
+        for child in &children {
+            child.remember_bytes(context).await?;
+        }
+        crash::point("bytes remembered").await;
         if is_inbox
             && is_complete
             && matches!(
@@ -249,10 +259,12 @@ async fn ingest(
         if pending.len() >= PENDING_LIMIT {
             record(context, &mut pending).await?;
         }
-        progress(IntakeEvent::Finished(&outcome));
-        summary.outcomes.push(outcome);
+        progress(IntakeEvent::Finished(outcome));
+        summary.outcomes.push(ingested.outcome);
+        let children = children.into_iter().map(|child| child.outcome);
         summary.outcomes.extend(children);
     }
+    crash::point("inbox cleared").await;
     record(context, &mut pending).await?;
     Ok(summary)
 }
@@ -260,7 +272,7 @@ async fn ingest(
 async fn ingest_candidate(
     context: &IntakeContext,
     candidate: &Candidate,
-) -> Result<DeliveryOutcome, IntakeError> {
+) -> Result<Ingested, IntakeError> {
     let Some(contract) = context.contracts.get(&candidate.source) else {
         let names = context.contracts.keys().map(String::as_str);
         let hint = match goyong_types::nearest_name(&candidate.source, names) {
@@ -271,12 +283,7 @@ async fn ingest_candidate(
             RefusalRule::UnknownSource,
             format!("no contract is named `{}`{hint}", candidate.source),
         );
-        return Ok(refused_unread(
-            context,
-            &candidate.source,
-            &candidate.path,
-            &refusal,
-        ));
+        return Ok(refused(context, candidate, &refusal));
     };
     match &candidate.manifest {
         Ok(manifest) => {
@@ -287,13 +294,17 @@ async fn ingest_candidate(
             };
             ingest_parcel(context, contract, &parcel).await
         }
-        Err(refusal) => Ok(refused_unread(
-            context,
-            &candidate.source,
-            &candidate.path,
-            refusal,
-        )),
+        Err(refusal) => Ok(refused(context, candidate, refusal)),
     }
+}
+
+fn refused(context: &IntakeContext, candidate: &Candidate, refusal: &Refusal) -> Ingested {
+    Ingested::refused(refused_unread(
+        context,
+        &candidate.source,
+        &candidate.path,
+        refusal,
+    ))
 }
 
 fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
@@ -470,17 +481,36 @@ async fn record(
         return Ok(());
     }
     record_deliveries(&context.warehouse, &context.contracts, pending).await?;
+    crash::point("deliveries recorded").await;
     pending.clear();
     save_pending(context, pending).await
 }
 
-/// Entries of a folder by name, hidden ones left out.
+/// Endings under which programs write a file before they give it its name.
+const UNFINISHED_ENDINGS: [&str; 6] = [
+    ".part",
+    ".partial",
+    ".filepart",
+    ".crdownload",
+    ".tmp",
+    ".temp",
+];
+
+fn is_unfinished(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    UNFINISHED_ENDINGS
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+/// Entries of a folder by name; hidden and unfinished ones are left out.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, IntakeError> {
     let error = |error| IntakeError::file("list folder", folder, error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(error)? {
         let path = entry.map_err(error)?.path();
-        if !name_of(&path).starts_with('.') {
+        let name = name_of(&path);
+        if !name.starts_with('.') && !is_unfinished(&name) {
             paths.push(path);
         }
     }
@@ -515,6 +545,8 @@ fn name_of(path: &Path) -> String {
 
 #[cfg(test)]
 mod real_folder;
+#[cfg(test)]
+mod revision_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

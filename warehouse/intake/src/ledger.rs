@@ -52,6 +52,7 @@ pub fn deliveries_schema() -> SchemaRef {
         count("rows_released"),
         count("rows_discarded"),
         won("won_released"),
+        won("won_discarded"),
         text("superseded_by"),
     ]))
 }
@@ -227,6 +228,7 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
             count(|outcome| Some(outcome.rows_released)),
             count(|outcome| Some(outcome.rows_discarded)),
             won(|outcome| outcome.won_released)?,
+            won(|outcome| outcome.won_discarded)?,
             text(|outcome| outcome.superseded_by.as_deref()),
         ],
     )
@@ -278,6 +280,7 @@ fn outcome_of(batch: &RecordBatch, row: usize) -> Option<DeliveryOutcome> {
         rows_released: count("rows_released").unwrap_or_default(),
         rows_discarded: count("rows_discarded").unwrap_or_default(),
         won_released: won("won_released"),
+        won_discarded: won("won_discarded"),
         superseded_by: text("superseded_by"),
     })
 }

@@ -5,13 +5,15 @@
 //! column and rule, or rejected with its whole delivery; nothing else can happen to it. Resident
 //! numbers, names and contacts leave this crate only encrypted, in the vault and the archive.
 //!
-//! Reading knows no table (`read`, `rows`, `format`); [`ingest_file`], [`ingest_landing`] and
-//! [`ingest_folder`] commit to the store: identities first, then quarantine, then staging, then
+//! Reading knows no table (`read`, `rows`, `format`); [`ingest_landing`], [`ingest_folder`]
+//! and [`ingest_path`] commit to the store: identities first, then quarantine, then staging, then
 //! the account of the delivery in `ops.deliveries`.
 
 mod archive;
+mod audit;
 mod buffer;
 mod chunks;
+mod crash;
 mod deliver;
 mod delivery;
 mod encoding;
@@ -27,6 +29,7 @@ mod ledger;
 mod pages;
 mod pattern;
 mod plan;
+mod quarantine;
 mod read;
 #[cfg(test)]
 mod real_figures;
@@ -38,16 +41,25 @@ mod staging;
 mod store_access;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_warehouse;
 mod value;
 
+pub use audit::{Access, AuditAction, AuditLog, AuditReport};
 pub use chunks::ReadLimits;
-pub use deliver::{IntakeContext, ingest_file};
+pub use deliver::IntakeContext;
 pub use delivery::{DeliveryOutcome, DeliveryStatus};
 pub use error::{IntakeError, Refusal, RefusalRule};
-pub use identity::{Keys, PersonDigest, PersonHasher, Vault, VaultBatch, VaultReceipt, person_key};
+pub use identity::{
+    Keys, PersonDigest, PersonHasher, Vault, VaultBatch, VaultReceipt, forget_records, person_key,
+    reseal_records,
+};
 pub use landing::{
     IntakeEvent, IntakeProgress, IntakeSummary, ingest_folder, ingest_landing, ingest_path,
 };
 pub use ledger::{deliveries, deliveries_schema};
 pub use plan::{Plan, arrow_type};
-pub use staging::quarantine_schema;
+pub use quarantine::{
+    Corrections, DecisionBy, QuarantineCount, QuarantineEntry, ReleaseReport, RowState, StillBad,
+    discard, quarantine_counts, quarantine_schema, quarantined_record, quarantined_rows, release,
+};

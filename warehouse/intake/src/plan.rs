@@ -156,6 +156,14 @@ impl Plan {
         plan
     }
 
+    /// The column whose sums are reconciled: the first control total in whole won.
+    pub(crate) fn reconciled_column(&self) -> Option<usize> {
+        self.control
+            .iter()
+            .copied()
+            .find(|index| !matches!(self.columns[*index].kind, ColumnType::Decimal(_, scale) if scale != 0))
+    }
+
     /// Name of the source.
     pub fn source(&self) -> &str {
         &self.contract.source

@@ -7,6 +7,7 @@ use goyong_catalog::contract::{ColumnType, Derived, OnFail};
 use goyong_types::{BusinessNumber, ResidentNumber, ResidentNumberError};
 
 mod checks;
+mod original;
 mod parsed;
 
 use crate::buffer::{ColumnBuffer, Values};
@@ -19,6 +20,7 @@ pub(crate) use checks::{MASKED, shown_value};
 use checks::{
     NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text, first_of_month, rewrite,
 };
+pub(crate) use original::{OriginalRecord, StoredRecord};
 pub use parsed::{ControlSum, QuarantinedRow};
 pub(crate) use parsed::{
     DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, ParsedRows, PersonEntry,
@@ -154,22 +156,34 @@ impl<'p> RowBuilder<'p> {
         self.rows += 1;
     }
 
-    /// Quarantines a record that breaks a rule as a whole. `cell` still serves control totals.
+    /// Quarantines a record that breaks a rule as a whole. `whole` is its text, kept sealed;
+    /// `cell` still serves control totals.
     pub fn push_broken<'r>(
         &mut self,
         record: u32,
         rule: Rule,
         raw_value: Option<String>,
+        whole: Option<&[u8]>,
         cell: impl Fn(usize) -> Cell<'r>,
     ) {
         self.delivered += 1;
-        self.count_control_of_quarantined(&cell);
+        let won = self.count_control_of_quarantined(&cell);
         self.quarantined.push(QuarantinedRow {
             record,
             column: String::new(),
             rule,
             raw_value,
+            won,
+            original: self.original(whole, &cell),
         });
+    }
+
+    fn original<'r>(
+        &self,
+        whole: Option<&[u8]>,
+        cell: &impl Fn(usize) -> Cell<'r>,
+    ) -> OriginalRecord {
+        OriginalRecord::new(self.plan, self.context.hasher.as_ref(), whole, cell)
     }
 
     /// Hands out what was built and starts again empty.
@@ -458,7 +472,7 @@ impl<'p> RowBuilder<'p> {
         // The vault must not learn a number whose row was not accepted.
         self.identities.persons.truncate(self.persons_before_row);
         self.identities.details.truncate(self.details_before_row);
-        self.count_control_of_quarantined(cell);
+        let won = self.count_control_of_quarantined(cell);
         let column = &self.plan.columns[index];
         let raw_value = match cell(index) {
             Cell::Missing => None,
@@ -469,10 +483,18 @@ impl<'p> RowBuilder<'p> {
             column: column.name.clone(),
             rule,
             raw_value,
+            won,
+            original: self.original(None, cell),
         });
     }
 
-    fn count_control_of_quarantined<'r>(&mut self, cell: &impl Fn(usize) -> Cell<'r>) {
+    /// Answers the row's value of the column whose sums are reconciled, when it can be read.
+    fn count_control_of_quarantined<'r>(
+        &mut self,
+        cell: &impl Fn(usize) -> Cell<'r>,
+    ) -> Option<i128> {
+        let reconciled = self.plan.reconciled_column();
+        let mut won = None;
         for (sum, index) in self.control.iter_mut().zip(&self.plan.control) {
             let column = &self.plan.columns[*index];
             let Cell::Raw(raw) = cell(*index) else {
@@ -499,7 +521,11 @@ impl<'p> RowBuilder<'p> {
                 Some(value) => sum.quarantined += value,
                 None => sum.unreadable += 1,
             }
+            if reconciled == Some(*index) {
+                won = value;
+            }
         }
+        won
     }
 
     /// The raw value as it may be stored and shown.

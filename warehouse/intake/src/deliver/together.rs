@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use goyong_catalog::contract::{Contract, RevisionRule};
 use goyong_catalog::manifest::Manifest;
 
-use super::{Delivery, IntakeContext, ingest_parcel, store_error, table};
+use super::{Delivery, Ingested, IntakeContext, ingest_parcel, store_error, table};
 use crate::archive::ArchiveWriter;
 use crate::delivery::{DeliveryOutcome, DeliveryStatus};
 use crate::error::IntakeError;
@@ -49,7 +49,7 @@ pub(crate) async fn ingest_children(
     context: &IntakeContext,
     paths: &[PathBuf],
     parent: &DeliveryOutcome,
-) -> Result<Vec<DeliveryOutcome>, IntakeError> {
+) -> Result<Vec<Ingested>, IntakeError> {
     let is_in_place = parent.status.is_accepted() || parent.status == DeliveryStatus::Duplicate;
     let mut outcomes = Vec::new();
     if !is_in_place {
@@ -61,10 +61,10 @@ pub(crate) async fn ingest_children(
             manifest: None,
             parent: Some(parent),
         };
-        let outcome = ingest_parcel(context, contract, &parcel).await?;
+        let child = ingest_parcel(context, contract, &parcel).await?;
         // A child may hold records of its own; generations are bounded by the record's nesting.
-        let grandchildren = Box::pin(ingest_children(context, paths, &outcome)).await?;
-        outcomes.push(outcome);
+        let grandchildren = Box::pin(ingest_children(context, paths, &child.outcome)).await?;
+        outcomes.push(child);
         outcomes.extend(grandchildren);
     }
     Ok(outcomes)

@@ -445,6 +445,7 @@ impl ChunkFormat for CsvChunks<'_> {
         let mut at = 0;
         let mut count = 0u32;
         while at < chunk.len() {
+            let start = at;
             at = self.splitter.split(chunk, at, &mut record);
             if record.len() == 0 {
                 break;
@@ -459,7 +460,7 @@ impl ChunkFormat for CsvChunks<'_> {
                 )
                 .into());
             }
-            self.push(&mut builder, &record, chunk, count);
+            self.push(&mut builder, &record, chunk, start..at, count);
             count += 1;
         }
         let mut rows = builder.finish()?;
@@ -470,7 +471,14 @@ impl ChunkFormat for CsvChunks<'_> {
 
 impl CsvChunks<'_> {
     #[inline]
-    fn push(&self, builder: &mut RowBuilder<'_>, record: &Record, chunk: &[u8], number: u32) {
+    fn push(
+        &self,
+        builder: &mut RowBuilder<'_>,
+        record: &Record,
+        chunk: &[u8],
+        whole: std::ops::Range<usize>,
+        number: u32,
+    ) {
         let mapping = &self.mapping;
         let broken = if record.is_malformed {
             // Which column the text belongs to is uncertain, so it is not shown.
@@ -486,8 +494,9 @@ impl CsvChunks<'_> {
             }
         };
         if let Some((rule, shown)) = broken {
+            let whole = Some(&chunk[whole]);
             for _ in 0..mapping.variants.len().max(1) {
-                builder.push_broken(number, rule, shown.clone(), |_| Cell::Missing);
+                builder.push_broken(number, rule, shown.clone(), whole, |_| Cell::Missing);
             }
             return;
         }

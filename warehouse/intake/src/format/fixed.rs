@@ -38,7 +38,9 @@ impl<'p> FixedChunks<'p> {
             record.len(),
             self.format.record_bytes
         );
-        builder.push_broken(number, "record_length", Some(shown), |_| Cell::Missing);
+        builder.push_broken(number, "record_length", Some(shown), Some(record), |_| {
+            Cell::Missing
+        });
     }
 }
 

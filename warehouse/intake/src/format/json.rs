@@ -109,7 +109,9 @@ impl Records<'_, '_, '_, '_> {
             let fields = Fields::parse(&found, places, above, known, unknown);
             batches.push(|builder, number| match &fields {
                 Ok(fields) => builder.push(number, |column| fields.cell(column)),
-                Err(rule) => builder.push_broken(number, rule, None, |_| Cell::Missing),
+                Err(rule) => {
+                    builder.push_broken(number, rule, None, Some(found.raw), |_| Cell::Missing);
+                }
             })
         };
         if steps.is_empty() {

@@ -259,7 +259,7 @@ impl Walk<'_> {
         batches.push(|builder, number| match record.repeated {
             Some(column) => {
                 let name = self.plan.columns[column].from[0].clone();
-                builder.push_broken(number, "repeated_element", Some(name), |column| {
+                builder.push_broken(number, "repeated_element", Some(name), None, |column| {
                     record.cell(column)
                 });
             }

@@ -100,6 +100,18 @@ impl Keys {
         XChaCha20Poly1305::new(&Key::from(*self.vault))
     }
 
+    /// A key for another purpose than the vault's own rows.
+    pub(super) fn derived(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut state = keyed(&self.vault);
+        state.update(purpose);
+        Zeroizing::new(state.finalize().into_bytes().into())
+    }
+
+    /// A keyed hash for another purpose.
+    pub(super) fn keyed_by_derived(&self, purpose: &[u8]) -> Hmac<Sha256> {
+        keyed(&self.derived(purpose))
+    }
+
     /// To whom original files are encrypted.
     pub(crate) fn recipient(&self) -> &age::x25519::Recipient {
         &self.recipient

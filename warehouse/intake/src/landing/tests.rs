@@ -434,7 +434,7 @@ async fn crash_before_the_memo_repeats_nothing() {
     let path = bench.landing().join("wages/wages_202408_r1.csv");
     let canonical = fs::canonicalize(&path).unwrap();
     let seen = format!("wages/{}", canonical.display());
-    let key = format!("wages/2024-08/{}", first[0].sha256);
+    let key = format!("wages/2024-08/r1/{}", first[0].sha256);
     warehouse.memo_put("intake/seen", &seen, "").await.unwrap();
     let forgotten = warehouse.memo_get("intake/bytes", &key).await.unwrap();
     assert!(forgotten.is_some());

@@ -228,7 +228,8 @@ async fn crash_between_parent_and_child_is_completed_by_the_next_run() {
     )
     .await
     .unwrap();
-    assert!(parent.status.is_accepted());
+    parent.remember_bytes(&bench.context).await.unwrap();
+    assert!(parent.outcome.status.is_accepted());
     assert_eq!(bench.count("staging.steps").await, 0);
     let outcomes = bench.run().await;
     assert_eq!(outcomes[0].status, DeliveryStatus::Duplicate);

@@ -3,6 +3,7 @@
 use arrow_array::RecordBatch;
 use zeroize::Zeroize;
 
+use super::OriginalRecord;
 use crate::identity::PersonDigest;
 
 /// A record that went to quarantine.
@@ -16,6 +17,10 @@ pub struct QuarantinedRow {
     pub rule: &'static str,
     /// The value as delivered; `[masked]` where it may identify a person.
     pub raw_value: Option<String>,
+    /// Its value of the column whose sums are reconciled, when it could be read.
+    pub(crate) won: Option<i128>,
+    /// The record as delivered, for the vault.
+    pub(crate) original: OriginalRecord,
 }
 
 /// Sums of one control column.

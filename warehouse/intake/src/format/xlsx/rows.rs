@@ -368,7 +368,7 @@ impl<'p> SheetRows<'p> {
                 let cell = |column: usize| mapping.cell(column, variant, field);
                 if beyond {
                     let shown = "cells behind the last header".to_owned();
-                    builder.push_broken(number, "field_count", Some(shown), cell);
+                    builder.push_broken(number, "field_count", Some(shown), None, cell);
                 } else {
                     builder.push(number, cell);
                 }
