@@ -5,5 +5,6 @@ mod command_line;
 mod demo;
 mod layering;
 mod privacy;
+mod quarantine;
 mod real_files;
 mod support;

@@ -21,10 +21,15 @@ pub(crate) mod testing {
 
     thread_local! {
         static POINTS_LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+        static DEADLY: Cell<Option<&'static str>> = const { Cell::new(None) };
         static DIED_AT: RefCell<Option<&'static str>> = const { RefCell::new(None) };
     }
 
     pub(super) fn dies_at(name: &'static str) -> bool {
+        if DEADLY.get() == Some(name) {
+            DIED_AT.set(Some(name));
+            return true;
+        }
         match POINTS_LEFT.get() {
             None => false,
             Some(0) => {
@@ -42,6 +47,23 @@ pub(crate) mod testing {
     /// killed process would: nothing is dropped. Answers the result, or where it died.
     pub async fn run_until<F: Future>(points: usize, work: F) -> Result<F::Output, &'static str> {
         POINTS_LEFT.set(Some(points));
+        let outcome = run(work).await;
+        POINTS_LEFT.set(None);
+        outcome
+    }
+
+    /// Runs `work` until it reaches a place; see [`run_until`].
+    pub async fn run_until_point<F: Future>(
+        name: &'static str,
+        work: F,
+    ) -> Result<F::Output, &'static str> {
+        DEADLY.set(Some(name));
+        let outcome = run(work).await;
+        DEADLY.set(None);
+        outcome
+    }
+
+    async fn run<F: Future>(work: F) -> Result<F::Output, &'static str> {
         DIED_AT.set(None);
         let mut work = Box::pin(work);
         let outcome = std::future::poll_fn(|context| match work.as_mut().poll(context) {
@@ -52,7 +74,6 @@ pub(crate) mod testing {
             },
         })
         .await;
-        POINTS_LEFT.set(None);
         if outcome.is_err() {
             std::mem::forget(work);
         }

@@ -139,6 +139,13 @@ pub struct DeliveryOutcome {
     pub superseded_by: Option<String>,
 }
 
+impl DeliveryOutcome {
+    /// Whether rows of it left quarantine.
+    pub(crate) fn has_decisions(&self) -> bool {
+        self.rows_released + self.rows_discarded > 0
+    }
+}
+
 /// Sums of 128 bits survive JSON as text.
 mod text_sum {
     use super::{Deserialize, Deserializer, Serializer};

@@ -91,6 +91,8 @@ pub(crate) async fn record_deliveries(
             .iter_mut()
             .find(|known| known.delivery_id == account.delivery_id)
         {
+            // The same bytes judged again, after a crash, know nothing of what people decided.
+            Some(known) if known.has_decisions() && !account.has_decisions() => {}
             Some(known) => *known = account,
             None => after.push(account),
         }

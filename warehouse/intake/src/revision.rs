@@ -8,7 +8,7 @@ use goyong_catalog::manifest::Period;
 use goyong_store::Warehouse;
 
 use crate::error::IntakeError;
-use crate::store_access::{store_error, table};
+use crate::store_access::{first_text, store_error, table};
 
 /// The delivery a replaced partition holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +48,22 @@ pub(crate) async fn in_place(
         .snapshot(&table("staging", source)?)
         .await
         .map_err(|error| store_error("look up the revision", error))?;
-    Ok(snapshot.and_then(|snapshot| {
-        let state = snapshot.partitions.get(&partition_of(period))?;
-        InPlace::parse(state.fingerprint.as_deref()?)
-    }))
+    let Some(snapshot) = snapshot else {
+        return Ok(None);
+    };
+    let partition = partition_of(period);
+    let Some(state) = snapshot.partitions.get(&partition) else {
+        return Ok(None);
+    };
+    if let Some(fingerprint) = &state.fingerprint {
+        return Ok(InPlace::parse(fingerprint));
+    }
+    // Whoever rewrote the table kept the rows, and each of them names its delivery.
+    let mut files = snapshot.files_of(partition.as_deref());
+    let Some(file) = files.find(|file| file.rows > 0) else {
+        return Ok(None);
+    };
+    Ok(first_text(&file.path, "_delivery_id")?
+        .as_deref()
+        .and_then(InPlace::parse))
 }

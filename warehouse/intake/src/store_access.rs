@@ -1,10 +1,13 @@
 //! What intake asks of the store beside writing: names, errors, rows read back.
 
-use arrow_array::RecordBatch;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
 use goyong_store::Warehouse;
 use goyong_types::TableName;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::error::IntakeError;
 
@@ -42,34 +45,57 @@ pub(crate) async fn read_rows(
             continue;
         }
         let path = &data_file.path;
-        let error = |source| IntakeError::file("read", path, source);
-        let broken = |problem: String| {
-            error(std::io::Error::new(
-                std::io::ErrorKind::InvalidData,
-                problem,
-            ))
-        };
-        let file = std::fs::File::open(path).map_err(error)?;
-        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)
-            .map_err(|problem| broken(problem.to_string()))?;
-        if !columns.is_empty() {
-            let roots: Vec<usize> = builder
-                .schema()
-                .fields()
-                .iter()
-                .enumerate()
-                .filter(|(_, field)| columns.contains(&field.name().as_str()))
-                .map(|(index, _)| index)
-                .collect();
-            let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-            builder = builder.with_projection(mask);
-        }
-        let reader = builder
-            .build()
-            .map_err(|problem| broken(problem.to_string()))?;
+        let reader = open_file(path, columns, BATCH_ROWS)?;
         for batch in reader {
-            sink(batch.map_err(|problem| broken(problem.to_string()))?)?;
+            sink(batch.map_err(|problem| broken(path, problem.to_string()))?)?;
         }
     }
     Ok(())
+}
+
+/// The text in a column of a file's first row.
+pub(crate) fn first_text(path: &Path, column: &str) -> Result<Option<String>, IntakeError> {
+    let Some(batch) = open_file(path, &[column], 1)?.next() else {
+        return Ok(None);
+    };
+    let batch = batch.map_err(|problem| broken(path, problem.to_string()))?;
+    Ok(batch
+        .column_by_name(column)
+        .and_then(|array| array.as_string_opt::<i32>())
+        .filter(|texts| !texts.is_empty() && texts.is_valid(0))
+        .map(|texts| texts.value(0).to_owned()))
+}
+
+const BATCH_ROWS: usize = 8192;
+
+fn open_file(
+    path: &Path,
+    columns: &[&str],
+    batch_rows: usize,
+) -> Result<ParquetRecordBatchReader, IntakeError> {
+    let file =
+        std::fs::File::open(path).map_err(|source| IntakeError::file("read", path, source))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|problem| broken(path, problem.to_string()))?;
+    if !columns.is_empty() {
+        let roots: Vec<usize> = builder
+            .schema()
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| columns.contains(&field.name().as_str()))
+            .map(|(index, _)| index)
+            .collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        builder = builder.with_projection(mask);
+    }
+    builder
+        .with_batch_size(batch_rows)
+        .build()
+        .map_err(|problem| broken(path, problem.to_string()))
+}
+
+fn broken(path: &Path, problem: String) -> IntakeError {
+    let source = std::io::Error::new(std::io::ErrorKind::InvalidData, problem);
+    IntakeError::file("read", path, source)
 }

@@ -273,3 +273,25 @@ fn child_source_agrees_with_its_parent_or_is_explained() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn calendar_of_deliveries_says_what_the_contracts_say() {
+    let project = Project::embedded().unwrap();
+    let calendar = include_str!("../../../../sql/seeds/source_calendar.csv");
+    let rows: BTreeSet<String> = calendar
+        .lines()
+        .skip(1)
+        .map(|line| line.splitn(4, ',').take(3).collect::<Vec<_>>().join(","))
+        .collect();
+    let contracts: BTreeSet<String> = project
+        .contracts()
+        .values()
+        .filter(|contract| contract.manifest == crate::contract::ManifestRule::Required)
+        .filter_map(|contract| {
+            let due_days = contract.due_days?;
+            let cadence = contract.cadence.as_str();
+            Some(format!("{},{cadence},{due_days}", contract.source))
+        })
+        .collect();
+    assert_eq!(rows, contracts);
+}

@@ -232,6 +232,40 @@ async fn older_revision_never_replaces_a_newer_one_whose_commit_was_not_remember
 }
 
 #[tokio::test]
+async fn rewritten_table_still_says_which_revision_is_in_place() {
+    let keys = TestKeys::new();
+    let warehouse = TestWarehouse::new(&keys, &[WAGES]).await;
+    let all = deliveries("wages");
+    warehouse.put(&all[1]);
+    warehouse.run().await;
+    // What a maintenance step does that knows nothing of deliveries.
+    let name = "staging.wages".parse().unwrap();
+    let contract = &warehouse.context.contracts["wages"];
+    let plan = crate::plan::Plan::new(contract).unwrap();
+    let options = crate::staging::staging_options(contract);
+    let store = &warehouse.context.warehouse;
+    let mut writer = store
+        .writer(&name, plan.staging_schema.clone(), options)
+        .await
+        .unwrap();
+    for batch in warehouse.batches("staging.wages").await {
+        writer.write(Some("2024-07-01"), &batch).unwrap();
+    }
+    let mode = goyong_store::CommitMode::ReplaceAll;
+    writer
+        .commit(mode, goyong_store::CommitDetails::default())
+        .await
+        .unwrap();
+    warehouse.put(&all[0]);
+    let outcomes = warehouse.run().await;
+    assert_eq!(
+        outcomes[0].status,
+        DeliveryStatus::Superseded,
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test]
 async fn upsert_brings_back_earlier_content_and_has_one_file_per_revision() {
     let keys = TestKeys::new();
     let warehouse = TestWarehouse::new(&keys, &[SPELLS]).await;

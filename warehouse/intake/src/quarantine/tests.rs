@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::*;
-use crate::crash::testing::run_until;
+use crate::crash::testing::{run_until, run_until_point};
 use crate::ledger::deliveries;
 use crate::testing_warehouse::{TestDelivery, TestKeys, TestWarehouse, WAGES, number, on, wages};
 
@@ -324,6 +324,43 @@ async fn release_that_dies_anywhere_is_finished_by_the_next_with_each_row_once()
         deaths += 1;
     }
     assert!(deaths >= 5, "{deaths}");
+}
+
+#[rstest::rstest]
+#[case("deliveries recorded")]
+#[case("file remembered")]
+#[tokio::test]
+async fn intake_interrupted_before_a_release_does_not_take_its_account_back(
+    #[case] point: &'static str,
+) {
+    let keys = TestKeys::new();
+    let mut warehouse = TestWarehouse::new(&keys, &[WAGES]).await;
+    let rows = [(1, "100"), (2, "2000000")];
+    warehouse.put(&delivery(1, &rows));
+    assert_eq!(
+        run_until_point(point, warehouse.ingest()).await.err(),
+        Some(point)
+    );
+    warehouse.reopen().await;
+    if point == "file remembered" {
+        warehouse.run().await;
+    }
+    let id = deliveries(&warehouse.context.warehouse).await.unwrap()[0]
+        .delivery_id
+        .clone();
+    let values = corrections(&warehouse, "row_number,column,value\n2,won,200\n");
+    release(&warehouse.context, &id, None, &values, &by("2024-10-01"))
+        .await
+        .unwrap();
+    // The same bytes come again while the crash kept intake from knowing them.
+    warehouse.put(&delivery(1, &rows));
+    warehouse.run().await;
+    let outcome = account(&warehouse).await;
+    assert_eq!((outcome.rows_accepted, outcome.rows_released), (2, 1));
+    assert_eq!(
+        warehouse.rows("staging.wages", &["_row_number"]).await,
+        ["1", "2"]
+    );
 }
 
 #[tokio::test]
