@@ -3,22 +3,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::XNonce;
-use chacha20poly1305::aead::{Aead, Payload};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::hash::{PersonDigest, PersonHasher};
 use super::keys::{Keys, sync_folder};
-use super::runs::{Found, Run, RunSet};
+use super::runs::{Run, RunSet};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::rows::{DETAIL_BYTES, DetailEntry, Identities, PersonEntry};
 
-/// Sealed resident number: 8 bytes and the tag.
-const NUMBER_PAYLOAD: usize = 24;
-/// Plain name or contact: two bytes of length, then the text, filled up so that lengths do not show.
-const DETAIL_PLAIN: usize = DETAIL_BYTES + 2;
-const DETAIL_PAYLOAD: usize = DETAIL_PLAIN + 16;
+/// A resident number as a number.
+const NUMBER_PAYLOAD: usize = 8;
+/// Kind, length and text of a name or contact, filled up so that lengths do not show.
+const DETAIL_PAYLOAD: usize = DETAIL_BYTES + 2;
 /// Person digest, then the keyed digest of the value.
 const DETAIL_KEY: usize = 32;
 /// Bytes of the digest that make the person key.
@@ -30,8 +26,7 @@ const HELD_DETAILS: usize = 100_000;
 /// Who stands behind a person key: resident number, names and contacts, sealed.
 ///
 /// Keyed by the full 128-bit digest, so that two persons whose first 64 bits agree are noticed.
-/// Sealing is XChaCha20-Poly1305 with the digest as nonce and associated data: a digest stands for
-/// one plaintext only, so a nonce never seals two, and writing a person again changes no byte.
+/// Writing a person again changes nothing.
 #[derive(Clone)]
 pub struct Vault {
     shared: Arc<Shared>,
@@ -39,7 +34,6 @@ pub struct Vault {
 
 struct Shared {
     folder: PathBuf,
-    cipher: XChaCha20Poly1305,
     hasher: PersonHasher,
     stores: Mutex<Stores>,
 }
@@ -102,11 +96,10 @@ impl Vault {
         Ok(Self {
             shared: Arc::new(Shared {
                 folder: folder.to_owned(),
-                cipher: keys.vault_cipher(),
                 hasher: keys.hasher(),
                 stores: Mutex::new(Stores {
-                    numbers: RunSet::open(&folder.join("numbers"))?,
-                    details: RunSet::open(&folder.join("details"))?,
+                    numbers: RunSet::open(&folder.join("numbers"), "numbers", keys.vault_cipher())?,
+                    details: RunSet::open(&folder.join("details"), "details", keys.vault_cipher())?,
                 }),
             }),
         })
@@ -142,39 +135,10 @@ impl Vault {
         }
     }
 
-    fn seal(&self, nonce: &XNonce, key: &[u8], plain: &[u8]) -> Result<Vec<u8>, IntakeError> {
-        let payload = Payload {
-            msg: plain,
-            aad: key,
-        };
-        self.shared
-            .cipher
-            .encrypt(nonce, payload)
-            .map_err(|_| IntakeError::Vault {
-                message: "an entry could not be sealed".to_owned(),
-            })
-    }
-
     #[cfg(test)]
     pub(crate) fn number_of(&self, digest: &PersonDigest) -> Option<String> {
-        let mut stores = self.stores();
-        for run in stores.numbers.runs_mut() {
-            if let Ok(Found::Present(entry)) = run.find(digest, PERSON_KEY_BYTES) {
-                let sealed: [u8; NUMBER_PAYLOAD] = run.payload(entry).ok()?;
-                let payload = Payload {
-                    msg: &sealed,
-                    aad: digest,
-                };
-                let plain = self
-                    .shared
-                    .cipher
-                    .decrypt(&number_nonce(digest), payload)
-                    .ok()?;
-                let number = u64::from_be_bytes(plain.try_into().ok()?);
-                return Some(format!("{number:013}"));
-            }
-        }
-        None
+        let payload = self.stores().numbers.payload(digest).ok()??;
+        Some(format!("{:013}", u64::from_be_bytes(*payload)))
     }
 }
 
@@ -186,21 +150,6 @@ fn key_ids(keys: &Keys) -> String {
     )
 }
 
-fn number_nonce(digest: &PersonDigest) -> XNonce {
-    let mut nonce = [0; 24];
-    nonce[..16].copy_from_slice(digest);
-    XNonce::from(nonce)
-}
-
-/// Bytes 8 to 32 of the key: half of the person's digest and the whole digest of the value.
-fn detail_nonce(key: &[u8; DETAIL_KEY]) -> XNonce {
-    let mut nonce = [0; 24];
-    nonce.copy_from_slice(&key[8..]);
-    // Numbers end their nonce in zeros; a detail never does.
-    nonce[23] |= 1;
-    XNonce::from(nonce)
-}
-
 /// The identities of one delivery on their way into the vault.
 ///
 /// Bounded: what exceeds the limit is compared with the vault, sealed and written to files that
@@ -209,8 +158,8 @@ pub struct VaultBatch {
     vault: Vault,
     persons: Vec<PersonEntry>,
     details: Vec<DetailEntry>,
-    pending_numbers: Vec<Run<16>>,
-    pending_details: Vec<Run<DETAIL_KEY>>,
+    pending_numbers: Vec<Run<16, NUMBER_PAYLOAD>>,
+    pending_details: Vec<Run<DETAIL_KEY, DETAIL_PAYLOAD>>,
     receipt: VaultReceipt,
 }
 
@@ -250,44 +199,33 @@ impl VaultBatch {
         if self.persons.is_empty() {
             return Ok(());
         }
-        self.persons.sort_unstable_by_key(|person| person.digest);
+        self.persons
+            .sort_unstable_by_key(|entry| u128::from_be_bytes(entry.digest));
         self.persons.dedup_by_key(|entry| entry.digest);
         for pair in self.persons.windows(2) {
             if pair[0].digest[..PERSON_KEY_BYTES] == pair[1].digest[..PERSON_KEY_BYTES] {
                 return Err(collision());
             }
         }
+        let keys: Vec<PersonDigest> = self.persons.iter().map(|entry| entry.digest).collect();
         let vault = self.vault.clone();
         let mut stores = vault.stores();
-        let mut sealed: Vec<(PersonDigest, [u8; NUMBER_PAYLOAD])> = Vec::new();
-        for entry in &self.persons {
-            let runs = stores.numbers.runs_mut().iter_mut();
-            let mut known = false;
-            for run in runs.chain(&mut self.pending_numbers) {
-                match run.find(&entry.digest, PERSON_KEY_BYTES)? {
-                    Found::Absent => {}
-                    Found::Present(_) => {
-                        known = true;
-                        break;
-                    }
-                    Found::Collision => return Err(collision()),
-                }
-            }
-            if known {
-                continue;
-            }
-            let plain = Zeroizing::new(entry.number.to_be_bytes());
-            let text = vault.seal(&number_nonce(&entry.digest), &entry.digest, &*plain)?;
-            let mut payload = [0; NUMBER_PAYLOAD];
-            payload.copy_from_slice(&text);
-            sealed.push((entry.digest, payload));
+        let known = stores
+            .numbers
+            .known(&mut self.pending_numbers, &keys, PERSON_KEY_BYTES)?
+            .map_err(|_| collision())?;
+        let new = known.iter().filter(|known| !**known).count();
+        if new > 0 {
+            let entries = self.persons.iter().zip(&known);
+            let run = stores.numbers.write_pending(
+                entries
+                    .filter(|(_, known)| !**known)
+                    .map(|(entry, _)| (&entry.digest, entry.number.to_be_bytes())),
+            )?;
+            self.pending_numbers.push(run);
+            self.receipt.new_persons += new as u64;
         }
         self.wipe_persons();
-        if !sealed.is_empty() {
-            self.receipt.new_persons += sealed.len() as u64;
-            let run = stores.numbers.write_pending(sealed.iter().copied())?;
-            self.pending_numbers.push(run);
-        }
         Ok(())
     }
 
@@ -310,36 +248,27 @@ impl VaultBatch {
                 (key, entry)
             })
             .collect();
-        keyed.sort_by_key(|(key, _)| *key);
+        keyed.sort_by(|left, right| left.0.cmp(&right.0));
         keyed.dedup_by_key(|(key, _)| *key);
+        let keys: Vec<[u8; DETAIL_KEY]> = keyed.iter().map(|(key, _)| *key).collect();
         let mut stores = vault.stores();
-        let mut sealed: Vec<([u8; DETAIL_KEY], [u8; DETAIL_PAYLOAD])> = Vec::new();
-        for (key, entry) in &mut keyed {
-            let mut known = false;
-            let runs = stores.details.runs_mut().iter_mut();
-            for run in runs.chain(&mut self.pending_details) {
-                if run.find(key, DETAIL_KEY)? != Found::Absent {
-                    known = true;
-                    break;
-                }
-            }
-            if !known {
-                let mut plain = Zeroizing::new([0u8; DETAIL_PLAIN]);
-                let length = entry.value.len().min(DETAIL_BYTES);
-                plain[0] = entry.kind;
-                plain[1] = length as u8;
-                plain[2..2 + length].copy_from_slice(&entry.value.as_bytes()[..length]);
-                let text = vault.seal(&detail_nonce(key), key.as_slice(), plain.as_slice())?;
-                let mut payload = [0; DETAIL_PAYLOAD];
-                payload.copy_from_slice(&text);
-                sealed.push((*key, payload));
-            }
-            entry.value.zeroize();
-        }
-        if !sealed.is_empty() {
-            self.receipt.new_details += sealed.len() as u64;
-            let run = stores.details.write_pending(sealed.iter().copied())?;
+        let known = stores
+            .details
+            .known(&mut self.pending_details, &keys, DETAIL_KEY)?
+            .map_err(|_| collision())?;
+        let new = known.iter().filter(|known| !**known).count();
+        if new > 0 {
+            let entries = keyed.iter().zip(&known);
+            let run = stores.details.write_pending(
+                entries
+                    .filter(|(_, known)| !**known)
+                    .map(|((key, entry), _)| (key, *detail_payload(entry))),
+            )?;
             self.pending_details.push(run);
+            self.receipt.new_details += new as u64;
+        }
+        for (_, entry) in &mut keyed {
+            entry.value.zeroize();
         }
         Ok(())
     }
@@ -367,6 +296,15 @@ impl Drop for VaultBatch {
         stores.numbers.discard(numbers);
         stores.details.discard(details);
     }
+}
+
+fn detail_payload(entry: &DetailEntry) -> Zeroizing<[u8; DETAIL_PAYLOAD]> {
+    let mut payload = Zeroizing::new([0; DETAIL_PAYLOAD]);
+    let length = entry.value.len().min(DETAIL_BYTES);
+    payload[0] = entry.kind;
+    payload[1] = length as u8;
+    payload[2..2 + length].copy_from_slice(&entry.value.as_bytes()[..length]);
+    payload
 }
 
 fn collision() -> IntakeError {
