@@ -582,6 +582,7 @@ impl Delivery<'_> {
         };
         let row_context = RowContext {
             hasher: Some(self.context.keys.hasher()),
+            forgotten: self.context.vault.forgotten()?,
             known_on,
         };
         let arrow = |error| IntakeError::Arrow {

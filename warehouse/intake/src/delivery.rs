@@ -167,6 +167,8 @@ pub(crate) struct Tally {
     pub delivered: u64,
     pub accepted: u64,
     pub quarantined: u64,
+    /// Rows of persons who are to be forgotten; the delivery's account has them as rejected.
+    pub forgotten: u64,
     pub flagged: u64,
     pub control: Vec<ControlSum>,
     rules: BTreeMap<(String, &'static str), u64>,
@@ -185,10 +187,12 @@ impl Tally {
         self.delivered += rows.delivered;
         self.accepted += rows.batch.num_rows() as u64;
         self.quarantined += rows.quarantined.len() as u64;
+        self.forgotten += rows.forgotten;
         self.flagged += rows.flags.len() as u64;
         for (sum, part) in self.control.iter_mut().zip(&rows.control) {
             sum.accepted += part.accepted;
             sum.quarantined += part.quarantined;
+            sum.forgotten += part.forgotten;
             sum.unreadable += part.unreadable;
         }
         for row in &rows.quarantined {
@@ -250,7 +254,7 @@ impl Tally {
                 notices.push(format!("the manifest states no sum of {}", column.name));
                 continue;
             };
-            let read = sum.accepted + sum.quarantined;
+            let read = sum.accepted + sum.quarantined + sum.forgotten;
             let scale = scale_of(column.kind);
             let Some(stated_sum) = value::decimal(stated.trim().as_bytes(), scale) else {
                 return Err(Refusal::new(
@@ -285,12 +289,13 @@ impl Tally {
     pub fn account(&self, plan: &Plan, manifest: Option<&Manifest>, outcome: &mut DeliveryOutcome) {
         outcome.rows_delivered = self.delivered;
         let sums = self.first_won_sums(plan, manifest);
-        if let Some((name, delivered, accepted)) = sums {
+        if let Some((name, delivered, sum)) = sums {
             outcome.control_name = Some(name);
             outcome.won_delivered = delivered;
             if outcome.status.is_accepted() {
-                outcome.won_accepted = accepted;
-                outcome.won_quarantined = delivered - accepted;
+                outcome.won_accepted = sum.accepted;
+                outcome.won_rejected = sum.forgotten;
+                outcome.won_quarantined = delivered - sum.accepted - sum.forgotten;
             } else {
                 outcome.won_rejected = delivered;
             }
@@ -299,24 +304,31 @@ impl Tally {
             outcome.rows_accepted = self.accepted;
             outcome.rows_quarantined = self.quarantined;
             outcome.rows_flagged = self.flagged;
+            outcome.rows_rejected = self.forgotten;
+            if self.forgotten > 0 {
+                outcome.notices.push(format!(
+                    "{} rows rejected: forgotten, their persons are on the list of `goyong vault forget`",
+                    self.forgotten
+                ));
+            }
         } else {
             outcome.rows_rejected = self.delivered;
         }
     }
 
-    /// Name of the first control column in whole won, its sum over all rows and over accepted ones.
+    /// Name of the first control column in whole won, its sum over all rows, and its parts.
     fn first_won_sums(
         &self,
         plan: &Plan,
         manifest: Option<&Manifest>,
-    ) -> Option<(String, i128, i128)> {
+    ) -> Option<(String, i128, ControlSum)> {
         let position = plan
             .control
             .iter()
             .position(|index| scale_of(plan.columns[*index].kind) == 0)?;
         let sum = self.control[position];
         let name = plan.columns[plan.control[position]].name.clone();
-        let read = sum.accepted + sum.quarantined;
+        let read = sum.accepted + sum.quarantined + sum.forgotten;
         let stated = manifest
             .and_then(|manifest| manifest.control.get(&name))
             .and_then(|text| value::decimal(text.trim().as_bytes(), 0));
@@ -324,7 +336,7 @@ impl Tally {
             Some(stated) if sum.unreadable > 0 => stated,
             _ => read,
         };
-        Some((name, delivered, sum.accepted))
+        Some((name, delivered, sum))
     }
 }
 

@@ -131,6 +131,14 @@ pub enum IntakeError {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A stored table cannot be rewritten.
+    #[error("table {table}: {message}")]
+    Table {
+        /// The table.
+        table: goyong_types::TableName,
+        /// What is wrong and what to do.
+        message: String,
+    },
     /// A decision about quarantined rows cannot be taken.
     #[error("{message}")]
     Quarantine {

@@ -36,6 +36,7 @@ mod real_figures;
 #[cfg(test)]
 mod real_files;
 mod revision;
+mod rewrite;
 mod rows;
 mod staging;
 mod store_access;
@@ -51,8 +52,9 @@ pub use deliver::IntakeContext;
 pub use delivery::{DeliveryOutcome, DeliveryStatus};
 pub use error::{IntakeError, Refusal, RefusalRule};
 pub use identity::{
-    Keys, PersonDigest, PersonHasher, Vault, VaultBatch, VaultReceipt, forget_records, person_key,
-    reseal_records,
+    ARCHIVE_IDENTITY, ForgetSubject, Forgotten, IdentifiedPerson, Keys, NEXT, NewKeys, PREVIOUS,
+    PersonDigest, PersonHasher, Pseudonyms, Vault, VaultBatch, VaultReceipt, forget_records,
+    person_key, read_private_file, reseal_records,
 };
 pub use landing::{
     IntakeEvent, IntakeProgress, IntakeSummary, ingest_folder, ingest_landing, ingest_path,
@@ -63,3 +65,4 @@ pub use quarantine::{
     Corrections, DecisionBy, QuarantineCount, QuarantineEntry, ReleaseReport, RowState, StillBad,
     discard, quarantine_counts, quarantine_schema, quarantined_record, quarantined_rows, release,
 };
+pub use rewrite::{Rewritten, RowChange, has_person, rewrite_table};

@@ -7,13 +7,14 @@ use goyong_catalog::contract::{ColumnType, Derived, OnFail};
 use goyong_types::{BusinessNumber, ResidentNumber, ResidentNumberError};
 
 mod checks;
+mod forget;
 mod original;
 mod parsed;
 
 use crate::buffer::{ColumnBuffer, Values};
 use crate::encoding::TextDecoder;
 use crate::error::IntakeError;
-use crate::identity::{PersonHasher, person_key};
+use crate::identity::{Forgotten, OpaqueInput, PersonHasher, opaque_text, person_key};
 use crate::plan::{ColumnPlan, Plan, RangePlan};
 use crate::value;
 pub(crate) use checks::{MASKED, shown_value};
@@ -23,7 +24,8 @@ use checks::{
 pub(crate) use original::{OriginalRecord, StoredRecord};
 pub use parsed::{ControlSum, QuarantinedRow};
 pub(crate) use parsed::{
-    DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, ParsedRows, PersonEntry,
+    DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, OpaqueEntry, ParsedRows,
+    PersonEntry,
 };
 
 /// What stands in the file for one column of one record.
@@ -42,6 +44,8 @@ pub(crate) enum Cell<'a> {
 pub(crate) struct RowContext {
     /// Present when the contract has resident numbers or digests.
     pub hasher: Option<PersonHasher>,
+    /// Persons whose rows are rejected; `None` when nobody is to be forgotten.
+    pub forgotten: Option<Forgotten>,
     /// Day, since 1970-01-01, after which nobody in the file can be born.
     pub known_on: i32,
 }
@@ -61,8 +65,11 @@ pub(crate) struct RowBuilder<'p> {
     scratch: Vec<u8>,
     row_flags: String,
     row_person: Option<PersonEntry>,
+    row_is_forgotten: bool,
+    forgotten: u64,
     persons_before_row: usize,
     details_before_row: usize,
+    opaques_before_row: usize,
 }
 
 /// The rule a value breaks.
@@ -89,8 +96,11 @@ impl<'p> RowBuilder<'p> {
             scratch: Vec::new(),
             row_flags: String::new(),
             row_person: None,
+            row_is_forgotten: false,
+            forgotten: 0,
             persons_before_row: 0,
             details_before_row: 0,
+            opaques_before_row: 0,
         }
     }
 
@@ -114,6 +124,8 @@ impl<'p> RowBuilder<'p> {
         self.delivered += 1;
         self.row_flags.clear();
         self.row_person = None;
+        self.row_is_forgotten = false;
+        self.opaques_before_row = self.identities.opaques.len();
         self.persons_before_row = self.identities.persons.len();
         self.details_before_row = self.identities.details.len();
         let plan = self.plan;
@@ -141,6 +153,10 @@ impl<'p> RowBuilder<'p> {
         }
         if let Some((index, rule)) = self.collect_identity(&cell).err() {
             self.quarantine(record, index, rule, &cell);
+            return;
+        }
+        if self.row_is_forgotten {
+            self.forget_row();
             return;
         }
         for (sum, index) in self.control.iter_mut().zip(&plan.control) {
@@ -214,6 +230,7 @@ impl<'p> RowBuilder<'p> {
             quarantined: std::mem::take(&mut self.quarantined),
             control,
             identities: std::mem::take(&mut self.identities),
+            forgotten: std::mem::take(&mut self.forgotten),
             delivered: std::mem::take(&mut self.delivered),
             record_count: 0,
         })
@@ -289,8 +306,11 @@ impl<'p> RowBuilder<'p> {
             }
             (Values::Utf8 { ends, data }, ColumnType::Digest) => {
                 let hasher = self.context.hasher.as_ref().ok_or("type")?;
-                data.extend_from_slice(&hasher.opaque(raw));
+                let input = OpaqueInput::new(raw);
+                let digest = hasher.opaque(&input);
+                data.extend_from_slice(&opaque_text(&digest));
                 ends.push(data.len() as i32);
+                self.identities.opaques.push(OpaqueEntry { digest, input });
             }
             (Values::Utf8 { ends, data }, _) => {
                 let before = data.len();
@@ -395,6 +415,9 @@ impl<'p> RowBuilder<'p> {
                 .iter()
                 .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
         };
+        if let Some(forgotten) = &self.context.forgotten {
+            self.row_is_forgotten |= forgotten.contains(number.digits());
+        }
         if self.row_person.is_none() {
             self.row_person = Some(entry);
         }
@@ -459,6 +482,16 @@ impl<'p> RowBuilder<'p> {
         Ok(())
     }
 
+    /// The vault must not learn a number whose row was not accepted.
+    fn take_back_row(&mut self) {
+        for buffer in &mut self.buffers {
+            buffer.truncate(self.rows);
+        }
+        self.identities.persons.truncate(self.persons_before_row);
+        self.identities.details.truncate(self.details_before_row);
+        self.identities.opaques.truncate(self.opaques_before_row);
+    }
+
     fn quarantine<'r>(
         &mut self,
         record: u32,
@@ -466,12 +499,11 @@ impl<'p> RowBuilder<'p> {
         rule: Rule,
         cell: &impl Fn(usize) -> Cell<'r>,
     ) {
-        for buffer in &mut self.buffers {
-            buffer.truncate(self.rows);
+        self.take_back_row();
+        if self.row_is_forgotten || self.names_forgotten(cell) {
+            self.forget_broken_row(cell);
+            return;
         }
-        // The vault must not learn a number whose row was not accepted.
-        self.identities.persons.truncate(self.persons_before_row);
-        self.identities.details.truncate(self.details_before_row);
         let won = self.count_control_of_quarantined(cell);
         let column = &self.plan.columns[index];
         let raw_value = match cell(index) {

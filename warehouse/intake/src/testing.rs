@@ -53,6 +53,7 @@ pub(crate) struct Outcome {
     pub notices: Vec<String>,
     pub control: Vec<ControlSum>,
     pub delivered: u64,
+    pub forgotten: u64,
     pub records: u64,
 }
 
@@ -125,6 +126,7 @@ pub(crate) fn context() -> (tempfile::TempDir, Keys, RowContext) {
     let keys = Keys::create(&folder.path().join("keys")).unwrap();
     let context = RowContext {
         hasher: Some(keys.hasher()),
+        forgotten: None,
         known_on: value::days_from_civil(2026, 1, 1).unwrap(),
     };
     (folder, keys, context)
@@ -167,6 +169,7 @@ pub(crate) fn read_paths(
         notices: Vec::new(),
         control: vec![ControlSum::default(); plan.control.len()],
         delivered: 0,
+        forgotten: 0,
         records: 0,
     };
     let files = paths
@@ -188,9 +191,11 @@ pub(crate) fn read_paths(
         for (sum, part) in outcome.control.iter_mut().zip(&rows.control) {
             sum.accepted += part.accepted;
             sum.quarantined += part.quarantined;
+            sum.forgotten += part.forgotten;
             sum.unreadable += part.unreadable;
         }
         outcome.delivered += rows.delivered;
+        outcome.forgotten += rows.forgotten;
         outcome.records += rows.record_count;
         outcome.batches.push(rows.batch);
         Ok(())

@@ -5,23 +5,31 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::hash::{PersonDigest, PersonHasher};
+use super::hash::{OPAQUE_PAYLOAD, PersonDigest, PersonHasher};
 use super::keys::{Keys, sync_folder};
-use super::runs::{Run, RunSet};
+use super::run::Run;
+use super::runs::RunSet;
 use crate::error::{IntakeError, Refusal, RefusalRule};
-use crate::rows::{DETAIL_BYTES, DetailEntry, Identities, PersonEntry};
+use crate::rows::{DETAIL_BYTES, DetailEntry, Identities, OpaqueEntry, PersonEntry};
 
 /// A resident number as a number.
-const NUMBER_PAYLOAD: usize = 8;
+pub(super) const NUMBER_PAYLOAD: usize = 8;
 /// Kind, length and text of a name or contact, filled up so that lengths do not show.
-const DETAIL_PAYLOAD: usize = DETAIL_BYTES + 2;
+pub(super) const DETAIL_PAYLOAD: usize = DETAIL_BYTES + 2;
 /// Person digest, then the keyed digest of the value.
-const DETAIL_KEY: usize = 32;
+pub(super) const DETAIL_KEY: usize = 32;
 /// Bytes of the digest that make the person key.
-const PERSON_KEY_BYTES: usize = 8;
+pub(super) const PERSON_KEY_BYTES: usize = 8;
 /// Resident numbers held back before they are compared with the vault: 24 bytes each.
 const HELD_PERSONS: usize = 2_000_000;
 const HELD_DETAILS: usize = 100_000;
+const HELD_OPAQUES: usize = 250_000;
+const OPAQUE_KEY: usize = 8;
+/// Digest under the forget key.
+pub(super) const FORGOTTEN_KEY: usize = 16;
+/// Day of the request, days since 1970-01-01; whether the person key is of the pepper of today; the
+/// person key, to find rows that come back with a backup after the number is gone.
+pub(super) const FORGOTTEN_PAYLOAD: usize = 13;
 
 /// Who stands behind a person key: resident number, names and contacts, sealed.
 ///
@@ -29,18 +37,55 @@ const HELD_DETAILS: usize = 100_000;
 /// Writing a person again changes nothing.
 #[derive(Clone)]
 pub struct Vault {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     folder: PathBuf,
-    hasher: PersonHasher,
+    pub(super) hasher: PersonHasher,
+    pub(super) forget_hasher: PersonHasher,
     stores: Mutex<Stores>,
 }
 
-struct Stores {
-    numbers: RunSet<16, NUMBER_PAYLOAD>,
-    details: RunSet<DETAIL_KEY, DETAIL_PAYLOAD>,
+/// The parts of a vault, each a folder of its own.
+pub(super) struct Stores {
+    /// Resident numbers, by person digest.
+    pub numbers: RunSet<16, NUMBER_PAYLOAD>,
+    /// Names and contacts, by person digest and keyed digest of the value.
+    pub details: RunSet<DETAIL_KEY, DETAIL_PAYLOAD>,
+    /// Opaque digests as providers delivered them, by their keyed digest.
+    pub opaques: RunSet<OPAQUE_KEY, OPAQUE_PAYLOAD>,
+    /// Persons who are to be forgotten, by their digest under the forget key.
+    pub forgotten: RunSet<FORGOTTEN_KEY, FORGOTTEN_PAYLOAD>,
+}
+
+/// Folder of the sealed records of quarantined rows, which the records re-seal themselves.
+pub(super) const RECORDS: &str = "records";
+
+/// Folders of the parts; what a vault holds beside them nothing here knows how to re-key.
+pub(super) const PARTS: [&str; 4] = ["numbers", "details", "opaques", "forgotten"];
+
+impl Stores {
+    fn open(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
+        let [numbers, details, opaques, forgotten] = PARTS;
+        Ok(Self {
+            numbers: RunSet::open(&folder.join(numbers), numbers, keys.vault_cipher())?,
+            details: RunSet::open(&folder.join(details), details, keys.vault_cipher())?,
+            opaques: RunSet::open(&folder.join(opaques), opaques, keys.vault_cipher())?,
+            forgotten: RunSet::open(&folder.join(forgotten), forgotten, keys.vault_cipher())?,
+        })
+    }
+
+    fn open_to_read(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
+        let [numbers, details, opaques, forgotten] = PARTS;
+        let cipher = || keys.vault_cipher();
+        Ok(Self {
+            numbers: RunSet::open_to_read(&folder.join(numbers), numbers, cipher())?,
+            details: RunSet::open_to_read(&folder.join(details), details, cipher())?,
+            opaques: RunSet::open_to_read(&folder.join(opaques), opaques, cipher())?,
+            forgotten: RunSet::open_to_read(&folder.join(forgotten), forgotten, cipher())?,
+        })
+    }
 }
 
 /// What a delivery added to the vault.
@@ -74,35 +119,31 @@ impl Vault {
         Self::open(folder, keys)
     }
 
-    /// Opens the vault; refuses keys it was not made with.
+    /// Opens the vault to write; refuses keys it was not made with. Only one process at a time may.
     pub fn open(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
-        let path = folder.join(KEY_IDS);
-        if !path.exists() {
-            return Err(IntakeError::Vault {
-                message: format!("no vault in {}: run `goyong init` first", folder.display()),
-            });
-        }
-        let ids = fs::read_to_string(&path)
-            .map_err(|error| IntakeError::file("read vault key ids", &path, error))?;
-        if ids != key_ids(keys) {
-            return Err(IntakeError::Vault {
-                message: format!(
-                    "the keys in {} are not those the vault {} was made with: use the right key folder",
-                    keys.folder().display(),
-                    folder.display()
-                ),
-            });
-        }
-        Ok(Self {
+        check_key_ids(folder, keys)?;
+        Ok(Self::with(folder, keys, Stores::open(folder, keys)?))
+    }
+
+    /// Opens the vault and changes nothing in it, beside a process that may be writing.
+    pub fn open_to_read(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
+        check_key_ids(folder, keys)?;
+        Ok(Self::with(
+            folder,
+            keys,
+            Stores::open_to_read(folder, keys)?,
+        ))
+    }
+
+    fn with(folder: &Path, keys: &Keys, stores: Stores) -> Self {
+        Self {
             shared: Arc::new(Shared {
                 folder: folder.to_owned(),
                 hasher: keys.hasher(),
-                stores: Mutex::new(Stores {
-                    numbers: RunSet::open(&folder.join("numbers"), "numbers", keys.vault_cipher())?,
-                    details: RunSet::open(&folder.join("details"), "details", keys.vault_cipher())?,
-                }),
+                forget_hasher: keys.forget_hasher(),
+                stores: Mutex::new(stores),
             }),
-        })
+        }
     }
 
     /// The folder.
@@ -115,19 +156,42 @@ impl Vault {
         self.stores().numbers.entries()
     }
 
+    /// Whether two vaults make the same pseudonyms.
+    pub(super) fn has_pepper_of(&self, other: &Self) -> bool {
+        let probe = [b'0'; 13];
+        self.shared.hasher.person(&probe) == other.shared.hasher.person(&probe)
+    }
+
+    /// Names everything in the vault's folder that none of its parts is.
+    pub(super) fn unknown_parts(&self) -> Result<Vec<String>, IntakeError> {
+        let folder = &self.shared.folder;
+        let error = |source| IntakeError::file("list vault folder", folder, source);
+        let mut unknown = Vec::new();
+        for entry in fs::read_dir(folder).map_err(error)? {
+            let name = entry.map_err(error)?.file_name();
+            let name = name.to_string_lossy().into_owned();
+            if name != KEY_IDS && name != RECORDS && !PARTS.contains(&name.as_str()) {
+                unknown.push(name);
+            }
+        }
+        Ok(unknown)
+    }
+
     /// Starts collecting the identities of a delivery. Nothing counts until it is committed.
     pub fn begin(&self) -> VaultBatch {
         VaultBatch {
             vault: self.clone(),
             persons: Vec::new(),
             details: Vec::new(),
+            opaques: Vec::new(),
             pending_numbers: Vec::new(),
             pending_details: Vec::new(),
+            pending_opaques: Vec::new(),
             receipt: VaultReceipt::default(),
         }
     }
 
-    fn stores(&self) -> MutexGuard<'_, Stores> {
+    pub(super) fn stores(&self) -> MutexGuard<'_, Stores> {
         match self.shared.stores.lock() {
             Ok(stores) => stores,
             // The stores are consistent between any two calls; a panic elsewhere changes nothing.
@@ -137,16 +201,42 @@ impl Vault {
 
     #[cfg(test)]
     pub(crate) fn number_of(&self, digest: &PersonDigest) -> Option<String> {
-        let payload = self.stores().numbers.payload(digest).ok()??;
-        Some(format!("{:013}", u64::from_be_bytes(*payload)))
+        let found = self.stores().numbers.with_prefix(digest).ok()?;
+        let (_, payload) = found.first()?;
+        Some(format!("{:013}", u64::from_be_bytes(**payload)))
     }
+}
+
+/// Refuses keys the vault was not made with.
+fn check_key_ids(folder: &Path, keys: &Keys) -> Result<(), IntakeError> {
+    let path = folder.join(KEY_IDS);
+    let ids = match fs::read_to_string(&path) {
+        Ok(ids) => ids,
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            return Err(IntakeError::Vault {
+                message: format!("no vault in {}: run `goyong init` first", folder.display()),
+            });
+        }
+        Err(error) => return Err(IntakeError::file("read vault key ids", &path, error)),
+    };
+    if ids == key_ids(keys) {
+        return Ok(());
+    }
+    Err(IntakeError::Vault {
+        message: format!(
+            "the keys in {} are not those the vault {} was made with: use the right key folder",
+            keys.folder().display(),
+            folder.display()
+        ),
+    })
 }
 
 fn key_ids(keys: &Keys) -> String {
     format!(
-        "pepper {}\nvault {}\n",
+        "pepper {}\nvault {}\nforget {}\n",
         keys.pepper_id(),
-        keys.vault_key_id()
+        keys.vault_key_id(),
+        keys.forget_key_id()
     )
 }
 
@@ -158,8 +248,10 @@ pub struct VaultBatch {
     vault: Vault,
     persons: Vec<PersonEntry>,
     details: Vec<DetailEntry>,
+    opaques: Vec<OpaqueEntry>,
     pending_numbers: Vec<Run<16, NUMBER_PAYLOAD>>,
     pending_details: Vec<Run<DETAIL_KEY, DETAIL_PAYLOAD>>,
+    pending_opaques: Vec<Run<OPAQUE_KEY, OPAQUE_PAYLOAD>>,
     receipt: VaultReceipt,
 }
 
@@ -168,11 +260,15 @@ impl VaultBatch {
     pub(crate) fn add(&mut self, mut identities: Identities) -> Result<(), IntakeError> {
         self.persons.extend_from_slice(&identities.persons);
         self.details.append(&mut identities.details);
+        self.opaques.append(&mut identities.opaques);
         if self.persons.len() >= HELD_PERSONS {
             self.flush_persons()?;
         }
         if self.details.len() >= HELD_DETAILS {
             self.flush_details()?;
+        }
+        if self.opaques.len() >= HELD_OPAQUES {
+            self.flush_opaques()?;
         }
         Ok(())
     }
@@ -182,17 +278,20 @@ impl VaultBatch {
         self.prepare()?;
         let numbers = std::mem::take(&mut self.pending_numbers);
         let details = std::mem::take(&mut self.pending_details);
+        let opaques = std::mem::take(&mut self.pending_opaques);
         let vault = self.vault.clone();
         let mut stores = vault.stores();
         stores.numbers.commit(numbers)?;
         stores.details.commit(details)?;
+        stores.opaques.commit(opaques)?;
         Ok(self.receipt)
     }
 
     /// Compares and seals everything held back; finds a key collision before anything counts.
     pub fn prepare(&mut self) -> Result<(), IntakeError> {
         self.flush_persons()?;
-        self.flush_details()
+        self.flush_details()?;
+        self.flush_opaques()
     }
 
     fn flush_persons(&mut self) -> Result<(), IntakeError> {
@@ -248,7 +347,7 @@ impl VaultBatch {
                 (key, entry)
             })
             .collect();
-        keyed.sort_by(|left, right| left.0.cmp(&right.0));
+        keyed.sort_by_key(|(key, _)| *key);
         keyed.dedup_by_key(|(key, _)| *key);
         let keys: Vec<[u8; DETAIL_KEY]> = keyed.iter().map(|(key, _)| *key).collect();
         let mut stores = vault.stores();
@@ -273,6 +372,32 @@ impl VaultBatch {
         Ok(())
     }
 
+    fn flush_opaques(&mut self) -> Result<(), IntakeError> {
+        if self.opaques.is_empty() {
+            return Ok(());
+        }
+        self.opaques.sort_unstable_by_key(|entry| entry.digest);
+        self.opaques.dedup_by_key(|entry| entry.digest);
+        let keys: Vec<[u8; OPAQUE_KEY]> = self.opaques.iter().map(|entry| entry.digest).collect();
+        let vault = self.vault.clone();
+        let mut stores = vault.stores();
+        let known = stores
+            .opaques
+            .known(&mut self.pending_opaques, &keys, OPAQUE_KEY)?
+            .map_err(|_| collision())?;
+        if known.contains(&false) {
+            let entries = self.opaques.iter().zip(&known);
+            let run = stores.opaques.write_pending(
+                entries
+                    .filter(|(_, known)| !**known)
+                    .map(|(entry, _)| (&entry.digest, entry.input.to_payload())),
+            )?;
+            self.pending_opaques.push(run);
+        }
+        self.opaques.clear();
+        Ok(())
+    }
+
     fn wipe_persons(&mut self) {
         for entry in &mut self.persons {
             entry.number.zeroize();
@@ -289,12 +414,14 @@ impl Drop for VaultBatch {
         }
         let numbers = std::mem::take(&mut self.pending_numbers);
         let details = std::mem::take(&mut self.pending_details);
-        if numbers.is_empty() && details.is_empty() {
+        let opaques = std::mem::take(&mut self.pending_opaques);
+        if numbers.is_empty() && details.is_empty() && opaques.is_empty() {
             return;
         }
         let stores = self.vault.stores();
         stores.numbers.discard(numbers);
         stores.details.discard(details);
+        stores.opaques.discard(opaques);
     }
 }
 
@@ -316,134 +443,4 @@ fn collision() -> IntakeError {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::rows::DETAIL_NAME;
-
-    fn numbers(range: std::ops::Range<u64>) -> Vec<[u8; 13]> {
-        range
-            .map(|index| {
-                let mut digits = [b'0'; 13];
-                digits.copy_from_slice(format!("{:013}", 8_001_011_000_000u64 + index).as_bytes());
-                digits
-            })
-            .collect()
-    }
-
-    fn identities(hasher: &PersonHasher, digits: &[[u8; 13]]) -> Identities {
-        let mut identities = Identities::default();
-        for number in digits {
-            let digest = hasher.person(number);
-            identities.persons.push(PersonEntry {
-                digest,
-                number: std::str::from_utf8(number).unwrap().parse().unwrap(),
-            });
-            identities.details.push(DetailEntry {
-                person: digest,
-                kind: DETAIL_NAME,
-                value: "가나다".to_owned(),
-            });
-        }
-        identities
-    }
-
-    #[test]
-    fn persons_are_kept_once_and_come_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let hasher = keys.hasher();
-        let vault = Vault::create(&folder.path().join("vault"), &keys).unwrap();
-        let first = numbers(0..5000);
-        let mut batch = vault.begin();
-        batch.add(identities(&hasher, &first)).unwrap();
-        batch.add(identities(&hasher, &first[..100])).unwrap();
-        let receipt = batch.commit().unwrap();
-        assert_eq!((receipt.new_persons, receipt.new_details), (5000, 5000));
-
-        let mut batch = vault.begin();
-        batch
-            .add(identities(&hasher, &numbers(4990..5010)))
-            .unwrap();
-        assert_eq!(batch.commit().unwrap().new_persons, 10);
-
-        let vault = Vault::open(&folder.path().join("vault"), &keys).unwrap();
-        assert_eq!(vault.persons(), 5010);
-        for number in [first[0], first[4999]] {
-            let text = String::from_utf8(number.to_vec()).unwrap();
-            assert_eq!(vault.number_of(&hasher.person(&number)), Some(text));
-        }
-    }
-
-    #[test]
-    fn refused_delivery_leaves_the_vault_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let vault = Vault::create(&folder.path().join("vault"), &keys).unwrap();
-        let mut batch = vault.begin();
-        batch
-            .add(identities(&keys.hasher(), &numbers(0..10)))
-            .unwrap();
-        batch.prepare().unwrap();
-        drop(batch);
-        assert_eq!(vault.persons(), 0);
-        assert_eq!(
-            fs::read_dir(folder.path().join("vault/numbers"))
-                .unwrap()
-                .count(),
-            0
-        );
-    }
-
-    #[test]
-    fn two_digests_with_one_person_key_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let vault = Vault::create(&folder.path().join("vault"), &keys).unwrap();
-        let entry = |tail: u8| {
-            let mut digest = [7; 16];
-            digest[15] = tail;
-            let mut identities = Identities::default();
-            identities.persons.push(PersonEntry { digest, number: 1 });
-            identities
-        };
-        let mut batch = vault.begin();
-        batch.add(entry(1)).unwrap();
-        batch.commit().unwrap();
-        let mut batch = vault.begin();
-        batch.add(entry(2)).unwrap();
-        let error = batch.commit().unwrap_err();
-        assert!(matches!(
-            error,
-            IntakeError::Refused(Refusal {
-                rule: RefusalRule::KeyCollision,
-                ..
-            })
-        ));
-        assert_eq!(vault.persons(), 1);
-    }
-
-    #[test]
-    fn other_keys_are_refused_and_no_number_is_readable() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let other = Keys::create(&folder.path().join("other")).unwrap();
-        let path = folder.path().join("vault");
-        let vault = Vault::create(&path, &keys).unwrap();
-        let mut batch = vault.begin();
-        batch
-            .add(identities(&keys.hasher(), &numbers(0..1)))
-            .unwrap();
-        batch.commit().unwrap();
-        assert!(Vault::open(&path, &other).is_err());
-        for part in ["numbers", "details"] {
-            for entry in fs::read_dir(path.join(part)).unwrap() {
-                let bytes = fs::read(entry.unwrap().path()).unwrap();
-                assert!(memchr::memmem::find(&bytes, b"8001011000000").is_none());
-                assert!(memchr::memmem::find(&bytes, "가나다".as_bytes()).is_none());
-                let packed = 8_001_011_000_000u64.to_be_bytes();
-                assert!(memchr::memmem::find(&bytes, &packed[2..]).is_none());
-            }
-        }
-    }
-}
+mod tests;

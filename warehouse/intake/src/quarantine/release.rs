@@ -240,6 +240,7 @@ impl<'b> Batch<'b> {
             plan,
             row_context: RowContext {
                 hasher: Some(context.keys.hasher()),
+                forgotten: context.vault.forgotten()?,
                 known_on: value::days_of(by.on),
             },
             by,
@@ -309,6 +310,14 @@ impl<'b> Batch<'b> {
                     row_number: *row_number,
                     column: bad.column.clone(),
                     rule: bad.rule,
+                });
+                continue;
+            }
+            if judged.forgotten > 0 {
+                self.checked.still_bad.push(StillBad {
+                    row_number: *row_number,
+                    column: String::new(),
+                    rule: "forgotten",
                 });
                 continue;
             }

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use zeroize::Zeroize;
 
 use super::OriginalRecord;
-use crate::identity::PersonDigest;
+use crate::identity::{OpaqueDigest, OpaqueInput, PersonDigest};
 
 /// A record that went to quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct ControlSum {
     pub accepted: i128,
     /// Over quarantined rows whose value could be read.
     pub quarantined: i128,
+    /// Over rows of persons who are to be forgotten.
+    pub forgotten: i128,
     /// Quarantined rows whose value could not be read.
     pub unreadable: u64,
 }
@@ -50,6 +52,13 @@ pub(crate) struct DetailEntry {
     pub value: String,
 }
 
+/// A provider's opaque digest on its way to the vault.
+#[derive(Clone, Copy)]
+pub(crate) struct OpaqueEntry {
+    pub digest: OpaqueDigest,
+    pub input: OpaqueInput,
+}
+
 /// Kinds of [`DetailEntry`].
 pub(crate) const DETAIL_NAME: u8 = 1;
 pub(crate) const DETAIL_CONTACT: u8 = 2;
@@ -61,6 +70,7 @@ pub(crate) const DETAIL_BYTES: usize = 254;
 pub(crate) struct Identities {
     pub persons: Vec<PersonEntry>,
     pub details: Vec<DetailEntry>,
+    pub opaques: Vec<OpaqueEntry>,
 }
 
 impl Drop for Identities {
@@ -85,6 +95,8 @@ pub(crate) struct ParsedRows {
     pub quarantined: Vec<QuarantinedRow>,
     pub control: Vec<ControlSum>,
     pub identities: Identities,
+    /// Rows of persons who are to be forgotten: neither accepted nor quarantined.
+    pub forgotten: u64,
     /// Rows offered, accepted or not.
     pub delivered: u64,
     /// Records of the file that were read; unpivot makes several rows of one.

@@ -195,3 +195,42 @@ fn one_undecodable_byte_quarantines_its_row_only() {
     assert_eq!(outcome.rules(), ["encoding"]);
     assert_eq!(outcome.quarantined[0].raw_value.as_deref(), Some("\\xb0"));
 }
+
+#[test]
+fn rows_of_forgotten_persons_are_rejected_whether_or_not_they_break_a_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_keys_folder, keys, mut context) = crate::testing::context();
+    let vault = crate::Vault::create(&folder.path().join("vault"), &keys).unwrap();
+    let (forgotten, other) = (number(b"8002292", "00000"), number(b"8002292", "00001"));
+    let subject = crate::ForgetSubject::parse_number(&forgotten).unwrap();
+    vault.put_on_forget_list(&[subject], 20_000).unwrap();
+    context.forgotten = vault.forgotten().unwrap();
+    let plan = plan(
+        r#"
+control_totals: [won]
+format: {kind: csv}
+columns:
+  - {name: place, type: code, domain: ["1"]}
+  - {name: person_key, from: rrn, type: rrn}
+  - {name: won, type: won}
+"#,
+    );
+    let mut text = "place,rrn,won\n".to_owned();
+    for (place, person, won) in [
+        ("1", &forgotten, 10),
+        ("1", &other, 20),
+        ("2", &forgotten, 40),
+        ("2", &other, 80),
+    ] {
+        text.push_str(&format!("{place},{person},{won}\n"));
+    }
+    let path = folder.path().join("file");
+    std::fs::write(&path, text).unwrap();
+    let limits = crate::testing::limits(2, 64 << 10);
+    let outcome = crate::testing::read_path(&plan, &path, &context, limits).unwrap();
+    assert_eq!((outcome.delivered, outcome.accepted()), (4, 1));
+    assert_eq!(outcome.rules(), ["domain"]);
+    assert_eq!(outcome.forgotten, 2);
+    let sum = outcome.control[0];
+    assert_eq!((sum.accepted, sum.quarantined, sum.forgotten), (20, 80, 50));
+}
