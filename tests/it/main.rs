@@ -8,3 +8,4 @@ mod privacy;
 mod quarantine;
 mod real_files;
 mod support;
+mod vault;

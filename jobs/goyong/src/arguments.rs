@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use goyong_types::Month;
 
 use crate::quarantine::{FreshnessArguments, QuarantineCommand};
+use crate::vault::{AuditCommand, VaultCommand};
 
 /// An employment data warehouse and nightly batch for a public employment service.
 #[derive(Debug, Parser)]
@@ -98,6 +99,12 @@ pub enum Command {
     Releases(ReleasesCommand),
     /// Compare every file of the warehouse with the ledger
     Verify(VerifyArguments),
+    /// Rotate keys, erase persons, look a person up, remove what is kept no longer
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Check the audit chain
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Render the report site of the latest release
     Report(ReportArguments),
     /// Compare alerts and scores with the simulator's truth (the only command that reads it)
@@ -116,6 +123,9 @@ pub struct InitArguments {
     /// Also write the built-in contracts and models to DIR/sql, to be edited
     #[arg(long)]
     pub write_sql: bool,
+    /// Encrypt originals to this recipient (age1…), whose secret is kept elsewhere
+    #[arg(long, value_name = "AGE1")]
+    pub archive_recipient: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use crate::arguments::{
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
-use crate::{CHECK_FAILED, demo, output, quarantine, shell};
+use crate::{CHECK_FAILED, demo, output, quarantine, shell, vault};
 
 /// Runs the command and returns the exit code.
 pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
@@ -34,6 +34,8 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Night(night) => run_night(common, night).await,
         Command::Sql(sql) => run_sql(common, sql).await,
         Command::Releases(releases) => run_releases(common, releases).await,
+        Command::Vault(command) => vault::run(common, command).await,
+        Command::Audit(command) => vault::run_audit(common, command).await,
         Command::Verify(verify) => run_verify(common, verify).await,
         Command::Report(report) => run_report(common, report).await,
         Command::Evaluate(evaluate) => run_evaluate(common, evaluate).await,
@@ -60,6 +62,7 @@ async fn run_init(common: &CommonArguments, arguments: &InitArguments) -> Result
     let options = InitOptions {
         write_sql: arguments.write_sql,
         simulated: false,
+        archive_recipient: arguments.archive_recipient.clone(),
     };
     for line in initialise_project(&common.dir, &options).await? {
         console.say(&line);

@@ -7,6 +7,7 @@ mod output;
 mod progress;
 mod quarantine;
 mod shell;
+mod vault;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use goyong_intake::{
-    DeliveryOutcome, DeliveryStatus, IntakeContext, IntakeEvent, IntakeProgress,
+    ARCHIVE_IDENTITY, DeliveryOutcome, DeliveryStatus, IntakeContext, IntakeEvent, IntakeProgress,
     IntakeSummary as Intake, ReadLimits, ingest_folder, ingest_landing, ingest_path,
 };
 use goyong_types::nearest_name;
@@ -145,7 +145,7 @@ impl OpenProject {
         options: &IngestOptions,
         events: &(dyn Fn(NightEvent) + Sync + Send),
     ) -> Result<IntakeSummary> {
-        let _lock = self.lock_night()?;
+        let _lock = self.lock_night().await?;
         self.ingest_locked(options, events).await
     }
 
@@ -203,6 +203,13 @@ impl OpenProject {
     ) -> Result<IntakeContext> {
         let keys = self.keys()?;
         let vault = self.vault(&keys)?;
+        self.check_vault(&keys, &vault).await?;
+        if keys.has_archive_identity() && !self.configuration().simulated {
+            tracing::warn!(
+                "{} opens the archive and lies beside the other keys: move it off this machine",
+                keys.folder().join(ARCHIVE_IDENTITY).display()
+            );
+        }
         let known_on = match known_on {
             Some(day) => day,
             None => match (self.latest_known_on().await?, needs_day) {
@@ -220,7 +227,7 @@ impl OpenProject {
             keys: Arc::new(keys),
             contracts: self.project().contracts().clone(),
             known_on,
-            archive: Some(self.configuration().warehouse.join("archive")),
+            archive: Some(self.configuration().archive()),
             limits: ReadLimits {
                 threads: self.configuration().worker_threads(),
                 ..ReadLimits::default()

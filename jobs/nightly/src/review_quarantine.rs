@@ -133,7 +133,7 @@ impl OpenProject {
         row: u64,
         (account, purpose, case): (&str, &str, &str),
     ) -> Result<Vec<Vec<String>>> {
-        let _lock = self.lock_night()?;
+        let _lock = self.lock_night().await?;
         let access = Access::new(account, purpose, case)?;
         let context = self.intake_context(None, false).await?;
         let record = quarantined_record(&context, delivery_id, row, &access).await?;
@@ -154,7 +154,7 @@ impl OpenProject {
         decision: &QuarantineDecision,
         files: &CorrectionFiles,
     ) -> Result<DecisionSummary> {
-        let _lock = self.lock_night()?;
+        let _lock = self.lock_night().await?;
         let corrections = match (&files.values, &files.records) {
             (Some(_), Some(_)) => bail!("name either --correction or --records, not both"),
             (Some(path), None) => Corrections::Values(path.clone()),
@@ -194,7 +194,7 @@ impl OpenProject {
         &self,
         decision: &QuarantineDecision,
     ) -> Result<DecisionSummary> {
-        let _lock = self.lock_night()?;
+        let _lock = self.lock_night().await?;
         let context = self.intake_context(None, false).await?;
         let by = self.decision_by(decision).await?;
         let rows = rows_of(decision);
