@@ -164,7 +164,8 @@ pub(crate) fn refuse_many_members<R: Read + Seek>(reader: &mut R) -> Result<(), 
         let locator = end
             .checked_sub(LOCATOR_BYTES)
             .filter(|at| tail[*at..].starts_with(b"PK\x06\x07"));
-        if let Some(record) = locator.and_then(|at| number(&tail, at + 8, 8)) {
+        let record = locator.and_then(|at| number(&tail, at + 8, 8));
+        if let Some(record) = record.filter(|record| *record < length) {
             reader.seek(SeekFrom::Start(record)).map_err(failed)?;
             let mut large = Vec::new();
             (&mut *reader)

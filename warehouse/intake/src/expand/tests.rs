@@ -219,3 +219,48 @@ fn korean_member_names_are_matched_by_their_letters() {
     let outcome = read_text(&plan(&contract(format)), &bytes).unwrap();
     assert_eq!(outcome.csv(&["a"]), "1;2");
 }
+
+#[test]
+fn damaged_archives_end_in_rows_or_a_refusal_never_in_a_failure() {
+    let files: [(&str, Vec<u8>); 3] = [
+        ("gzip", gzip(ROWS)),
+        ("zstd", zstandard(ROWS)),
+        (
+            "zip",
+            archive(&[("in/data.csv", ROWS), ("readme.txt", b"?")]),
+        ),
+    ];
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut refused = 0;
+    for (compression, bytes) in files {
+        let member = match compression {
+            "zip" => ", member: \"*.csv\"",
+            _ => "",
+        };
+        let plan = plan(&contract(&format!(
+            "{{kind: csv, compression: {compression}{member}}}"
+        )));
+        for _ in 0..150 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=random(3) {
+                let place = random(damaged.len());
+                damaged[place] = [0, 0xFF, 0x7F, b'P'][random(4)];
+            }
+            damaged.truncate(damaged.len() - random(2) * random(damaged.len()));
+            match read_text(&plan, &damaged) {
+                Ok(outcome) => assert_eq!(
+                    outcome.delivered as usize,
+                    outcome.accepted() + outcome.quarantined.len()
+                ),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(refused > 0);
+}

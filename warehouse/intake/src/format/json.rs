@@ -28,7 +28,11 @@ pub(crate) fn read(
         unknown: BTreeSet::new(),
         batches,
     };
-    let (outer, inner) = split_record_path(&format.record, records.places.highest);
+    let (outer, inner) = match format.lines {
+        // Each line is a document of its own, the path leads on from there.
+        true => format.record.split_at(0),
+        false => split_record_path(&format.record, records.places.highest),
+    };
     let mut code: Option<String> = None;
     let mut message: Option<String> = None;
     let mut envelope = Envelope::default();
@@ -398,6 +402,19 @@ columns:
         let refusal = read_text(&plan(COLUMNAR), text.as_bytes()).unwrap_err();
         assert_eq!(refusal.rule.as_str(), "malformed", "{refusal}");
         assert!(refusal.message.contains(reason), "{refusal}");
+    }
+
+    #[rstest]
+    #[case("/steps", "no", "1;2;3")]
+    #[case("/steps/*/parts", "../no", "1;3;3")]
+    fn lines_hold_child_records_too(#[case] record: &str, #[case] from: &str, #[case] rows: &str) {
+        let contract = format!(
+            "format: {{kind: json, lines: true, record: \"{record}\"}}\ncolumns:\n  - {{name: a, from: {from}, type: int}}\n"
+        );
+        let text = br#"{"steps": [{"no": 1, "parts": [{}]}, {"no": 2}]}
+            {"steps": [{"no": 3, "parts": [{}, {}]}]}"#;
+        let outcome = read_text(&plan(&contract), text).unwrap();
+        assert_eq!(outcome.csv(&["a"]), rows, "{:?}", outcome.quarantined);
     }
 
     #[test]

@@ -307,3 +307,42 @@ fn workbook_may_be_compressed_once_more(#[case] compression: &str) {
     let outcome = read_text(&plan(&contract), &bytes).unwrap();
     assert_eq!(outcome.csv(&["number"]), "1");
 }
+
+#[test]
+fn damaged_sheets_end_in_rows_or_a_refusal_never_in_a_failure() {
+    let data = sheet(&[
+        &["번호", "날짜", "내용"],
+        &["=1", "20240101", "가"],
+        &["=2", "=45351", ""],
+    ]);
+    let contract = CONTRACT.replace(
+        "{kind: xlsx}",
+        "{kind: xlsx, merged: fill, serial_dates: true}",
+    );
+    let plan = plan(&contract);
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for _ in 0..200 {
+        let mut text = data.clone().into_bytes();
+        for _ in 0..=random(4) {
+            let place = random(text.len());
+            if text[place].is_ascii() {
+                text[place] = b"<>\"/ A9=&"[random(9)];
+            }
+        }
+        let Ok(text) = String::from_utf8(text) else {
+            continue;
+        };
+        if let Ok(outcome) = read_text(&plan, &with_merges(&text, "A2:A3 C2:C3")) {
+            assert_eq!(
+                outcome.delivered as usize,
+                outcome.accepted() + outcome.quarantined.len()
+            );
+        }
+    }
+}
