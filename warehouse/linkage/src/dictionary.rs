@@ -7,11 +7,18 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) const NULL: u32 = u32::MAX;
 
 /// Texts numbered in the order in which they were first seen.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Dictionary {
     bytes: String,
     ends: Vec<u64>,
     numbers: HashTable<(u32, u32)>,
+}
+
+/// Texts may be personal: only their number is shown.
+impl std::fmt::Debug for Dictionary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} texts", self.ends.len())
+    }
 }
 
 impl Dictionary {

@@ -133,6 +133,12 @@ impl Linker {
 
     /// One estimation of m for each rule.
     fn learn_m(&self, prior: f64, u: &[Vec<f64>], m: &[Vec<f64>]) -> Vec<em::Learned> {
+        let names: Vec<&str> = self
+            .plan
+            .comparisons
+            .iter()
+            .map(|c| c.name.as_str())
+            .collect();
         let mut learned = Vec::new();
         for rule in &self.plan.em_rules {
             let looked_at = rule.columns();
@@ -160,7 +166,7 @@ impl Linker {
                 &comparisons,
                 &self.settings.estimate,
                 rule,
-                &self.plan.comparisons,
+                &names,
             ));
         }
         learned

@@ -282,7 +282,7 @@ impl Reader<'_> {
                 let of = self.text(expr, side)?;
                 let from = match substring_from {
                     Some(from) => integer(from)?,
-                    None => 1,
+                    None => return Err("'substr' lacks argument 2".to_owned()),
                 };
                 let length = substring_for.as_deref().map(integer).transpose()?;
                 Ok(Text::Substring {

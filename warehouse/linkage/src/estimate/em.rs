@@ -1,6 +1,5 @@
 //! Expectation–maximisation on counted vectors of levels, u held fixed.
 
-use crate::comparison::Comparison;
 use crate::parameters::Session;
 use crate::rule::Rule;
 use crate::settings::EstimateSettings;
@@ -34,7 +33,7 @@ pub(super) fn learn(
     comparisons: &[usize],
     settings: &EstimateSettings,
     rule: &Rule,
-    names: &[Comparison],
+    names: &[&str],
 ) -> Option<Learned> {
     let pairs: u64 = counts.iter().map(|(_, count)| count).sum();
     if pairs == 0 {
@@ -90,7 +89,7 @@ pub(super) fn learn(
             iterations,
             settled,
             match_share: share,
-            comparisons: comparisons.iter().map(|&c| names[c].name.clone()).collect(),
+            comparisons: comparisons.iter().map(|&c| names[c].to_owned()).collect(),
         },
     })
 }
@@ -138,7 +137,6 @@ mod tests {
     #[test]
     fn known_parameters_are_found_again() {
         let (share, m, u) = (0.2, [0.9, 0.8], [0.1, 0.05]);
-        let names: Vec<Comparison> = Vec::new();
         let mut counts = Vec::new();
         for pattern in 0..8_u64 {
             let levels = [pattern & 1, pattern >> 1 & 1, pattern >> 2 & 1];
@@ -161,7 +159,6 @@ mod tests {
             ..EstimateSettings::default()
         };
         let rule = crate::rule::parse("l.a = r.a", &mut Default::default()).unwrap();
-        // comparisons 0..3 have no names here, so the session lists none
         let learned = learn(
             &counts,
             0.5,
@@ -170,7 +167,7 @@ mod tests {
             &[0, 1, 2],
             &settings,
             &rule,
-            &names,
+            &["a", "b", "c"],
         );
         let learned = learned.unwrap();
         assert!((learned.session.match_share - 0.2).abs() < 1e-4);
