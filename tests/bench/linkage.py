@@ -6,11 +6,11 @@
    that `link_files normalise` added (the firm's name without legal form and branch, the parts of
    the address), so Splink too links normalised names; normalising is outside the measured time.
 
-usage: linkage.py --work FOLDER [--rows 1000000] [--rounds 3]; a build of the example is needed:
-cargo build --release --package goyong-linkage --example link_files
+usage: linkage.py --work FOLDER [--rows 1000000] [--rounds 3] [--example BUILT_LINK_FILES]
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -86,8 +86,12 @@ def bench_published_sets(example: str, work: Path) -> None:
 
     a, b = convert("febrl_4a.csv", "febrl_4a"), convert("febrl_4b.csv", "febrl_4b")
     fake = convert("fake_1000.csv", "fake_1000")
-    dblp = convert("D4_dblp.csv", "dblp", "%", "* replace ('d' || id as id)")
-    acm = convert("D4_acm.csv", "acm", "%", "* replace ('a' || id as id)")
+    settled = (
+        "* replace ('{}' || id as id, lower(title) as title,"
+        " array_to_string(list_sort(string_split(lower(authors), ', ')), ', ') as authors)"
+    )
+    dblp = convert("D4_dblp.csv", "dblp", "%", settled.format("d"))
+    acm = convert("D4_acm.csv", "acm", "%", settled.format("a"))
     pairs = "select least(x.i, y.i) a, greatest(x.i, y.i) b from {0} x join {1} y on x.c = y.c and x.i < y.i"
     febrl = (
         f"(select rec_id i, split_part(rec_id, '-', 2) c from read_parquet(['{work}/febrl_4a.parquet', '{work}/febrl_4b.parquet']))"
@@ -141,6 +145,15 @@ def bench_firms(example: str, work: Path, rows: int, rounds: int) -> None:
     report(f"firms, {rows} × {rows}: training and linking normalised Parquet files to a Parquet file of pairs", best)
 
 
+def build_example() -> str:
+    """Builds `link_files` together with the program, so that nothing of the engine is compiled again."""
+    command = ["cargo", "build", "--release", "--package", "goyong", "--package", "goyong-linkage"]
+    command += ["--example", "link_files", "--message-format", "json"]
+    built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    messages = (json.loads(line) for line in built.stdout.splitlines())
+    return next(m["executable"] for m in messages if m.get("target", {}).get("name") == "link_files")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", type=Path, required=True)
@@ -151,15 +164,14 @@ def main() -> None:
     arguments = parser.parse_args()
     work = arguments.work / "linkage"
     work.mkdir(parents=True, exist_ok=True)
-    if not arguments.example:
-        raise SystemExit("--example PATH of the built example link_files is needed")
+    example = arguments.example or build_example()
     print(f"noise probe: {noise():.2f} s")
     if arguments.only != "firms" and DATA.exists():
-        bench_published_sets(arguments.example, work)
+        bench_published_sets(example, work)
     elif arguments.only != "firms":
         print(f"SKIPPED: {DATA} is absent")
     if arguments.only != "published":
-        bench_firms(arguments.example, work, arguments.rows, arguments.rounds)
+        bench_firms(example, work, arguments.rows, arguments.rounds)
 
 
 if __name__ == "__main__":

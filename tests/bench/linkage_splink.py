@@ -86,7 +86,6 @@ PUBLISHED = {
     "dblp_acm.yml": lambda: [
         library.JaroWinklerAtThresholds("title"),
         library.JaroWinklerAtThresholds("authors"),
-        library.ExactMatch("venue"),
         library.ExactMatch("year"),
     ],
 }

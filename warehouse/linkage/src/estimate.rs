@@ -246,7 +246,8 @@ impl Linker {
                 let mut u: Vec<f64> = seen.iter().map(|seen| seen / all).collect();
                 if let crate::comparison::Condition::Exact(column) = comparison.levels[0].condition
                 {
-                    let exact = self.chance_agreement(column).clamp(1e-12, 1.0 - LEAST);
+                    let least = 0.5 / self.possible_pairs().max(1.0);
+                    let exact = self.chance_agreement(column).clamp(least, 1.0 - LEAST);
                     let rest = (1.0 - exact) / (1.0 - u[0]).max(LEAST);
                     u[1..].iter_mut().for_each(|u| *u *= rest);
                     u[0] = exact;

@@ -1,6 +1,6 @@
 //! The records of all sources, column by column, every distinct text held once.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -9,6 +9,9 @@ use arrow_schema::DataType;
 
 use crate::dictionary::{Dictionary, NULL};
 use crate::error::LinkageError;
+
+/// A batch with fewer records is taken in by one thread.
+const WORTH_A_THREAD: usize = 4096;
 
 /// A source, numbered in the order of [`crate::LinkerBuilder::add_source`].
 pub type SourceNo = u8;
@@ -73,7 +76,7 @@ impl Records {
         (self.sources.len() - 1) as SourceNo
     }
 
-    /// Takes in a batch of the newest source; columns are interned by up to two threads.
+    /// Takes in a batch of the newest source; columns are numbered by two threads.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<(), LinkageError> {
         let Some(source) = self.sources.last_mut() else {
             return Ok(());
@@ -102,9 +105,24 @@ impl Records {
         let mut work: Vec<(&mut Column, &ArrayRef, bool)> = vec![(&mut self.ids, &ids, true)];
         let named = self.columns.iter_mut().zip(&texts);
         work.extend(named.map(|(column, text)| (column, text, false)));
-        for (column, text, is_id) in work {
-            intern(column, text, is_id);
+        if batch.num_rows() < WORTH_A_THREAD {
+            for (column, text, is_id) in work {
+                intern(column, text, is_id);
+            }
+            return Ok(());
         }
+        // columns are numbered one by one, so it does not matter who takes which
+        let work = Mutex::new(work);
+        let take = || work.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let intern_some = || {
+            while let Some((column, text, is_id)) = take() {
+                intern(column, text, is_id);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(intern_some);
+            intern_some();
+        });
         Ok(())
     }
 
