@@ -16,6 +16,8 @@ pub(crate) struct Derived {
     dates: Vec<Vec<i32>>,
     /// By column: NaN for what is no number.
     numbers: Vec<Vec<f64>>,
+    /// By column: how texts begin.
+    starts: Vec<Vec<Start>>,
 }
 
 impl Derived {
@@ -30,7 +32,12 @@ impl Derived {
             let parse = |text: &str| text.trim().parse().unwrap_or(f64::NAN);
             numbers[column] = dictionary(column).iter().map(parse).collect();
         }
+        let mut starts = vec![Vec::new(); records.columns.len()];
+        for &column in &registry.starts {
+            starts[column] = dictionary(column).iter().map(Start::of).collect();
+        }
         Self {
+            starts,
             codes: registry
                 .slots
                 .iter()
@@ -47,6 +54,45 @@ impl Derived {
             dates,
             numbers,
         }
+    }
+}
+
+/// A text of up to 15 ASCII letters in 16 bytes: a prefix is compared without a look at the text.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    bytes: [u8; 15],
+    /// [`Start::LONG`] for any other text.
+    length: u8,
+}
+
+impl Start {
+    const LONG: u8 = u8::MAX;
+
+    fn of(text: &str) -> Self {
+        let mut start = Self {
+            bytes: [0; 15],
+            length: Self::LONG,
+        };
+        if text.len() <= 15 && text.is_ascii() {
+            start.bytes[..text.len()].copy_from_slice(text.as_bytes());
+            start.length = text.len() as u8;
+        }
+        start
+    }
+
+    /// Whether the first `length` letters agree, `None` if the texts themselves must be asked.
+    fn agree(self, other: Self, length: usize) -> Option<bool> {
+        if self.length == Self::LONG || other.length == Self::LONG {
+            return None;
+        }
+        let enough = usize::from(self.length.min(other.length)) >= length;
+        Some(enough && self.bytes[..length] == other.bytes[..length])
+    }
+
+    fn one_begins_the_other(self, other: Self, least: usize) -> Option<bool> {
+        let shorter = usize::from(self.length.min(other.length));
+        let agree = self.agree(other, shorter)?;
+        Some(agree && shorter >= least)
     }
 }
 
@@ -133,12 +179,9 @@ impl<'a> Comparer<'a> {
 
     fn holds(&mut self, condition: &Condition, left: u32, right: u32) -> bool {
         let columns = &self.records.columns;
-        let numbers = |column: usize| {
-            let numbers = &columns[column].numbers;
-            (numbers[left as usize], numbers[right as usize])
-        };
         let both = |column: usize| {
-            let (a, b) = numbers(column);
+            let records = self.records;
+            let (a, b) = (records.number(left, column), records.number(right, column));
             (a != NULL && b != NULL).then_some((a, b))
         };
         match condition {
@@ -191,13 +234,21 @@ impl<'a> Comparer<'a> {
                     a == b || overlap(sets.set(a), sets.set(b)) >= *at_least
                 })
             }
-            Condition::Prefix { column, length } => {
-                both(*column).is_some_and(|(a, b)| same_prefix(&columns[*column], a, b, *length))
-            }
+            Condition::Prefix { column, length } => both(*column).is_some_and(|(a, b)| {
+                let starts = &self.derived.starts[*column];
+                starts[a as usize]
+                    .agree(starts[b as usize], *length)
+                    .unwrap_or_else(|| same_prefix(&columns[*column], a, b, *length))
+            }),
             Condition::OneIsPrefix { column, length } => both(*column).is_some_and(|(a, b)| {
-                let (a, b) = (text(&columns[*column], a), text(&columns[*column], b));
-                let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-                long.starts_with(short) && short.chars().count() >= *length
+                let starts = &self.derived.starts[*column];
+                starts[a as usize]
+                    .one_begins_the_other(starts[b as usize], *length)
+                    .unwrap_or_else(|| {
+                        let (a, b) = (text(&columns[*column], a), text(&columns[*column], b));
+                        let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+                        long.starts_with(short) && short.chars().count() >= *length
+                    })
             }),
             Condition::Reversed { column, other } => {
                 let held = |column: usize, row: u32| columns[column].text(row);
@@ -273,4 +324,30 @@ fn same_prefix(column: &Column, a: u32, b: u32, length: usize) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::Start;
+
+    #[rstest]
+    #[case("123456", "1234567890", 6, Some(true), Some(true))]
+    #[case("123456", "1234577890", 6, Some(false), Some(false))]
+    #[case("12345", "1234567890", 6, Some(false), Some(false))]
+    #[case("1234569", "1234567890", 6, Some(true), Some(false))]
+    #[case("1234567890123456", "123456", 6, None, None)]
+    #[case("가나다라마바", "가나다라마바사", 6, None, None)]
+    fn short_ascii_texts_are_compared_by_their_bytes(
+        #[case] a: &str,
+        #[case] b: &str,
+        #[case] length: usize,
+        #[case] agree: Option<bool>,
+        #[case] begins: Option<bool>,
+    ) {
+        let (a, b) = (Start::of(a), Start::of(b));
+        assert_eq!(a.agree(b, length), agree);
+        assert_eq!(b.one_begins_the_other(a, length), begins);
+    }
 }

@@ -114,6 +114,7 @@ pub(crate) struct Registry {
     pub(crate) sets: Vec<(usize, Cut)>,
     pub(crate) dates: Vec<usize>,
     pub(crate) numbers: Vec<usize>,
+    pub(crate) starts: Vec<usize>,
 }
 
 impl Registry {
@@ -134,6 +135,10 @@ impl Registry {
             self.slots[slot].least_jaro = self.slots[slot].least_jaro.min(least);
         }
         slot
+    }
+
+    fn starts(&mut self, column: usize) {
+        position_or_push(&mut self.starts, |held| *held == column, || column);
     }
 
     fn set(&mut self, column: usize, cut: Cut) -> usize {
@@ -352,10 +357,12 @@ impl Compiler<'_> {
             }
             When::Prefix => {
                 let length = length()?;
+                self.registry.starts(column);
                 (3, Condition::Prefix { column, length })
             }
             When::OneIsPrefix => {
                 let length = length()?;
+                self.registry.starts(column);
                 (3, Condition::OneIsPrefix { column, length })
             }
             When::Reversed => {

@@ -24,21 +24,19 @@ impl std::fmt::Debug for Dictionary {
 impl Dictionary {
     /// The number of the text, a new one if it has none.
     pub(crate) fn intern(&mut self, text: &str) -> u32 {
-        let hash = xxh3_64(text.as_bytes());
-        let check = (hash >> 20) as u32;
-        if let Some(&(number, _)) = self.numbers.find(hash, |&(number, other)| {
-            other == check && slice(&self.bytes, &self.ends, number) == text
+        // half of the hash is kept beside the number, so that growing reads no text again
+        let hash = xxh3_64(text.as_bytes()) as u32;
+        let spread = mix(u64::from(hash));
+        if let Some(&(number, _)) = self.numbers.find(spread, |&(number, other)| {
+            other == hash && slice(&self.bytes, &self.ends, number) == text
         }) {
             return number;
         }
         let number = self.ends.len() as u32;
         self.bytes.push_str(text);
         self.ends.push(self.bytes.len() as u64);
-        let (bytes, ends) = (&self.bytes, &self.ends);
         self.numbers
-            .insert_unique(hash, (number, check), |&(number, _)| {
-                xxh3_64(slice(bytes, ends, number).as_bytes())
-            });
+            .insert_unique(spread, (number, hash), |&(_, hash)| mix(u64::from(hash)));
         number
     }
 

@@ -183,8 +183,10 @@ impl ComparisonWeights {
         if strength == 0.0 || level == NULL_LEVEL {
             return 0.0;
         }
-        let numbers = &records.columns[term.column].numbers;
-        let (a, b) = (numbers[left as usize], numbers[right as usize]);
+        let (a, b) = (
+            records.number(left, term.column),
+            records.number(right, term.column),
+        );
         if a == NULL || b == NULL {
             return 0.0;
         }
@@ -196,7 +198,7 @@ impl ComparisonWeights {
     pub(crate) fn most(&self, records: &Records, left: u32) -> f64 {
         let adjustment = match &self.term {
             None => None,
-            Some(term) => match records.columns[term.column].numbers[left as usize] {
+            Some(term) => match records.number(left, term.column) {
                 NULL => None,
                 value => Some((term, f64::from(term.adjustments[value as usize]))),
             },

@@ -43,6 +43,8 @@ pub(crate) struct Records {
     pub(crate) sources: Vec<Source>,
     pub(crate) names: Vec<String>,
     pub(crate) columns: Vec<Column>,
+    /// The columns once more, row by row: a pair is compared in all of them.
+    cells: Vec<u32>,
     id_name: String,
     pub(crate) ids: Column,
     /// The rows by the number of their identifier, built at the first look-up.
@@ -56,6 +58,7 @@ impl Records {
             sources: Vec::new(),
             names,
             columns,
+            cells: Vec::new(),
             id_name,
             ids: Column::default(),
             rows_by_id: OnceLock::new(),
@@ -149,7 +152,20 @@ impl Records {
             column.dictionary.freeze();
             column.numbers.shrink_to_fit();
         }
+        let width = self.columns.len();
+        self.cells = vec![NULL; width * self.len()];
+        for (at, column) in self.columns.iter().enumerate() {
+            let cells = self.cells.iter_mut().skip(at).step_by(width);
+            for (cell, &number) in cells.zip(&column.numbers) {
+                *cell = number;
+            }
+        }
         Ok(())
+    }
+
+    /// The number of a row's text in a column.
+    pub(crate) fn number(&self, row: u32, column: usize) -> u32 {
+        self.cells[row as usize * self.columns.len() + column]
     }
 
     pub(crate) fn source_of(&self, row: u32) -> SourceNo {
