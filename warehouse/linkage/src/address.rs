@@ -59,14 +59,13 @@ impl Address {
 
     fn take(&mut self, word: &str) {
         let located = self.town.is_some() || self.road.is_some();
-        if self.sido.is_none() && self.sigungu.is_none() && !located {
-            if let Some((short, _)) = SIDO
-                .iter()
-                .find(|(short, long)| *short == word || long.contains(&word))
-            {
-                self.sido = Some((*short).to_owned());
-                return;
-            }
+        let sido = SIDO
+            .iter()
+            .find(|(short, long)| *short == word || long.contains(&word));
+        let first = self.sido.is_none() && self.sigungu.is_none() && !located;
+        if let (true, Some((short, _))) = (first, sido) {
+            self.sido = Some((*short).to_owned());
+            return;
         }
         let is_district = word.chars().count() >= 2 && word.ends_with(['시', '군', '구']);
         if is_district && !located {

@@ -231,6 +231,7 @@ fn count(error: &mut Error, is_match: bool, linked: bool) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -119,6 +119,7 @@ impl<T> Drop for StopOnPanic<'_, T> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -130,6 +130,7 @@ pub(super) fn mean_prior(learned: &[Learned], u: &[Vec<f64>], m: &[Vec<f64>]) ->
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
