@@ -83,7 +83,8 @@ data_quality as (
     -- dates
     due.known_on,
     working.due_on,
-    greatest(0, days_between(working.due_on, due.known_on)) as days_late
+    case when working.due_on is not null
+      then greatest(0, days_between(working.due_on, due.known_on)) end as days_late
   from due
   left join working
     on working.due_by = due.due_by
