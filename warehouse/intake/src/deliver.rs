@@ -15,13 +15,15 @@ use serde_json::json;
 
 use crate::chunks::ReadLimits;
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, Tally, checksum_refusal, judge_manifest};
+use crate::drift::Columns;
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::identity::{Keys, Vault, VaultBatch};
 use crate::input::sha256_of;
 use crate::plan::Plan;
 use crate::read::{DeliveredFile, FileReport, hash_of_hashes, read_files};
-use crate::rows::{ParsedRows, RowContext};
+use crate::rows::{ParsedRows, RowContext, period_days};
 use crate::staging::{RowStamp, quarantine_batch, quarantine_schema, staged_batch};
+use crate::unique::{KEYS_IN_MEMORY, UniqueKeys, repeated_keys};
 use crate::value;
 
 mod together;
@@ -50,6 +52,8 @@ pub struct IntakeContext {
 
 const BYTES_SCOPE: &str = "intake/bytes";
 const REVISION_SCOPE: &str = "intake/revision";
+/// Column texts of the delivery accepted last, by source.
+const HEADER_SCOPE: &str = "intake/header";
 
 /// Reads one file of a source and commits what it holds, or refuses it and changes nothing.
 ///
@@ -88,6 +92,7 @@ pub(crate) async fn ingest_parcel(
         outcome: blank_outcome(context, contract, parcel, &file_name),
         hashes: Vec::new(),
         period: None,
+        headers: Vec::new(),
     };
     match delivery.run().await {
         Ok(()) => Ok(delivery.outcome),
@@ -131,6 +136,7 @@ pub(crate) fn refused_unread(
         won_quarantined: 0,
         won_rejected: 0,
         notices: Vec::new(),
+        drift: Vec::new(),
         new_persons: 0,
     }
 }
@@ -170,6 +176,8 @@ struct Delivery<'a> {
     /// Hashes of the files, when no manifest states one.
     hashes: Vec<String>,
     period: Option<Period>,
+    /// The file's column texts, to be remembered.
+    headers: Vec<String>,
 }
 
 /// The two tables a delivery writes, each unless it already has the delivery.
@@ -353,22 +361,40 @@ impl Delivery<'_> {
     }
 
     async fn load(&mut self) -> Result<(), IntakeError> {
-        let files = self.files().await?;
-        if let Some((_, earlier)) = files.iter().find_map(|file| file.earlier.as_ref())
-            && files.iter().all(|file| file.earlier.is_some())
-        {
-            self.outcome.status = DeliveryStatus::Duplicate;
-            self.outcome.reason = Some(format!("its pages came before, with delivery {earlier}"));
-            self.outcome.delivery_id = earlier.clone();
-            return Ok(());
-        }
-        let mut writers = self.open_writers().await?;
-        let mut tally = Tally::new(self.plan);
-        let mut identities = self.context.vault.begin();
-        let report = self.read(files, &mut writers, &mut tally, &mut identities)?;
+        let spill = self.context.warehouse.root();
+        let mut unique = UniqueKeys::new(self.plan, spill, KEYS_IN_MEMORY);
+        let (writers, tally, mut identities, mut report) = loop {
+            let files = self.files().await?;
+            if let Some((_, earlier)) = files.iter().find_map(|file| file.earlier.as_ref())
+                && files.iter().all(|file| file.earlier.is_some())
+            {
+                self.outcome.status = DeliveryStatus::Duplicate;
+                self.outcome.reason =
+                    Some(format!("its pages came before, with delivery {earlier}"));
+                self.outcome.delivery_id = earlier.clone();
+                return Ok(());
+            }
+            let mut writers = self.open_writers().await?;
+            let mut tally = Tally::new(self.plan);
+            let mut identities = self.context.vault.begin();
+            let report = self.read(
+                files,
+                &mut writers,
+                &mut tally,
+                &mut identities,
+                unique.as_mut(),
+            )?;
+            // Nothing is committed yet, so the whole reading can be repeated.
+            if let Some(known) = repeated_keys(self.plan, unique.take(), &report, &mut tally)? {
+                unique = Some(UniqueKeys::with_known(known));
+                continue;
+            }
+            break (writers, tally, identities, report);
+        };
         self.outcome.bytes = report.bytes;
         self.outcome.rows_expected = report.expected.or(self.outcome.rows_expected);
-        self.outcome.notices = report.notices;
+        self.outcome.notices = std::mem::take(&mut report.notices);
+        self.compare_columns(&mut report.columns).await?;
         let verdict = match report.refusal {
             // A file that is not the one described explains its damage better than the damage.
             Some(refusal) => match self.manifest {
@@ -425,6 +451,36 @@ impl Delivery<'_> {
         };
         tally.account(self.plan, self.manifest, &mut self.outcome);
         self.commit(writers).await
+    }
+
+    /// Says what is new since the delivery accepted before.
+    async fn compare_columns(&mut self, columns: &mut Columns) -> Result<(), IntakeError> {
+        let previous = self
+            .context
+            .warehouse
+            .memo_get(HEADER_SCOPE, self.plan.source())
+            .await
+            .map_err(|error| store_error("look up the columns", error))?;
+        let previous: Option<Vec<String>> =
+            previous.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(previous) = previous.filter(|_| !columns.headers.is_empty()) {
+            columns.compare_with(&previous, &mut self.outcome.notices);
+        }
+        self.headers = std::mem::take(&mut columns.headers);
+        self.outcome.drift = std::mem::take(&mut columns.drift);
+        Ok(())
+    }
+
+    async fn remember_columns(&self) -> Result<(), IntakeError> {
+        if self.headers.is_empty() {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&self.headers).unwrap_or_default();
+        self.context
+            .warehouse
+            .memo_put(HEADER_SCOPE, self.plan.source(), &text)
+            .await
+            .map_err(|error| store_error("remember the columns", error))
     }
 
     async fn open_writers(&self) -> Result<Writers, IntakeError> {
@@ -499,6 +555,7 @@ impl Delivery<'_> {
         writers: &mut Writers,
         tally: &mut Tally,
         identities: &mut VaultBatch,
+        mut unique: Option<&mut UniqueKeys>,
     ) -> Result<FileReport, IntakeError> {
         let partition = self
             .period
@@ -512,6 +569,7 @@ impl Delivery<'_> {
         let row_context = RowContext {
             hasher: Some(self.context.keys.hasher()),
             known_on,
+            period: self.period.as_ref().map(period_days),
         };
         let arrow = |error| IntakeError::Arrow {
             source_name: self.plan.source().to_owned(),
@@ -519,6 +577,9 @@ impl Delivery<'_> {
         };
         let mut write = |mut rows: ParsedRows| -> Result<(), IntakeError> {
             let before = tally.records;
+            if let Some(unique) = &mut unique {
+                unique.check(self.plan, &mut rows, before)?;
+            }
             tally.add(&rows);
             identities.add(std::mem::take(&mut rows.identities))?;
             if let Some(staging) = &mut writers.staging {
@@ -584,6 +645,7 @@ impl Delivery<'_> {
         }
         let remember = |error| store_error("remember the delivery", error);
         let warehouse = &self.context.warehouse;
+        self.remember_columns().await?;
         if self.plan.contract.revision == RevisionRule::ReplacePeriod {
             let current = format!("{} {}", self.outcome.revision, self.outcome.delivery_id);
             warehouse

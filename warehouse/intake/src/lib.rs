@@ -14,6 +14,7 @@ mod buffer;
 mod chunks;
 mod deliver;
 mod delivery;
+mod drift;
 mod encoding;
 mod error;
 mod expand;
@@ -31,10 +32,12 @@ mod read;
 mod real_figures;
 #[cfg(test)]
 mod real_files;
+mod row_checks;
 mod rows;
 mod staging;
 #[cfg(test)]
 mod testing;
+mod unique;
 mod value;
 
 pub use chunks::ReadLimits;

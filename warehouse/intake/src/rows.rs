@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use goyong_catalog::contract::{ColumnType, Derived, OnFail};
+use goyong_catalog::manifest::Period;
 use goyong_types::{BusinessNumber, ResidentNumber, ResidentNumberError};
 
 mod checks;
 mod parsed;
+mod set_aside;
 
 use crate::buffer::{ColumnBuffer, Values};
 use crate::encoding::TextDecoder;
 use crate::error::IntakeError;
 use crate::identity::{PersonHasher, person_key};
 use crate::plan::{ColumnPlan, Plan, RangePlan};
+use crate::unique::key_hashes;
 use crate::value;
-pub(crate) use checks::{MASKED, shown_value};
 use checks::{
-    NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text, first_of_month, rewrite,
+    BORN_TOO_LONG_AGO_BEFORE, NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text,
+    first_of_month, rewrite,
 };
+pub(crate) use checks::{MASKED, shown_value};
 pub use parsed::{ControlSum, QuarantinedRow};
 pub(crate) use parsed::{
     DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, ParsedRows, PersonEntry,
@@ -42,6 +46,16 @@ pub(crate) struct RowContext {
     pub hasher: Option<PersonHasher>,
     /// Day, since 1970-01-01, after which nobody in the file can be born.
     pub known_on: i32,
+    /// First and last day of the delivery's period.
+    pub period: Option<(i32, i32)>,
+}
+
+/// First and last day of a period since 1970-01-01.
+pub(crate) fn period_days(period: &Period) -> (i32, i32) {
+    (
+        value::days_of(period.first_day()),
+        value::days_of(period.last_day()),
+    )
 }
 
 /// Builds [`ParsedRows`] record by record.
@@ -55,6 +69,7 @@ pub(crate) struct RowBuilder<'p> {
     quarantined: Vec<QuarantinedRow>,
     control: Vec<ControlSum>,
     identities: Identities,
+    identity_ends: Vec<(u32, u32)>,
     delivered: u64,
     scratch: Vec<u8>,
     row_flags: String,
@@ -83,6 +98,7 @@ impl<'p> RowBuilder<'p> {
             quarantined: Vec::new(),
             control: vec![ControlSum::default(); plan.control.len()],
             identities: Identities::default(),
+            identity_ends: Vec::new(),
             delivered: 0,
             scratch: Vec::new(),
             row_flags: String::new(),
@@ -150,6 +166,12 @@ impl<'p> RowBuilder<'p> {
             self.flags
                 .push((self.rows as u32, std::mem::take(&mut self.row_flags)));
         }
+        if plan.sets_rows_aside && plan.scrub {
+            self.identity_ends.push((
+                self.identities.persons.len() as u32,
+                self.identities.details.len() as u32,
+            ));
+        }
         self.records.push(record);
         self.rows += 1;
     }
@@ -193,7 +215,7 @@ impl<'p> RowBuilder<'p> {
             &mut self.control,
             vec![ControlSum::default(); self.plan.control.len()],
         );
-        Ok(ParsedRows {
+        let mut rows = ParsedRows {
             batch,
             records: std::mem::take(&mut self.records),
             flags: std::mem::take(&mut self.flags),
@@ -202,7 +224,17 @@ impl<'p> RowBuilder<'p> {
             identities: std::mem::take(&mut self.identities),
             delivered: std::mem::take(&mut self.delivered),
             record_count: 0,
-        })
+            outside_period: 0,
+            key_hashes: Vec::new(),
+            identity_ends: std::mem::take(&mut self.identity_ends),
+        };
+        if !self.plan.checks.is_empty() {
+            rows = rows.checked(self.plan, self.context)?;
+        }
+        if !self.plan.unique.is_empty() {
+            rows.key_hashes = key_hashes(self.plan, &rows.batch);
+        }
+        Ok(rows)
     }
 
     /// Reads one value into its buffer; on error the buffer is unchanged.
@@ -372,6 +404,9 @@ impl<'p> RowBuilder<'p> {
         let hasher = self.context.hasher.as_ref().ok_or("type")?;
         if birth < NUMBERS_WITHOUT_CHECK_DIGIT_FROM && !number.check_digit_is_right() {
             add_flag(&mut self.row_flags, "rrn_checksum");
+        }
+        if birth < BORN_TOO_LONG_AGO_BEFORE {
+            add_flag(&mut self.row_flags, "rrn_century");
         }
         let digest = hasher.person(number.digits());
         let entry = PersonEntry {

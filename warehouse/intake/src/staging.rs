@@ -125,6 +125,7 @@ pub fn deliveries_schema() -> SchemaRef {
         won("won_quarantined"),
         won("won_rejected"),
         text("notices"),
+        text("drift"),
     ]))
 }
 
@@ -150,6 +151,13 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
     let notices: Vec<Option<String>> = outcomes
         .iter()
         .map(|outcome| (!outcome.notices.is_empty()).then(|| outcome.notices.join("; ")))
+        .collect();
+    let drift: Vec<Option<String>> = outcomes
+        .iter()
+        .map(|outcome| {
+            (!outcome.drift.is_empty())
+                .then(|| serde_json::to_string(&outcome.drift).unwrap_or_default())
+        })
         .collect();
     let known_on = outcomes
         .iter()
@@ -180,6 +188,7 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
             won(|outcome| outcome.won_quarantined)?,
             won(|outcome| outcome.won_rejected)?,
             Arc::new(StringArray::from(notices)),
+            Arc::new(StringArray::from(drift)),
         ],
     )
 }

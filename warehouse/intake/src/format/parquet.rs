@@ -53,6 +53,7 @@ pub(crate) fn read(
     }
     Ok(Envelope {
         notices: mapping.notices,
+        columns: mapping.columns,
         ..Envelope::default()
     })
 }

@@ -84,4 +84,10 @@ pub(crate) struct ParsedRows {
     pub delivered: u64,
     /// Records of the file that were read; unpivot makes several rows of one.
     pub record_count: u64,
+    /// Rows whose day lies outside the delivery's period, whatever became of them.
+    pub outside_period: u64,
+    /// Hash of each accepted row's key, empty when nothing must be unique.
+    pub key_hashes: Vec<u128>,
+    /// Persons and details up to each accepted row, empty when no row can be set aside.
+    pub identity_ends: Vec<(u32, u32)>,
 }
