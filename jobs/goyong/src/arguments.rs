@@ -4,6 +4,8 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goyong_types::Month;
 
+use crate::contract::ContractCommand;
+
 /// An employment data warehouse and nightly batch for a public employment service.
 #[derive(Debug, Parser)]
 #[command(
@@ -76,6 +78,9 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// Check, pseudonymise and store deliveries
     Ingest(IngestArguments),
+    /// List, show and draft contracts, and check a file against one without loading it
+    #[command(subcommand)]
+    Contract(ContractCommand),
     /// Build the tables that changed, and run their tests
     Build(BuildArguments),
     /// Print what a build would do, and why

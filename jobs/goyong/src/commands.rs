@@ -17,7 +17,7 @@ use crate::arguments::{
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
-use crate::{CHECK_FAILED, demo, output, shell};
+use crate::{CHECK_FAILED, contract, demo, output, shell};
 
 /// Runs the command and returns the exit code.
 pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
@@ -26,6 +26,7 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Init(init) => run_init(common, init).await,
         Command::Simulate(simulate) => run_simulate(common, simulate),
         Command::Ingest(ingest) => run_ingest(common, ingest).await,
+        Command::Contract(command) => contract::run(common, command),
         Command::Build(build) => run_build(common, build).await,
         Command::Plan(plan) => run_plan(common, plan).await,
         Command::Show(show) => run_show(common, show).await,

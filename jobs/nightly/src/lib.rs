@@ -6,6 +6,7 @@
 
 mod build_tables;
 mod configuration;
+pub mod contracts;
 mod evaluate_against_truth;
 mod ingest_deliveries;
 pub mod plan;

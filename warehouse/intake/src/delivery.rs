@@ -184,7 +184,6 @@ impl Tally {
         *self.rules.entry(key).or_default() += count;
     }
 
-
     /// Compares what was read with what the manifest says and the contract allows.
     pub fn judge(
         &self,
@@ -339,14 +338,14 @@ pub(crate) fn checksum_refusal(stated: &str, found: &str) -> Refusal {
     )
 }
 
-fn scale_of(kind: ColumnType) -> u32 {
+pub(crate) fn scale_of(kind: ColumnType) -> u32 {
     match kind {
         ColumnType::Decimal(_, scale) => u32::from(scale.unsigned_abs()),
         _ => 0,
     }
 }
 
-fn sum_text(sum: i128, scale: u32) -> String {
+pub(crate) fn sum_text(sum: i128, scale: u32) -> String {
     if scale == 0 {
         return sum.to_string();
     }

@@ -17,11 +17,13 @@ mod delivery;
 mod drift;
 mod encoding;
 mod error;
+mod examine;
 mod expand;
 mod format;
 mod glob;
 mod header;
 mod identity;
+mod infer;
 mod input;
 mod landing;
 mod pages;
@@ -44,7 +46,9 @@ pub use chunks::ReadLimits;
 pub use deliver::{IntakeContext, ingest_file};
 pub use delivery::{DeliveryOutcome, DeliveryStatus};
 pub use error::{IntakeError, Refusal, RefusalRule};
+pub use examine::{ColumnPlace, ControlLine, Examination, RuleCount, examine_file};
 pub use identity::{Keys, PersonDigest, PersonHasher, Vault, VaultBatch, VaultReceipt, person_key};
+pub use infer::infer_contract;
 pub use landing::{
     IntakeEvent, IntakeProgress, IntakeSummary, ingest_folder, ingest_landing, ingest_path,
 };

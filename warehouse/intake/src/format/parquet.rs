@@ -73,7 +73,7 @@ fn text_columns(
 }
 
 /// Every value of an array as the text a contract would read.
-fn texts(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
+pub(crate) fn texts(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
     macro_rules! numbers {
         ($type:ty) => {
             array
