@@ -464,7 +464,7 @@ impl Delivery<'_> {
         let previous: Option<Vec<String>> =
             previous.and_then(|text| serde_json::from_str(&text).ok());
         if let Some(previous) = previous.filter(|_| !columns.headers.is_empty()) {
-            columns.compare_with(&previous, &mut self.outcome.notices);
+            columns.compare_with(&self.plan.contract, &previous, &mut self.outcome.notices);
         }
         self.headers = std::mem::take(&mut columns.headers);
         self.outcome.drift = std::mem::take(&mut columns.drift);

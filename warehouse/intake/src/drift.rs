@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use goyong_catalog::contract::{Drift, DriftAction, DriftKind, DriftPolicy};
+use goyong_catalog::contract::{Contract, Drift, DriftAction, DriftKind, DriftPolicy, FormatKind};
 use goyong_types::nearest_name;
 
 use crate::error::{Refusal, RefusalRule};
@@ -134,9 +134,31 @@ impl Columns {
     }
 
     /// Compares with the delivery accepted before and says what is new.
-    pub fn compare_with(&mut self, previous: &[String], notices: &mut Vec<String>) {
-        let before: BTreeSet<&str> = previous.iter().map(String::as_str).collect();
-        let now: BTreeSet<&str> = self.headers.iter().map(String::as_str).collect();
+    pub fn compare_with(
+        &mut self,
+        contract: &Contract,
+        previous: &[String],
+        notices: &mut Vec<String>,
+    ) {
+        // An optional field of a record may come and go without anything having changed.
+        let has_header = !matches!(
+            contract.format.kind,
+            FormatKind::Xml(_) | FormatKind::Json(_)
+        );
+        let counts = |header: &&str| {
+            has_header
+                || !contract
+                    .columns
+                    .iter()
+                    .any(|column| column.from.iter().any(|from| from == *header))
+        };
+        let before: BTreeSet<&str> = previous.iter().map(String::as_str).filter(counts).collect();
+        let now: BTreeSet<&str> = self
+            .headers
+            .iter()
+            .map(String::as_str)
+            .filter(counts)
+            .collect();
         for one in &mut self.drift {
             one.is_new = Some(match (one.kind, &one.header) {
                 (DriftKind::Added | DriftKind::Renamed | DriftKind::Duplicated, Some(header)) => {
@@ -151,7 +173,8 @@ impl Columns {
                     };
                     order(previous, &now) != order(&self.headers, &before)
                 }
-                _ => true,
+                (_, Some(header)) => before.contains(header.as_str()),
+                (_, None) => true,
             });
         }
         let quoted = |names: Vec<&&str>| {
@@ -212,6 +235,21 @@ mod tests {
     }
 
     #[test]
+    fn optional_field_of_a_record_comes_and_goes_without_a_word() {
+        let contract = crate::testing::contract(
+            "format: {kind: json}\ncolumns:\n  - {name: a, type: int, nullable: true}\n",
+        );
+        let mut notices = Vec::new();
+        let mut columns = Columns {
+            headers: vec!["b".to_owned()],
+            drift: vec![drift(DriftKind::Missing, Some("a"), Some("a"))],
+        };
+        columns.compare_with(&contract, &["a".to_owned(), "b".to_owned()], &mut notices);
+        assert!(notices.is_empty(), "{notices:?}");
+        assert_eq!(columns.drift.len(), 1);
+    }
+
+    #[test]
     fn what_came_and_went_since_the_last_delivery_is_told_once() {
         let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let mut columns = Columns {
@@ -223,7 +261,9 @@ mod tests {
         };
         let mut notices = Vec::new();
         let previous: Vec<String> = texts(&["a", "b", "x"]);
-        columns.compare_with(&previous, &mut notices);
+        let contract =
+            crate::testing::contract("format: {kind: csv}\ncolumns:\n  - {name: a, type: int}\n");
+        columns.compare_with(&contract, &previous, &mut notices);
         let new: Vec<_> = columns
             .drift
             .iter()

@@ -117,7 +117,12 @@ impl RowChecks {
         };
         for check in &self.codes {
             for (row, rule) in check.run(batch, context) {
-                found.add(row, rule, &[check.column()], check.on_fail());
+                // A contract may have several lists, so a flag names its column.
+                let name = match check.on_fail() {
+                    BrokenRow::Flag => check.flag(rule),
+                    BrokenRow::Quarantine => rule.as_str(),
+                };
+                found.add(row, name, &[check.column()], check.on_fail());
             }
         }
         for rule in &self.rules {

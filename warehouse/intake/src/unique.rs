@@ -26,10 +26,10 @@ use crate::read::FileReport;
 use crate::row_checks::{BrokenAt, shown_row};
 use crate::rows::ParsedRows;
 
-/// Keys held in memory: about 50 bytes each in the worst case.
-pub(crate) const KEYS_IN_MEMORY: usize = 4 << 20;
+/// Keys held in memory: as many as a table of 2^22 places takes, about 140 MB.
+pub(crate) const KEYS_IN_MEMORY: usize = (1 << 22) / 8 * 7;
 /// Temporary files of a spill.
-const BUCKETS: usize = 64;
+const BUCKETS: usize = 256;
 const BUCKET_BUFFER: usize = 32 << 10;
 /// Bytes of a key and its row number in a bucket.
 const ENTRY_BYTES: usize = 24;
@@ -292,7 +292,7 @@ impl Buckets {
         let mut entry = [0; ENTRY_BYTES];
         entry[..16].copy_from_slice(&hash.to_le_bytes());
         entry[16..].copy_from_slice(&row.to_le_bytes());
-        let bucket = (hash >> 122) as usize % BUCKETS;
+        let bucket = (hash >> 120) as usize;
         self.files[bucket].write_all(&entry).map_err(spill_error)
     }
 

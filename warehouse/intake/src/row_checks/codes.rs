@@ -8,8 +8,27 @@ use arrow_array::types::Date32Type;
 use arrow_array::{Array, RecordBatch};
 use goyong_catalog::contract::{BrokenRow, CodeDay, CodeList, Contract};
 
+use super::interned;
 use crate::error::IntakeError;
 use crate::rows::RowContext;
+
+/// What can be wrong with a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CodeRule {
+    /// The list never had it.
+    Unknown,
+    /// The list has it for other days.
+    NotValidThen,
+}
+
+impl CodeRule {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_code",
+            Self::NotValidThen => "code_not_valid_then",
+        }
+    }
+}
 
 /// A code list, bound to its columns.
 #[derive(Clone, Debug)]
@@ -17,6 +36,8 @@ pub(super) struct CodeCheck {
     column: usize,
     at: Option<usize>,
     on_fail: BrokenRow,
+    unknown_flag: &'static str,
+    not_then_flag: &'static str,
     spans: Arc<HashMap<Box<[u8]>, Vec<(i32, i32)>>>,
 }
 
@@ -48,6 +69,8 @@ impl CodeCheck {
                 CodeDay::Column(name) => Some(position(name)?),
             },
             on_fail: list.on_fail,
+            unknown_flag: interned(&format!("{column}:{}", CodeRule::Unknown.as_str())),
+            not_then_flag: interned(&format!("{column}:{}", CodeRule::NotValidThen.as_str())),
             spans: Arc::new(spans),
         })
     }
@@ -60,8 +83,16 @@ impl CodeCheck {
         self.on_fail
     }
 
+    /// The text in `_flags` of a row that breaks the rule.
+    pub fn flag(&self, rule: CodeRule) -> &'static str {
+        match rule {
+            CodeRule::Unknown => self.unknown_flag,
+            CodeRule::NotValidThen => self.not_then_flag,
+        }
+    }
+
     /// The rows with a wrong code, and the rule each breaks.
-    pub fn run(&self, batch: &RecordBatch, context: &RowContext) -> Vec<(u32, &'static str)> {
+    pub fn run(&self, batch: &RecordBatch, context: &RowContext) -> Vec<(u32, CodeRule)> {
         let codes = batch.column(self.column).as_string::<i32>();
         let days = self
             .at
@@ -83,7 +114,7 @@ impl CodeCheck {
             };
             last = Some((code, spans));
             let Some(spans) = spans else {
-                wrong.push((row as u32, "unknown_code"));
+                wrong.push((row as u32, CodeRule::Unknown));
                 continue;
             };
             let (first_day, last_day) = match days {
@@ -95,7 +126,7 @@ impl CodeCheck {
                 .iter()
                 .any(|(from, to)| *from <= last_day && *to >= first_day);
             if !is_valid {
-                wrong.push((row as u32, "code_not_valid_then"));
+                wrong.push((row as u32, CodeRule::NotValidThen));
             }
         }
         wrong

@@ -65,9 +65,12 @@ fn code_that_ends_within_the_period_is_valid_in_it_and_a_flag_keeps_the_value() 
     let text = b"region,opened_on\n42110,\n51110,\n99999,\n";
     let outcome = read_in_period(&plan_with_seed(&yaml), text, "2023-06");
     assert_eq!(outcome.csv(&["region"]), "42110;51110;99999");
-    assert_eq!(outcome.flags, ["unknown_code"]);
+    assert_eq!(outcome.flags, ["region:unknown_code"]);
     let outcome = read_in_period(&plan_with_seed(&yaml), text, "2023-07");
-    assert_eq!(outcome.flags, ["code_not_valid_then", "unknown_code"]);
+    assert_eq!(
+        outcome.flags,
+        ["region:code_not_valid_then", "region:unknown_code"]
+    );
 }
 
 #[test]
