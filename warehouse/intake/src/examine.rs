@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::NaiveDate;
-use goyong_catalog::contract::{Contract, Drift, FormatKind, ManifestRule, PeriodRule};
+use goyong_catalog::contract::{
+    Compression, Contract, Drift, Format, FormatKind, ManifestRule, PeriodRule,
+};
 use goyong_catalog::manifest::{Manifest, Period};
 use regex::Regex;
 use serde::Serialize;
@@ -448,7 +450,7 @@ fn can_read(
     known_on: NaiveDate,
     limits: ReadLimits,
 ) -> Result<bool, IntakeError> {
-    if !may_be(&contract.format.kind, path)? {
+    if !may_be(&contract.format, path)? {
         return Ok(false);
     }
     let plan = Plan::new(contract)?.for_file(&name_of(path));
@@ -479,8 +481,11 @@ fn can_read(
 }
 
 /// Whether the file begins like one of that kind.
-fn may_be(kind: &FormatKind, path: &Path) -> Result<bool, IntakeError> {
+fn may_be(format: &Format, path: &Path) -> Result<bool, IntakeError> {
     use std::io::Read;
+    if format.compression != Compression::None {
+        return Ok(true);
+    }
     let mut head = Vec::new();
     std::fs::File::open(path)
         .map_err(|error| IntakeError::file("open", path, error))?
@@ -489,7 +494,7 @@ fn may_be(kind: &FormatKind, path: &Path) -> Result<bool, IntakeError> {
         .map_err(|error| IntakeError::file("read", path, error))?;
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head);
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    Ok(match kind {
+    Ok(match &format.kind {
         FormatKind::Parquet => head.starts_with(b"PAR1"),
         FormatKind::Xlsx(_) => head.starts_with(b"PK\x03\x04"),
         FormatKind::Xml(_) => first == Some(&b'<'),

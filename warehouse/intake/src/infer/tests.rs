@@ -115,11 +115,21 @@ fn delimiter_and_header_lines_are_found(
 }
 
 #[test]
-fn gzip_utf_16_and_marks_are_recognised() {
+fn compression_utf_16_and_marks_are_recognised() {
     let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     compressed.write_all(b"a,b\n1,2\n3,4\n").unwrap();
     let text = draft("table.csv.gz", &compressed.finish().unwrap());
     assert!(text.contains("compression: gzip"), "{text}");
+    let table = b"a,b\n1,2\n3,4\n".as_slice();
+    let frame = zstd::stream::encode_all(table, 1).unwrap();
+    assert!(draft("table.csv.zst", &frame).contains("compression: zstd"));
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive
+        .start_file("table.csv", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    archive.write_all(table).unwrap();
+    let archive = archive.finish().unwrap().into_inner();
+    assert!(draft("table.zip", &archive).contains("compression: zip"));
     let wide: Vec<u8> = "가,나\n1,2\n3,4\n"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)

@@ -88,18 +88,17 @@ fn read_spilling(plan: &Plan, text: &[u8], cap: usize) -> (Vec<(u64, String)>, u
             earlier: None,
         }];
         let report = read_files(plan, files, &context, reading_limits, &mut |mut rows| {
-                let before = tally.records;
-                if let Some(unique) = &mut unique {
-                    unique.check(plan, &mut rows, before)?;
-                }
-                tally.add(&rows);
-                for row in &rows.quarantined {
-                    let shown = row.raw_value.clone().unwrap_or_default();
-                    found.push((before + u64::from(row.record) + 1, shown));
-                }
-                Ok(())
-            },
-        )
+            let before = tally.records;
+            if let Some(unique) = &mut unique {
+                unique.check(plan, &mut rows, before)?;
+            }
+            tally.add(&rows);
+            for row in &rows.quarantined {
+                let shown = row.raw_value.clone().unwrap_or_default();
+                found.push((before + u64::from(row.record) + 1, shown));
+            }
+            Ok(())
+        })
         .unwrap();
         match repeated_keys(plan, unique.take(), &report, &mut tally).unwrap() {
             Some(known) => unique = Some(UniqueKeys::with_known(known)),
