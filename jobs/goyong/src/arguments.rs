@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goyong_types::Month;
 
+use crate::contract::ContractCommand;
 use crate::quarantine::{FreshnessArguments, QuarantineCommand};
 use crate::vault::{AuditCommand, VaultCommand};
 
@@ -84,6 +85,9 @@ pub enum Command {
     Quarantine(QuarantineCommand),
     /// Compare what was delivered with what was due
     Freshness(FreshnessArguments),
+    /// List, show and draft contracts, and check a file against one without loading it
+    #[command(subcommand)]
+    Contract(ContractCommand),
     /// Build the tables that changed, and run their tests
     Build(BuildArguments),
     /// Print what a build would do, and why

@@ -17,7 +17,7 @@ use crate::arguments::{
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
-use crate::{CHECK_FAILED, demo, output, quarantine, shell, vault};
+use crate::{CHECK_FAILED, contract, demo, output, quarantine, shell, vault};
 
 /// Runs the command and returns the exit code.
 pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
@@ -28,6 +28,7 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Ingest(ingest) => run_ingest(common, ingest).await,
         Command::Quarantine(command) => quarantine::run(common, command).await,
         Command::Freshness(freshness) => quarantine::run_freshness(common, freshness).await,
+        Command::Contract(command) => contract::run(common, command),
         Command::Build(build) => run_build(common, build).await,
         Command::Plan(plan) => run_plan(common, plan).await,
         Command::Show(show) => run_show(common, show).await,

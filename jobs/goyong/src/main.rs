@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod contract;
 mod demo;
 mod output;
 mod progress;

@@ -7,6 +7,7 @@
 mod build_tables;
 mod check_freshness;
 mod configuration;
+pub mod contracts;
 mod evaluate_against_truth;
 mod expire_history;
 mod forget_persons;

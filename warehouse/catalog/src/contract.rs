@@ -5,18 +5,24 @@
 
 mod check;
 mod column;
+mod drift;
 mod error;
+mod expression;
 mod format;
+mod row_checks;
 mod staging;
 mod text;
 
 pub use column::{Column, ColumnType, Derived, OnFail, Range};
+pub use drift::{Drift, DriftAction, DriftKind, DriftPolicy};
 pub use error::ContractError;
+pub use expression::{Comparison, Expression, ExpressionError, Literal, Operand, ValueKind};
 pub use format::{
     CellRange, Compression, CsvFormat, DropRows, Encoding, ErrorAnswer, FixedFormat, Format,
     FormatKind, JsonFormat, JsonLayout, JsonSuccess, MergedCells, Newline, OnMissingPage, Pages,
     QuoteEscape, Sheet, Unpivot, XlsxFormat, XmlFormat,
 };
+pub use row_checks::{BrokenRow, CodeDay, CodeList, Codes, PeriodCheck, Reference, RowRule};
 pub use staging::{StagingColumn, StagingType, TECHNICAL_COLUMNS};
 pub use text::BilingualText;
 
@@ -65,6 +71,16 @@ pub struct Contract {
     pub unpivot: Option<Unpivot>,
     /// The columns, in the order of the staging table.
     pub columns: Vec<Column>,
+    /// What is done when the file's columns are not those.
+    pub drift: DriftPolicy,
+    /// Conditions over the columns of one row.
+    pub rules: Vec<RowRule>,
+    /// The column whose days must lie in the delivery's period.
+    pub period_check: Option<PeriodCheck>,
+    /// Columns no two rows of a delivery may agree in; empty asks nothing.
+    pub unique: Vec<String>,
+    /// Rows of other sources that rows of this one belong to.
+    pub references: Vec<Reference>,
 }
 
 /// How often a source is delivered.

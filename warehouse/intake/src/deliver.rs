@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::chunks::ReadLimits;
 use crate::crash;
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, Tally, checksum_refusal, judge_manifest};
+use crate::drift::Columns;
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::identity::{Keys, RecordKeys, RecordWriter, Vault, VaultBatch};
 use crate::input::sha256_of;
@@ -24,9 +25,10 @@ use crate::plan::Plan;
 use crate::quarantine::{quarantine_batch, quarantine_options, quarantine_schema};
 use crate::read::{DeliveredFile, FileReport, hash_of_hashes, read_files};
 use crate::revision::{InPlace, in_place, partition_of};
-use crate::rows::{ParsedRows, RowContext};
+use crate::rows::{ParsedRows, RowContext, period_days};
 use crate::staging::{RowStamp, staged_batch, staging_options};
 pub(crate) use crate::store_access::{store_error, table};
+use crate::unique::{KEYS_IN_MEMORY, UniqueKeys, repeated_keys};
 use crate::value;
 
 mod together;
@@ -54,6 +56,8 @@ pub struct IntakeContext {
 }
 
 const BYTES_SCOPE: &str = "intake/bytes";
+/// Column texts of the delivery accepted last, by source.
+const HEADER_SCOPE: &str = "intake/header";
 
 /// [`ingest_parcel`] of one file.
 #[cfg(test)]
@@ -94,6 +98,7 @@ pub(crate) async fn ingest_parcel(
         outcome: blank_outcome(context, contract, parcel, &file_name),
         hashes: Vec::new(),
         period: None,
+        headers: Vec::new(),
     };
     match delivery.run().await {
         Ok(()) => {
@@ -175,6 +180,7 @@ pub(crate) fn refused_unread(
         won_quarantined: 0,
         won_rejected: 0,
         notices: Vec::new(),
+        drift: Vec::new(),
         new_persons: 0,
         rows_released: 0,
         rows_discarded: 0,
@@ -219,6 +225,8 @@ struct Delivery<'a> {
     /// Hashes of the files, when no manifest states one.
     hashes: Vec<String>,
     period: Option<Period>,
+    /// The file's column texts, to be remembered.
+    headers: Vec<String>,
 }
 
 /// The two tables a delivery writes, each unless it already has the delivery.
@@ -226,6 +234,15 @@ struct Writers {
     staging: Option<TableWriter>,
     quarantine: Option<TableWriter>,
     has_quarantined: bool,
+}
+
+/// Where the rows of a delivery go while it is read.
+struct Sinks<'s> {
+    writers: &'s mut Writers,
+    tally: &'s mut Tally,
+    identities: &'s mut VaultBatch,
+    records: &'s mut RecordWriter,
+    unique: Option<&'s mut UniqueKeys>,
 }
 
 impl Delivery<'_> {
@@ -427,33 +444,46 @@ impl Delivery<'_> {
     }
 
     async fn load(&mut self) -> Result<(), IntakeError> {
-        let files = self.files().await?;
-        if let Some((_, earlier)) = files.iter().find_map(|file| file.earlier.as_ref())
-            && files.iter().all(|file| file.earlier.is_some())
-        {
-            self.outcome.status = DeliveryStatus::Duplicate;
-            self.outcome.reason = Some(format!("its pages came before, with delivery {earlier}"));
-            self.outcome.delivery_id = earlier.clone();
-            return Ok(());
-        }
-        let mut writers = self.open_writers().await?;
-        let mut tally = Tally::new(self.plan);
-        let mut identities = self.context.vault.begin();
-        let mut records = RecordWriter::new(
-            self.context.vault.folder(),
-            &self.outcome.delivery_id,
-            RecordKeys::new(&self.context.keys),
-        );
-        let report = self.read(
-            files,
-            &mut writers,
-            &mut tally,
-            &mut identities,
-            &mut records,
-        )?;
+        let spill = self.context.warehouse.root();
+        let mut unique = UniqueKeys::new(self.plan, spill, KEYS_IN_MEMORY);
+        let (writers, tally, mut identities, records, mut report) = loop {
+            let files = self.files().await?;
+            if let Some((_, earlier)) = files.iter().find_map(|file| file.earlier.as_ref())
+                && files.iter().all(|file| file.earlier.is_some())
+            {
+                self.outcome.status = DeliveryStatus::Duplicate;
+                self.outcome.reason =
+                    Some(format!("its pages came before, with delivery {earlier}"));
+                self.outcome.delivery_id = earlier.clone();
+                return Ok(());
+            }
+            let mut writers = self.open_writers().await?;
+            let mut tally = Tally::new(self.plan);
+            let mut identities = self.context.vault.begin();
+            let mut records = RecordWriter::new(
+                self.context.vault.folder(),
+                &self.outcome.delivery_id,
+                RecordKeys::new(&self.context.keys),
+            );
+            let sinks = Sinks {
+                writers: &mut writers,
+                tally: &mut tally,
+                identities: &mut identities,
+                records: &mut records,
+                unique: unique.as_mut(),
+            };
+            let report = self.read(files, sinks)?;
+            // Nothing is committed yet, so the whole reading can be repeated.
+            if let Some(known) = repeated_keys(self.plan, unique.take(), &report, &mut tally)? {
+                unique = Some(UniqueKeys::with_known(known));
+                continue;
+            }
+            break (writers, tally, identities, records, report);
+        };
         self.outcome.bytes = report.bytes;
         self.outcome.rows_expected = report.expected.or(self.outcome.rows_expected);
-        self.outcome.notices = report.notices;
+        self.outcome.notices = std::mem::take(&mut report.notices);
+        self.compare_columns(&mut report.columns).await?;
         let verdict = match report.refusal {
             // A file that is not the one described explains its damage better than the damage.
             Some(refusal) => match self.manifest {
@@ -518,6 +548,36 @@ impl Delivery<'_> {
         self.commit(writers).await
     }
 
+    /// Says what is new since the delivery accepted before.
+    async fn compare_columns(&mut self, columns: &mut Columns) -> Result<(), IntakeError> {
+        let previous = self
+            .context
+            .warehouse
+            .memo_get(HEADER_SCOPE, self.plan.source())
+            .await
+            .map_err(|error| store_error("look up the columns", error))?;
+        let previous: Option<Vec<String>> =
+            previous.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(previous) = previous.filter(|_| !columns.headers.is_empty()) {
+            columns.compare_with(&self.plan.contract, &previous, &mut self.outcome.notices);
+        }
+        self.headers = std::mem::take(&mut columns.headers);
+        self.outcome.drift = std::mem::take(&mut columns.drift);
+        Ok(())
+    }
+
+    async fn remember_columns(&self) -> Result<(), IntakeError> {
+        if self.headers.is_empty() {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&self.headers).unwrap_or_default();
+        self.context
+            .warehouse
+            .memo_put(HEADER_SCOPE, self.plan.source(), &text)
+            .await
+            .map_err(|error| store_error("remember the columns", error))
+    }
+
     async fn open_writers(&self) -> Result<Writers, IntakeError> {
         let warehouse = &self.context.warehouse;
         let (application, version) = self.application();
@@ -565,14 +625,14 @@ impl Delivery<'_> {
         })
     }
 
-    fn read(
-        &self,
-        files: Vec<DeliveredFile>,
-        writers: &mut Writers,
-        tally: &mut Tally,
-        identities: &mut VaultBatch,
-        records: &mut RecordWriter,
-    ) -> Result<FileReport, IntakeError> {
+    fn read(&self, files: Vec<DeliveredFile>, sinks: Sinks<'_>) -> Result<FileReport, IntakeError> {
+        let Sinks {
+            writers,
+            tally,
+            identities,
+            records,
+            mut unique,
+        } = sinks;
         let partition = partition_of(self.period.as_ref());
         let known_on = value::days_of(self.outcome.known_on);
         let stamp = RowStamp {
@@ -584,6 +644,7 @@ impl Delivery<'_> {
             hasher: Some(self.context.keys.hasher()),
             forgotten: self.context.vault.forgotten()?,
             known_on,
+            period: self.period.as_ref().map(period_days),
         };
         let arrow = |error| IntakeError::Arrow {
             source_name: self.plan.source().to_owned(),
@@ -591,6 +652,9 @@ impl Delivery<'_> {
         };
         let mut write = |mut rows: ParsedRows| -> Result<(), IntakeError> {
             let before = tally.records;
+            if let Some(unique) = &mut unique {
+                unique.check(self.plan, row_context.hasher.as_ref(), &mut rows, before)?;
+            }
             tally.add(&rows);
             identities.add(std::mem::take(&mut rows.identities))?;
             if let Some(staging) = &mut writers.staging {
@@ -666,7 +730,7 @@ impl Delivery<'_> {
                 .map_err(|error| store_error("commit the staging table", error))?;
         }
         crash::point("staging committed").await;
-        Ok(())
+        self.remember_columns().await
     }
 
     /// Names the delivery in the commits of its tables.

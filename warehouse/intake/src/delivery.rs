@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::NaiveDate;
-use goyong_catalog::contract::{ColumnType, Contract};
+use goyong_catalog::contract::{ColumnType, Contract, Drift};
 use goyong_catalog::manifest::Manifest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Refusal, RefusalRule};
 use crate::plan::Plan;
 use crate::rows::{ControlSum, ParsedRows, rule_counts};
+use crate::unique::DUPLICATE_KEY;
 use crate::value;
 
 /// What became of a delivery.
@@ -120,6 +121,9 @@ pub struct DeliveryOutcome {
     pub won_rejected: i128,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// Where the file's columns differ from the contract's and from the delivery before.
+    #[serde(default)]
+    pub drift: Vec<Drift>,
     /// Persons the vault had not known.
     pub new_persons: u64,
     /// Accepted rows that were in quarantine before.
@@ -171,6 +175,8 @@ pub(crate) struct Tally {
     pub forgotten: u64,
     pub flagged: u64,
     pub control: Vec<ControlSum>,
+    /// Rows whose day lies outside the period.
+    pub outside_period: u64,
     rules: BTreeMap<(String, &'static str), u64>,
 }
 
@@ -189,6 +195,7 @@ impl Tally {
         self.quarantined += rows.quarantined.len() as u64;
         self.forgotten += rows.forgotten;
         self.flagged += rows.flags.len() as u64;
+        self.outside_period += rows.outside_period;
         for (sum, part) in self.control.iter_mut().zip(&rows.control) {
             sum.accepted += part.accepted;
             sum.quarantined += part.quarantined;
@@ -201,6 +208,20 @@ impl Tally {
                 .entry((row.column.clone(), row.rule))
                 .or_default() += 1;
         }
+    }
+
+    /// How many rows more may go to quarantine before the delivery is refused.
+    pub fn tolerated(&self, plan: &Plan) -> u64 {
+        let limit = (plan.contract.reject_threshold * self.delivered as f64) as u64;
+        limit.saturating_sub(self.quarantined)
+    }
+
+    /// Counts rows that repeat a key and were found only after the reading.
+    pub fn add_repeated(&mut self, plan: &Plan, count: u64) {
+        self.accepted -= count;
+        self.quarantined += count;
+        let key = (plan.contract.unique.join(", "), DUPLICATE_KEY);
+        *self.rules.entry(key).or_default() += count;
     }
 
     /// Compares what was read with what the manifest says and the contract allows.
@@ -224,6 +245,19 @@ impl Tally {
                     ),
                 ));
             }
+        }
+        if let Some(check) = &plan.contract.period_check
+            && self.outside_period as f64 > check.refuse_above * self.delivered as f64
+        {
+            return Err(Refusal::new(
+                RefusalRule::WrongPeriod,
+                format!(
+                    "{} of {} rows have a {} outside the period: this is the file of another period, or its manifest is",
+                    self.outside_period, self.delivered, check.column
+                ),
+            ));
+        }
+        if let Some(manifest) = manifest {
             self.judge_control(plan, manifest, notices)?;
         }
         let limit = plan.contract.reject_threshold;
@@ -352,14 +386,14 @@ pub(crate) fn checksum_refusal(stated: &str, found: &str) -> Refusal {
     )
 }
 
-fn scale_of(kind: ColumnType) -> u32 {
+pub(crate) fn scale_of(kind: ColumnType) -> u32 {
     match kind {
         ColumnType::Decimal(_, scale) => u32::from(scale.unsigned_abs()),
         _ => 0,
     }
 }
 
-fn sum_text(sum: i128, scale: u32) -> String {
+pub(crate) fn sum_text(sum: i128, scale: u32) -> String {
     if scale == 0 {
         return sum.to_string();
     }
@@ -467,6 +501,7 @@ mod tests {
             won_quarantined: -1,
             won_rejected: 0,
             notices: vec!["x".into()],
+            drift: Vec::new(),
             new_persons: 0,
             rows_released: 0,
             rows_discarded: 0,

@@ -45,6 +45,10 @@ pub enum RefusalRule {
     RowCount,
     /// A sum differs from the manifest's.
     ControlTotal,
+    /// The columns are not those of the contract, and it refuses that.
+    Drift,
+    /// Too many days lie outside the period.
+    WrongPeriod,
     /// More rows break rules than the contract allows.
     Threshold,
     /// The file or a record expands beyond the limits.
@@ -69,6 +73,8 @@ impl RefusalRule {
             Self::Header => "header",
             Self::RowCount => "row_count",
             Self::ControlTotal => "control_total",
+            Self::Drift => "drift",
+            Self::WrongPeriod => "wrong_period",
             Self::Threshold => "threshold",
             Self::TooLarge => "too_large",
             Self::KeyCollision => "key_collision",

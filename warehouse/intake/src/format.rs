@@ -12,9 +12,11 @@ pub(crate) mod xml;
 use std::collections::BTreeSet;
 use std::io;
 
+use goyong_catalog::contract::DriftKind;
 use goyong_types::nearest_name;
 
 use crate::chunks::RowSink;
+use crate::drift::{Columns, drift, refuse_by_policy};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::plan::Plan;
 use crate::rows::{RowBuilder, RowContext};
@@ -84,6 +86,8 @@ pub(crate) struct Envelope {
     pub page_size: Option<u64>,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// The file's columns and where they differ from the contract's.
+    pub columns: Columns,
 }
 
 impl Envelope {
@@ -97,7 +101,16 @@ impl Envelope {
     ) -> Result<(), IntakeError> {
         for (index, column) in plan.columns.iter().enumerate() {
             let is_given = known.contains(&index) || column.is_beside_the_record();
-            if records == 0 || column.nullable || is_given {
+            if let Some(name) = column.from.first().filter(|_| known.contains(&index)) {
+                self.columns.headers.push(name.clone());
+            }
+            if records == 0 || is_given {
+                continue;
+            }
+            if column.nullable {
+                let name = column.from.first().map(String::as_str);
+                let lacking = drift(DriftKind::Missing, Some(&column.name), name);
+                self.columns.drift.push(lacking);
                 continue;
             }
             let wanted = column.from.first().map_or("", String::as_str);
@@ -117,7 +130,11 @@ impl Envelope {
         for field in unknown.iter().filter(|field| !plan.is_claimed(field)) {
             self.notices
                 .push(format!("`{field}` is not in the contract; not loaded"));
+            let added = drift(DriftKind::Added, None, Some(field));
+            self.columns.drift.push(added);
+            self.columns.headers.push(field.clone());
         }
+        refuse_by_policy(&plan.contract.drift, &self.columns.drift)?;
         Ok(())
     }
 }

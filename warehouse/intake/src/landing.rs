@@ -336,6 +336,14 @@ fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
     })
 }
 
+/// The manifest beside a file, if there is one and it can be read.
+pub(crate) fn read_manifest_beside(
+    path: &Path,
+) -> Result<Result<Option<Manifest>, Refusal>, IntakeError> {
+    let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
+    Ok(read_manifest(&manifest)?.0)
+}
+
 type ReadManifest = (Result<Option<Manifest>, Refusal>, String);
 
 fn read_manifest(path: &Path) -> Result<ReadManifest, IntakeError> {

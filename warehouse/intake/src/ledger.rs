@@ -54,6 +54,7 @@ pub fn deliveries_schema() -> SchemaRef {
         won("won_released"),
         won("won_discarded"),
         text("superseded_by"),
+        text("drift"),
     ]))
 }
 
@@ -198,6 +199,13 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
         .iter()
         .map(|outcome| (!outcome.notices.is_empty()).then(|| outcome.notices.join(NOTICE_BREAK)))
         .collect();
+    let drift: Vec<Option<String>> = outcomes
+        .iter()
+        .map(|outcome| {
+            (!outcome.drift.is_empty())
+                .then(|| serde_json::to_string(&outcome.drift).unwrap_or_default())
+        })
+        .collect();
     let known_on = outcomes
         .iter()
         .map(|outcome| Some(value::days_of(outcome.known_on)));
@@ -232,6 +240,7 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
             won(|outcome| outcome.won_released)?,
             won(|outcome| outcome.won_discarded)?,
             text(|outcome| outcome.superseded_by.as_deref()),
+            Arc::new(StringArray::from(drift)),
         ],
     )
 }
@@ -284,6 +293,9 @@ fn outcome_of(batch: &RecordBatch, row: usize) -> Option<DeliveryOutcome> {
         won_released: won("won_released"),
         won_discarded: won("won_discarded"),
         superseded_by: text("superseded_by"),
+        drift: text("drift")
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default(),
     })
 }
 

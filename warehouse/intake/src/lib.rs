@@ -16,13 +16,16 @@ mod chunks;
 mod crash;
 mod deliver;
 mod delivery;
+mod drift;
 mod encoding;
 mod error;
+mod examine;
 mod expand;
 mod format;
 mod glob;
 mod header;
 mod identity;
+mod infer;
 mod input;
 mod landing;
 mod ledger;
@@ -37,6 +40,7 @@ mod real_figures;
 mod real_files;
 mod revision;
 mod rewrite;
+mod row_checks;
 mod rows;
 mod staging;
 mod store_access;
@@ -44,6 +48,7 @@ mod store_access;
 mod testing;
 #[cfg(test)]
 mod testing_warehouse;
+mod unique;
 mod value;
 
 pub use audit::{Access, AuditAction, AuditLog, AuditReport};
@@ -51,11 +56,13 @@ pub use chunks::ReadLimits;
 pub use deliver::IntakeContext;
 pub use delivery::{DeliveryOutcome, DeliveryStatus};
 pub use error::{IntakeError, Refusal, RefusalRule};
+pub use examine::{ColumnPlace, ControlLine, Examination, RuleCount, examine_file};
 pub use identity::{
     ARCHIVE_IDENTITY, ForgetSubject, Forgotten, IdentifiedPerson, Keys, NEXT, NewKeys, PREVIOUS,
     PersonDigest, PersonHasher, Pseudonyms, Vault, VaultBatch, VaultReceipt, forget_records,
     person_key, read_private_file, reseal_records,
 };
+pub use infer::infer_contract;
 pub use landing::{
     IntakeEvent, IntakeProgress, IntakeSummary, ingest_folder, ingest_landing, ingest_path,
 };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use goyong_catalog::contract::{Contract, OnMissingPage, Pages};
 use regex::Regex;
 
+use crate::drift::Columns;
 use crate::error::{Refusal, RefusalRule};
 use crate::format::Envelope;
 
@@ -55,6 +56,8 @@ pub(crate) struct PageTally<'c> {
     size: Option<u64>,
     pages: u64,
     notices: Vec<String>,
+    /// Columns of all answers and where they differ from the contract's.
+    pub columns: Columns,
 }
 
 impl<'c> PageTally<'c> {
@@ -67,6 +70,7 @@ impl<'c> PageTally<'c> {
             size: None,
             pages: 0,
             notices: Vec::new(),
+            columns: Columns::default(),
         }
     }
 
@@ -100,6 +104,7 @@ impl<'c> PageTally<'c> {
                 self.notices.push(notice);
             }
         }
+        self.columns.add(envelope.columns);
         let Some(pages) = &self.contract.pages else {
             return Ok(());
         };

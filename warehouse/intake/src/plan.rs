@@ -1,5 +1,7 @@
 //! A contract compiled for execution: every literal and pattern prepared once.
 
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -11,6 +13,7 @@ use regex::Regex;
 use crate::encoding::{TextDecoder, encode};
 use crate::error::IntakeError;
 use crate::pattern::Pattern;
+use crate::row_checks::RowChecks;
 use crate::value::{self, TimeFormat};
 
 /// A contract ready to run.
@@ -32,6 +35,16 @@ pub struct Plan {
     pub(crate) scrub: bool,
     /// Fields of a record that child contracts load.
     claimed: Vec<String>,
+    /// Checks over whole batches.
+    pub(crate) checks: RowChecks,
+    /// Columns of the value schema no two rows may agree in.
+    pub(crate) unique: Vec<usize>,
+    /// Seed of this plan's key hashes, so that nobody can write a file whose keys collide.
+    pub(crate) key_seed: u64,
+    /// Whether a row that was accepted at first may be set aside later.
+    pub(crate) sets_rows_aside: bool,
+    /// Columns of the value schema that no message may show.
+    pub(crate) masked_outputs: BTreeSet<usize>,
 }
 
 /// A column ready to run.
@@ -93,14 +106,37 @@ impl Plan {
                 .map(|column| Field::new(&column.name, arrow_type(column.staging_type), true))
                 .collect::<Vec<_>>(),
         ));
-        let value_schema = Arc::new(Schema::new(staging_schema.fields()[..output].to_vec()));
+        let value_schema: SchemaRef =
+            Arc::new(Schema::new(staging_schema.fields()[..output].to_vec()));
         let control = contract
             .control_totals
             .iter()
             .filter_map(|name| columns.iter().position(|column| column.name == *name))
             .collect();
+        let names: Vec<String> = value_schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let checks = RowChecks::new(contract, &names)?;
+        let unique: Vec<usize> = contract
+            .unique
+            .iter()
+            .filter_map(|name| names.iter().position(|column| column == name))
+            .collect();
+        let masked_outputs = columns
+            .iter()
+            .filter(|column| column.masked)
+            .filter_map(|column| Some(column.output?..=column.output? + column.derive.len()))
+            .flatten()
+            .collect();
         Ok(Self {
             contract: contract.clone(),
+            sets_rows_aside: !checks.is_empty() || !unique.is_empty(),
+            checks,
+            unique,
+            key_seed: RandomState::new().hash_one(0u8),
+            masked_outputs,
             columns,
             value_schema,
             staging_schema,

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::archive::{ArchiveWriter, PendingArchive};
 use crate::chunks::{ChunkFormat, ReadLimits, RowSink, read_parts};
+use crate::drift::Columns;
 use crate::encoding::TranscodingReader;
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::expand::members::{Members, ambiguous};
@@ -44,6 +45,8 @@ pub(crate) struct FileReport {
     /// Records the provider says there are.
     pub expected: Option<u64>,
     pub notices: Vec<String>,
+    /// The files' columns and where they differ from the contract's.
+    pub columns: Columns,
     pub archives: Vec<PendingArchive>,
     /// Hash and records of each file that was loaded.
     pub files: Vec<(String, u64)>,
@@ -64,6 +67,7 @@ pub(crate) fn read_files(
         bytes: 0,
         expected: None,
         notices: Vec::new(),
+        columns: Columns::default(),
         archives: Vec::new(),
         files: Vec::new(),
         refusal: None,
@@ -124,6 +128,7 @@ pub(crate) fn read_files(
         hashes.push(passed.sha256);
     }
     report.sha256 = hash_of_hashes(hashes);
+    report.columns = std::mem::take(&mut pages.columns);
     if report.refusal.is_none() {
         match pages.finish() {
             Ok((expected, notices)) => {
@@ -337,15 +342,20 @@ fn read_chunked(
     if head.starts_with(b"\xEF\xBB\xBF") {
         head.drain(..3);
     }
-    let (format, notices): (Box<dyn ChunkFormat + '_>, Vec<String>) =
+    let (format, notices, columns): (Box<dyn ChunkFormat + '_>, Vec<String>, Columns) =
         match &plan.contract.format.kind {
             FormatKind::Csv(csv_format) => {
                 let (chunks, records_at) = csv::open(plan, csv_format, &head)?;
                 head.drain(..records_at);
                 let notices = chunks.notices().to_vec();
-                (Box::new(chunks), notices)
+                let columns = chunks.columns().clone();
+                (Box::new(chunks), notices, columns)
             }
-            FormatKind::Fixed(fixed) => (Box::new(FixedChunks::new(plan, *fixed)), Vec::new()),
+            FormatKind::Fixed(fixed) => (
+                Box::new(FixedChunks::new(plan, *fixed)),
+                Vec::new(),
+                Columns::default(),
+            ),
             _ => return Ok(Envelope::default()),
         };
     read_parts(
@@ -359,6 +369,7 @@ fn read_chunked(
     )?;
     Ok(Envelope {
         notices,
+        columns,
         ..Envelope::default()
     })
 }

@@ -4,29 +4,35 @@ use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use goyong_catalog::contract::{ColumnType, Derived, OnFail};
+use goyong_catalog::manifest::Period;
 use goyong_types::{BusinessNumber, ResidentNumber, ResidentNumberError};
 
 mod checks;
 mod forget;
 mod original;
 mod parsed;
+mod raw_cells;
+mod set_aside;
 
 use crate::buffer::{ColumnBuffer, Values};
 use crate::encoding::TextDecoder;
 use crate::error::IntakeError;
 use crate::identity::{Forgotten, OpaqueInput, PersonHasher, opaque_text, person_key};
 use crate::plan::{ColumnPlan, Plan, RangePlan};
+use crate::unique::key_hashes;
 use crate::value;
-pub(crate) use checks::{MASKED, shown_value};
 use checks::{
-    NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text, first_of_month, rewrite,
+    BORN_TOO_LONG_AGO_BEFORE, NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text,
+    first_of_month, rewrite,
 };
+pub(crate) use checks::{MASKED, shown_value};
 pub(crate) use original::{OriginalRecord, StoredRecord};
 pub use parsed::{ControlSum, QuarantinedRow};
 pub(crate) use parsed::{
     DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, OpaqueEntry, ParsedRows,
     PersonEntry,
 };
+pub(crate) use raw_cells::RawCells;
 
 /// What stands in the file for one column of one record.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +54,16 @@ pub(crate) struct RowContext {
     pub forgotten: Option<Forgotten>,
     /// Day, since 1970-01-01, after which nobody in the file can be born.
     pub known_on: i32,
+    /// First and last day of the delivery's period.
+    pub period: Option<(i32, i32)>,
+}
+
+/// First and last day of a period since 1970-01-01.
+pub(crate) fn period_days(period: &Period) -> (i32, i32) {
+    (
+        value::days_of(period.first_day()),
+        value::days_of(period.last_day()),
+    )
 }
 
 /// Builds [`ParsedRows`] record by record.
@@ -61,6 +77,8 @@ pub(crate) struct RowBuilder<'p> {
     quarantined: Vec<QuarantinedRow>,
     control: Vec<ControlSum>,
     identities: Identities,
+    identity_ends: Vec<[u32; 3]>,
+    raw_cells: RawCells,
     delivered: u64,
     scratch: Vec<u8>,
     row_flags: String,
@@ -92,6 +110,8 @@ impl<'p> RowBuilder<'p> {
             quarantined: Vec::new(),
             control: vec![ControlSum::default(); plan.control.len()],
             identities: Identities::default(),
+            identity_ends: Vec::new(),
+            raw_cells: RawCells::default(),
             delivered: 0,
             scratch: Vec::new(),
             row_flags: String::new(),
@@ -168,6 +188,18 @@ impl<'p> RowBuilder<'p> {
             self.flags
                 .push((self.rows as u32, std::mem::take(&mut self.row_flags)));
         }
+        if plan.sets_rows_aside {
+            self.raw_cells.push(plan.columns.len(), &cell);
+            if plan.scrub {
+                let identities = &self.identities;
+                let ends = [
+                    identities.persons.len(),
+                    identities.details.len(),
+                    identities.opaques.len(),
+                ];
+                self.identity_ends.push(ends.map(|end| end as u32));
+            }
+        }
         self.records.push(record);
         self.rows += 1;
     }
@@ -223,7 +255,7 @@ impl<'p> RowBuilder<'p> {
             &mut self.control,
             vec![ControlSum::default(); self.plan.control.len()],
         );
-        Ok(ParsedRows {
+        let mut rows = ParsedRows {
             batch,
             records: std::mem::take(&mut self.records),
             flags: std::mem::take(&mut self.flags),
@@ -233,7 +265,20 @@ impl<'p> RowBuilder<'p> {
             forgotten: std::mem::take(&mut self.forgotten),
             delivered: std::mem::take(&mut self.delivered),
             record_count: 0,
-        })
+            outside_period: 0,
+            key_hashes: Vec::new(),
+            identity_ends: std::mem::take(&mut self.identity_ends),
+            raw_cells: std::mem::take(&mut self.raw_cells),
+        };
+        if !self.plan.checks.is_empty() {
+            rows = rows.checked(self.plan, self.context)?;
+        }
+        if self.plan.unique.is_empty() {
+            rows.raw_cells = RawCells::default();
+        } else {
+            rows.key_hashes = key_hashes(self.plan, &rows.batch);
+        }
+        Ok(rows)
     }
 
     /// Reads one value into its buffer; on error the buffer is unchanged.
@@ -406,6 +451,9 @@ impl<'p> RowBuilder<'p> {
         let hasher = self.context.hasher.as_ref().ok_or("type")?;
         if birth < NUMBERS_WITHOUT_CHECK_DIGIT_FROM && !number.check_digit_is_right() {
             add_flag(&mut self.row_flags, "rrn_checksum");
+        }
+        if birth < BORN_TOO_LONG_AGO_BEFORE {
+            add_flag(&mut self.row_flags, "rrn_century");
         }
         let digest = hasher.person(number.digits());
         let entry = PersonEntry {

@@ -10,13 +10,15 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use goyong_catalog::contract::Contract;
+use goyong_catalog::manifest::Period;
 
 use crate::chunks::ReadLimits;
 use crate::error::Refusal;
 use crate::identity::Keys;
 use crate::plan::Plan;
 use crate::read::{DeliveredFile, read_files};
-use crate::rows::{ControlSum, QuarantinedRow, RowContext};
+use crate::rows::{ControlSum, QuarantinedRow, RowContext, period_days};
+use crate::unique::{KEYS_IN_MEMORY, UniqueKeys};
 use crate::value;
 
 /// A plan of a contract of which only format, columns and the interesting rest are written.
@@ -55,6 +57,9 @@ pub(crate) struct Outcome {
     pub delivered: u64,
     pub forgotten: u64,
     pub records: u64,
+    pub outside_period: u64,
+    /// Persons that would go to the vault.
+    pub persons: usize,
 }
 
 impl Outcome {
@@ -128,6 +133,7 @@ pub(crate) fn context() -> (tempfile::TempDir, Keys, RowContext) {
         hasher: Some(keys.hasher()),
         forgotten: None,
         known_on: value::days_from_civil(2026, 1, 1).unwrap(),
+        period: None,
     };
     (folder, keys, context)
 }
@@ -143,6 +149,15 @@ pub(crate) fn read_with(plan: &Plan, bytes: &[u8], limits: ReadLimits) -> Result
     let path = folder.path().join("file");
     std::fs::write(&path, bytes).unwrap();
     read_path(plan, &path, &context, limits)
+}
+
+/// Reads a file held in memory as the delivery of a period.
+pub(crate) fn read_in_period(plan: &Plan, bytes: &[u8], period: &str) -> Outcome {
+    let (folder, _, mut context) = context();
+    context.period = Some(period_days(&Period::parse(period).unwrap()));
+    let path = folder.path().join("file");
+    std::fs::write(&path, bytes).unwrap();
+    read_path(plan, &path, &context, limits(2, 64)).unwrap()
 }
 
 /// Reads a file.
@@ -171,7 +186,11 @@ pub(crate) fn read_paths(
         delivered: 0,
         forgotten: 0,
         records: 0,
+        outside_period: 0,
+        persons: 0,
     };
+    let spill = paths[0].parent().unwrap();
+    let mut unique = UniqueKeys::new(plan, spill, KEYS_IN_MEMORY);
     let files = paths
         .iter()
         .map(|path| DeliveredFile {
@@ -181,9 +200,14 @@ pub(crate) fn read_paths(
         })
         .collect();
     let report = read_files(plan, files, context, limits, &mut |mut rows| {
+        if let Some(unique) = &mut unique {
+            unique.check(plan, context.hasher.as_ref(), &mut rows, outcome.records)?;
+        }
         for row in &mut rows.quarantined {
             row.record += outcome.records as u32;
         }
+        outcome.outside_period += rows.outside_period;
+        outcome.persons += rows.identities.persons.len();
         outcome
             .flags
             .extend(rows.flags.iter().map(|(_, flag)| flag.clone()));

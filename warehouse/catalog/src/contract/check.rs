@@ -3,6 +3,7 @@
 mod layout;
 mod raw;
 mod raw_format;
+mod row_checks;
 mod rules;
 
 use goyong_types::nearest_name;

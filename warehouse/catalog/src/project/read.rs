@@ -191,7 +191,36 @@ pub(super) fn read_models(
     drafts
 }
 
+/// Adds a model that the project writes itself, into a schema no file may write to.
+pub(super) fn read_generated(
+    path: &str,
+    text: &str,
+    drafts: &mut BTreeMap<TableName, Draft>,
+    problems: &mut Vec<Problem>,
+) {
+    let folder = path.split_once('/').map_or("", |(folder, _)| folder);
+    match draft_of(path, folder, text) {
+        Ok(draft) => {
+            drafts.insert(draft.table.clone(), draft);
+        }
+        Err(problem) => problems.push(problem),
+    }
+}
+
 fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
+    let draft = draft_of(path, folder, text)?;
+    let schema = draft.table.schema();
+    if is_written_elsewhere(schema) && schema != "alerts" || matches!(schema, "staging" | "seed") {
+        return Err(Problem::new(
+            path,
+            format!("the schema `{schema}` is not a model's to write"),
+        )
+        .at_line(draft.header_line));
+    }
+    Ok(draft)
+}
+
+fn draft_of(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
     let split = split_file(path, text)?;
     let Some(yaml) = split.header else {
         return Err(Problem::new(path, "has no header")
@@ -200,13 +229,6 @@ fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
     };
     let header: ModelHeader = parse_yaml(path, split.header_line, yaml)?;
     let schema = header.schema.as_deref().unwrap_or(folder);
-    if is_written_elsewhere(schema) && schema != "alerts" || matches!(schema, "staging" | "seed") {
-        return Err(Problem::new(
-            path,
-            format!("the schema `{schema}` is not a model's to write"),
-        )
-        .at_line(split.header_line));
-    }
     let table = TableName::new(schema, stem(path))
         .map_err(|error| Problem::new(path, error.to_string()))?;
     Ok(Draft {

@@ -3,6 +3,7 @@
 use goyong_catalog::contract::{CsvFormat, Encoding, QuoteEscape};
 
 use crate::chunks::{ChunkFormat, Part};
+use crate::drift::Columns;
 use crate::encoding::TextDecoder;
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::header::{Mapping, fill_header_lines, join_header_lines};
@@ -430,6 +431,11 @@ impl CsvChunks<'_> {
     /// What a person should know about the header.
     pub fn notices(&self) -> &[String] {
         &self.mapping.notices
+    }
+
+    /// The file's columns and where they differ from the contract's.
+    pub fn columns(&self) -> &Columns {
+        &self.mapping.columns
     }
 }
 

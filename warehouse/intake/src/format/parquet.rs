@@ -53,6 +53,7 @@ pub(crate) fn read(
     }
     Ok(Envelope {
         notices: mapping.notices,
+        columns: mapping.columns,
         ..Envelope::default()
     })
 }
@@ -72,7 +73,7 @@ fn text_columns(
 }
 
 /// Every value of an array as the text a contract would read.
-fn texts(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
+pub(crate) fn texts(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
     macro_rules! numbers {
         ($type:ty) => {
             array

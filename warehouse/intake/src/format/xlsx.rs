@@ -98,7 +98,7 @@ fn sheet_name(names: &[String], sheet: &Sheet) -> Result<String, Refusal> {
 }
 
 /// Expands every part into nothing, counting: what a zip says about its sizes may be a lie.
-fn refuse_bomb(bytes: &[u8], expanded_limit: u64) -> Result<(), IntakeError> {
+pub(crate) fn refuse_bomb(bytes: &[u8], expanded_limit: u64) -> Result<(), IntakeError> {
     let mut cursor = Cursor::new(bytes);
     refuse_many_members(&mut cursor)?;
     let mut archive =

@@ -1,5 +1,6 @@
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// The first 128 bits of the keyed hash of a resident number; the vault's key for a person.
 pub type PersonDigest = [u8; 16];
@@ -14,6 +15,16 @@ pub struct PersonHasher {
 
 impl PersonHasher {
     pub(super) fn from_state(keyed: Hmac<Sha256>) -> Self {
+        Self { keyed }
+    }
+
+    /// A hasher under a key nobody keeps: its pseudonyms mean nothing outside this process.
+    pub fn to_throw_away() -> Self {
+        use chacha20poly1305::Key;
+        use chacha20poly1305::aead::Generate;
+        let key = Zeroizing::new(<[u8; 32]>::from(Key::generate()));
+        // HMAC takes keys of any length, so the empty state is never used.
+        let keyed = Hmac::new_from_slice(&*key).unwrap_or_else(|_| Hmac::new(&Default::default()));
         Self { keyed }
     }
 

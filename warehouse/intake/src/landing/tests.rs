@@ -18,6 +18,8 @@ use crate::delivery::DeliveryStatus;
 use crate::identity::{Keys, Vault};
 use crate::testing::contract;
 
+mod checks;
+
 const WAGES: &str = r#"
 source: wages
 manifest: required

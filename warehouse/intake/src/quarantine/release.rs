@@ -22,7 +22,7 @@ use crate::ledger::day;
 use crate::plan::Plan;
 use crate::read::{DeliveredFile, read_files};
 use crate::revision::partition_of;
-use crate::rows::{ParsedRows, RowBuilder, RowContext, StoredRecord};
+use crate::rows::{ParsedRows, RowBuilder, RowContext, StoredRecord, period_days};
 use crate::staging::{RELEASED, RowStamp, staged_batch, staging_options};
 use crate::store_access::{read_rows, store_error, table};
 use crate::value;
@@ -242,6 +242,7 @@ impl<'b> Batch<'b> {
                 hasher: Some(context.keys.hasher()),
                 forgotten: context.vault.forgotten()?,
                 known_on: value::days_of(by.on),
+                period: case.period()?.as_ref().map(period_days),
             },
             by,
             partition: partition_of(case.period()?.as_ref()),

@@ -14,16 +14,32 @@ const SHOWN_CHARACTERS: usize = 200;
 /// 2020-10-01 in days: newborns' numbers have no check digit since (주민등록법 시행규칙 제2조).
 pub(super) const NUMBERS_WITHOUT_CHECK_DIGIT_FROM: i32 = 18_536;
 
+/// Whether the text holds something shaped like a resident number.
+fn may_hold_resident_number(raw: &[u8]) -> bool {
+    static RESIDENT_NUMBER: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"[0-9]{6}[-\s]?[0-9]{7}").ok());
+    match &*RESIDENT_NUMBER {
+        Some(expression) => expression.is_match(raw),
+        None => true,
+    }
+}
+
+impl Plan {
+    /// A text about values that may stand in quarantine, masked where it may hold an identity.
+    pub(crate) fn scrubbed(&self, text: String) -> String {
+        if self.scrub && may_hold_resident_number(text.as_bytes()) {
+            MASKED.to_owned()
+        } else {
+            text
+        }
+    }
+}
+
 /// A raw value outside identifying columns: decoded or escaped, cut, and in sources with
 /// identities searched for numbers that look like resident numbers.
 pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
-    static RESIDENT_NUMBER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"[0-9]{6}[-\s]?[0-9]{7}").ok());
-    if plan.scrub {
-        match &*RESIDENT_NUMBER {
-            Some(expression) if !expression.is_match(raw) => {}
-            _ => return MASKED.to_owned(),
-        }
+    if plan.scrub && may_hold_resident_number(raw) {
+        return MASKED.to_owned();
     }
     match plan.decoder.decode(raw) {
         Some(text) => text.chars().take(SHOWN_CHARACTERS).collect(),
@@ -35,6 +51,9 @@ pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
             .collect(),
     }
 }
+
+/// 1900-01-01 in days: century codes 9 and 0 are right, but nobody born then works or claims today.
+pub(super) const BORN_TOO_LONG_AGO_BEFORE: i32 = -25_567;
 
 pub(super) fn add_flag(flags: &mut String, flag: &str) {
     if !flags.is_empty() {

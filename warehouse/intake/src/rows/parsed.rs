@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use zeroize::Zeroize;
 
-use super::OriginalRecord;
+use super::{OriginalRecord, RawCells};
 use crate::identity::{OpaqueDigest, OpaqueInput, PersonDigest};
 
 /// A record that went to quarantine.
@@ -101,4 +101,12 @@ pub(crate) struct ParsedRows {
     pub delivered: u64,
     /// Records of the file that were read; unpivot makes several rows of one.
     pub record_count: u64,
+    /// Rows whose day lies outside the delivery's period, whatever became of them.
+    pub outside_period: u64,
+    /// Hash of each accepted row's key, empty when nothing must be unique.
+    pub key_hashes: Vec<u128>,
+    /// Persons, details and digests up to each accepted row, empty when no row can be set aside.
+    pub identity_ends: Vec<[u32; 3]>,
+    /// The accepted rows as delivered, empty when no row can be set aside any more.
+    pub raw_cells: RawCells,
 }

@@ -73,6 +73,31 @@ fn wrong_check_digit_is_a_flag_and_none_after_october_2020() {
 }
 
 #[test]
+fn foreigner_is_told_and_birth_before_1900_is_a_flag() {
+    let foreign = number(b"9101015", "00000");
+    let outcome = read_person(&foreign);
+    assert_eq!(
+        outcome.csv(&["birth_date", "sex", "foreigner"]),
+        "1991-01-01,m,true"
+    );
+    assert!(outcome.flags.is_empty());
+    let wrong = wrong_check_digit(&foreign);
+    assert_eq!(read_person(&wrong).flags, ["rrn_checksum"]);
+    let old = number(b"9912319", "00000");
+    assert_eq!(read_person(&old).flags, ["rrn_century"]);
+    assert_eq!(read_person(&number(b"0001010", "00000")).accepted(), 1);
+}
+
+#[rstest]
+#[case::not_a_leap_year(b"0002299")]
+#[case::month_13(b"8013011")]
+#[case::day_0(b"8001003")]
+fn days_the_calendar_lacks_are_quarantined(#[case] birth_and_code: &[u8; 7]) {
+    let outcome = read_person(&number(birth_and_code, "00000"));
+    assert_eq!(outcome.rules(), ["rrn_birth_date"]);
+}
+
+#[test]
 fn number_that_strayed_into_another_column_is_masked() {
     let stray = number(b"8001011", "00000");
     let contract = PERSON.replace(

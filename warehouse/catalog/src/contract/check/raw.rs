@@ -3,11 +3,13 @@
 use serde::Deserialize;
 
 use super::super::column::{Column, ColumnType, Derived, OnFail, Range};
-use super::super::format::Unpivot;
+use super::super::drift::RawDriftPolicy;
+use super::super::format::{FormatKind, Unpivot};
 use super::super::text::{BilingualText, TextList};
 use super::super::{Cadence, Contract, ContractError, ManifestRule, PeriodRule, RevisionRule};
 use super::Source;
 use super::raw_format::{RawFormat, RawPages};
+use super::row_checks::{RawCodeList, RawPeriodCheck, RawReference, RawRule, read_rules};
 use goyong_types::nearest_name;
 
 #[derive(Deserialize)]
@@ -39,6 +41,15 @@ pub(super) struct RawContract {
     pages: Option<RawPages>,
     unpivot: Option<RawUnpivot>,
     columns: Vec<RawColumn>,
+    #[serde(default)]
+    drift: RawDriftPolicy,
+    #[serde(default)]
+    rules: Vec<RawRule>,
+    period_check: Option<RawPeriodCheck>,
+    #[serde(default)]
+    unique: TextList,
+    #[serde(default)]
+    references: Vec<RawReference>,
 }
 
 fn default_reject_threshold() -> f64 {
@@ -107,6 +118,7 @@ struct RawColumn {
     capture: Option<String>,
     #[serde(default)]
     on_fail: OnFail,
+    code_list: Option<RawCodeList>,
 }
 
 impl RawContract {
@@ -129,7 +141,9 @@ impl RawContract {
             .into_iter()
             .map(|column| column.into_column(source))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Contract {
+        let format = self.format.into_format(source)?;
+        let has_header = !matches!(format.kind, FormatKind::Xml(_) | FormatKind::Json(_));
+        let mut contract = Contract {
             source: self.source,
             title: self.title,
             description: self.description,
@@ -145,7 +159,7 @@ impl RawContract {
             key: self.key,
             reject_threshold: self.reject_threshold,
             control_totals: self.control_totals,
-            format: self.format.into_format(source)?,
+            format,
             child_of: self.child_of,
             pages: self
                 .pages
@@ -157,7 +171,18 @@ impl RawContract {
                 value: unpivot.value,
             }),
             columns,
-        })
+            drift: self.drift.into_policy(has_header),
+            rules: Vec::new(),
+            period_check: self.period_check.map(RawPeriodCheck::into_check),
+            unique: self.unique.0,
+            references: self
+                .references
+                .into_iter()
+                .map(RawReference::into_reference)
+                .collect(),
+        };
+        contract.rules = read_rules(self.rules, &contract, source)?;
+        Ok(contract)
     }
 }
 
@@ -230,6 +255,7 @@ impl RawColumn {
             pattern: self.pattern,
             capture: self.capture,
             on_fail: self.on_fail,
+            code_list: self.code_list.map(RawCodeList::into_list),
         })
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn check(contract: &Contract, source: &Source<'_>) -> Result<(), Cont
     check_name(contract, source)?;
     check_columns(contract, source)?;
     check_references(contract, source)?;
+    super::row_checks::check(contract, source)?;
     check_format(contract, source)?;
     super::layout::check(contract, source)
 }

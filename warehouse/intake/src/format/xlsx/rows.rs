@@ -198,6 +198,7 @@ impl<'p> SheetRows<'p> {
         }
         Ok(Envelope {
             notices,
+            columns: mapping.columns,
             ..Envelope::default()
         })
     }
