@@ -150,6 +150,15 @@ const FIRM_SECOND: [&str; 12] = [
     "서비스",
 ];
 
+/// An invented firm name without legal form, some with spelt-out Latin letters.
+pub(crate) fn invented_firm(random: &mut Random) -> String {
+    const LETTERS: [&str; 6] = ["", "", "", "엠비", "엘케이", "디에스"];
+    let letters = LETTERS[random.below(LETTERS.len())];
+    let first = FIRM_FIRST[random.below(FIRM_FIRST.len())];
+    let second = FIRM_SECOND[random.below(FIRM_SECOND.len())];
+    format!("모의{letters}{first}{second}{}", random.below(900) + 100)
+}
+
 /// An invented firm name as it stands in insurance extracts, with the odd spellings they have.
 pub(crate) fn firm_name(random: &mut Random) -> String {
     let first = FIRM_FIRST[random.below(FIRM_FIRST.len())];

@@ -34,6 +34,7 @@ mod law;
 mod national;
 mod random;
 mod reference;
+mod registers;
 mod run;
 mod scenario;
 mod truth;

@@ -14,7 +14,12 @@ use crate::{SimulationConfig, SimulationError, SimulationSummary};
 const AGENCIES: usize = 469;
 
 /// Public institutions that recruit.
-const INSTITUTIONS: usize = 347;
+pub(crate) const INSTITUTIONS: usize = 347;
+
+/// Name of a public institution, counted from 0.
+pub(crate) fn institution_name(institution: usize) -> String {
+    format!("모의공공기관{:03}", institution + 1)
+}
 
 /// Writes the agencies of every year and the postings of every month.
 pub(crate) fn write(
@@ -157,7 +162,7 @@ fn recruitment(scenario: &Scenario, month: i32, number: &mut i64) -> (Vec<u8>, u
             let ncs = NCS[random.below(NCS.len())];
             let hire = HIRE[random.weighted(&[45.0, 30.0, 15.0, 10.0])];
             let place = scenario.reference.place_at(random.unit());
-            let name = format!("모의공공기관{:03}", institution + 1);
+            let name = institution_name(institution);
             result.push(json!({
                 "recrutPblntSn": *number,
                 "instNm": name,

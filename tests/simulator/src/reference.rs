@@ -16,6 +16,10 @@ pub(crate) struct Place {
     pub centres: Vec<String>,
     /// Short Korean name of the sido.
     pub sido_name: String,
+    /// Full Korean name of the sido.
+    pub sido_full_name: String,
+    /// Korean name of the sigungu.
+    pub name: String,
 }
 
 /// One industry that workplaces are drawn from.
@@ -156,7 +160,7 @@ impl Reference {
         let sido = rows(
             "sido",
             include_str!("../../../sql/seeds/sido.csv"),
-            ["sido", "short_ko", "residents"],
+            ["sido", "name_ko", "short_ko", "residents"],
         )?;
         let occupations = occupations()?;
         Ok(Self {
@@ -246,7 +250,7 @@ impl Reference {
     }
 }
 
-fn places(sido: &[[String; 3]]) -> Result<Vec<Place>, SimulationError> {
+fn places(sido: &[[String; 4]]) -> Result<Vec<Place>, SimulationError> {
     let table = rows(
         "sigungu",
         include_str!("../../../sql/seeds/sigungu.csv"),
@@ -269,7 +273,7 @@ fn places(sido: &[[String; 3]]) -> Result<Vec<Place>, SimulationError> {
     };
     let mut result = Vec::new();
     let mut total = 0.0;
-    for [sido_code, sido_name, residents] in sido {
+    for [sido_code, sido_full_name, sido_name, residents] in sido {
         let members: Vec<_> = table
             .iter()
             .filter(|[_, of_sido, name]| of_sido == sido_code && !divided(name, of_sido))
@@ -293,6 +297,8 @@ fn places(sido: &[[String; 3]]) -> Result<Vec<Place>, SimulationError> {
                     .map(|[centre, _]| centre.clone())
                     .collect(),
                 sido_name: sido_name.clone(),
+                sido_full_name: sido_full_name.clone(),
+                name: name.clone(),
             });
         }
     }

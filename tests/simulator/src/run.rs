@@ -3,6 +3,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use crate::config::BLOCK_PERSONS;
 use crate::deliver::{BlockOutput, Landing};
 use crate::national;
+use crate::registers::{BlockRegisters, RegisterFiles};
 use crate::scenario::Scenario;
 use crate::truth::TruthFolder;
 use crate::world::{self, Residents};
@@ -12,6 +13,7 @@ use crate::{Progress, SimulationConfig, SimulationError, SimulationSummary};
 pub(crate) struct FinishedBlock {
     pub output: BlockOutput,
     pub residents: Residents,
+    pub registers: BlockRegisters,
 }
 
 /// Plays the country and writes its deliveries and the truth. `progress` is called after each
@@ -26,6 +28,7 @@ pub fn simulate(
     let threads = (config.threads.max(1) as u64).min(blocks);
     let mut landing = Landing::create(&scenario, &config.landing)?;
     let mut truth = TruthFolder::create(&scenario, &config.truth)?;
+    let mut registers = RegisterFiles::create(&scenario, config)?;
     let mut residents = Residents::new(&scenario);
     let mut summary = SimulationSummary {
         persons: config.persons,
@@ -56,6 +59,7 @@ pub fn simulate(
             let block_done = receiver.recv().map_err(|_| SimulationError::Worker)?;
             landing.append(&block_done.output)?;
             truth.append(&block_done.output)?;
+            registers.append(&block_done.registers)?;
             residents.add(&block_done.residents);
             progress(Progress {
                 persons_done: (BLOCK_PERSONS * (block + 1)).min(config.persons),
@@ -70,6 +74,7 @@ pub fn simulate(
     residents.write(&scenario, &mut landing)?;
     landing.finish(&mut summary)?;
     national::write(&scenario, config, &mut summary)?;
+    registers.finish(&mut summary)?;
     summary.rows_by_source.sort();
     summary.frauds = truth.finish()?;
     Ok(summary)

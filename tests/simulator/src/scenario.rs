@@ -54,6 +54,8 @@ pub(crate) mod magnitude {
 /// Parameters and tables that all blocks read.
 pub(crate) struct Scenario {
     pub seed: u64,
+    /// Residents of the simulated country.
+    pub persons: u64,
     /// First delivered month, counted from year 0.
     pub start_month: i32,
     /// Delivered months.
@@ -70,6 +72,7 @@ impl Scenario {
         let start_month = config.start.year() * 12 + config.start.month() as i32 - 1;
         let mut scenario = Self {
             seed: config.seed,
+            persons: config.persons,
             start_month,
             months: config.months as usize,
             reference: Reference::load()?,

@@ -81,7 +81,12 @@ fn manifests_state_rows_sums_and_hashes_of_their_files() {
             .map(|one| one.layout())
             .find(|one| one.name == source)
         else {
-            panic!("{source}");
+            // Lists of other agencies state no sums.
+            assert!(
+                ["nps_workplace", "linkage_label"].contains(&source),
+                "{source}"
+            );
+            continue;
         };
         let (Some(control), false) = (layout.control, layout.header.is_empty()) else {
             continue;

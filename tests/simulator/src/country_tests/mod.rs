@@ -14,6 +14,7 @@ use crate::{SimulationConfig, SimulationSummary, simulate};
 
 mod behaviour;
 mod deliveries;
+mod registers;
 
 struct Country {
     folder: PathBuf,

@@ -9,4 +9,4 @@ mod sink;
 pub(crate) use errors::ErrorKind;
 pub(crate) use layout::{Cadence, Source, period_text};
 pub(crate) use row::{BlockOutput, Buffer, push_number};
-pub(crate) use sink::{Landing, Manifest, iso, write_delivery};
+pub(crate) use sink::{Landing, Manifest, file_name, hex, iso, write_delivery, write_manifest};

@@ -240,7 +240,8 @@ pub(crate) fn write_delivery(
     write_manifest(path, &manifest)
 }
 
-fn write_manifest(path: &Path, manifest: &Manifest) -> Result<(), SimulationError> {
+/// Writes a manifest beside its data file.
+pub(crate) fn write_manifest(path: &Path, manifest: &Manifest) -> Result<(), SimulationError> {
     let beside = path.with_file_name(format!("{}.manifest.json", file_name(path)));
     let mut text = serde_json::to_string_pretty(manifest)
         .map_err(|error| failed(&beside)(std::io::Error::other(error)))?;
@@ -248,7 +249,7 @@ fn write_manifest(path: &Path, manifest: &Manifest) -> Result<(), SimulationErro
     fs::write(&beside, text).map_err(failed(&beside))
 }
 
-fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default()
@@ -295,7 +296,7 @@ pub(crate) fn iso(day: i32) -> String {
     format!("{year:04}-{month:02}-{day_of_month:02}")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes
         .iter()

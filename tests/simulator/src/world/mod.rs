@@ -8,6 +8,7 @@ mod fraud;
 mod hiring;
 mod matching;
 mod person;
+mod registers;
 mod residents;
 mod search;
 mod surroundings;
@@ -15,6 +16,7 @@ mod survey;
 mod vacancy_text;
 mod workplace;
 
+pub(crate) use registers::iso_or_empty;
 pub(crate) use residents::Residents;
 
 use std::collections::BTreeMap;
@@ -120,6 +122,7 @@ pub(crate) fn play(scenario: &Scenario, index: u32, persons: usize) -> FinishedB
     block.write_daily_work();
     FinishedBlock {
         residents: block.count_residents(),
+        registers: block.register_workplaces(),
         output: block.out,
     }
 }
