@@ -5,6 +5,7 @@ mod command_line;
 mod contract;
 mod demo;
 mod layering;
+mod linkage;
 mod privacy;
 mod quarantine;
 mod real_files;

@@ -153,7 +153,7 @@ fn selection(options: &BuildOptions) -> Selection {
     }
 }
 
-async fn build(
+pub(crate) async fn build(
     project: &OpenProject,
     selection: &Selection,
     as_of: NaiveDate,
@@ -225,7 +225,7 @@ fn model_row(model: &ModelReport) -> Vec<String> {
 }
 
 /// One line per failed model, test or check.
-fn failures(report: &BuildReport) -> Vec<String> {
+pub(crate) fn failures(report: &BuildReport) -> Vec<String> {
     let models = report
         .models
         .iter()

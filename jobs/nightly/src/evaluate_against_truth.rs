@@ -32,6 +32,7 @@ impl OpenProject {
         self.evaluate_alerts(truth, &mut rows).await?;
         self.evaluate_scores(truth, &mut rows).await?;
         self.evaluate_blind_spot(truth, &mut rows).await?;
+        self.evaluate_linkage(truth, &mut rows).await?;
         Ok(rows)
     }
 
@@ -250,7 +251,7 @@ impl OpenProject {
     }
 
     /// The answer to a query on the latest tables, as text.
-    async fn texts<const N: usize>(
+    pub(crate) async fn texts<const N: usize>(
         &self,
         sql: &str,
         columns: [&str; N],
@@ -281,13 +282,13 @@ impl OpenProject {
     }
 }
 
-fn row(subject: &str, measure: &str, value: &str, detail: &str) -> Vec<String> {
+pub(crate) fn row(subject: &str, measure: &str, value: &str, detail: &str) -> Vec<String> {
     [subject, measure, value, detail]
         .map(str::to_owned)
         .to_vec()
 }
 
-fn share(successes: usize, trials: usize) -> String {
+pub(crate) fn share(successes: usize, trials: usize) -> String {
     match wilson(successes as f64, trials as f64) {
         Some(estimate) => format!(
             "{:.3} [{:.3}, {:.3}]",
@@ -297,7 +298,7 @@ fn share(successes: usize, trials: usize) -> String {
     }
 }
 
-fn read_truth<const N: usize>(
+pub(crate) fn read_truth<const N: usize>(
     folder: &Path,
     file: &str,
     columns: [&str; N],

@@ -12,7 +12,8 @@ use crate::step::{
     NightEvent, StepOutcome, StepReport, StepStatus, peak_memory_mib, reset_peak_memory,
 };
 use crate::{
-    build_tables, ingest_deliveries, publish_release, render_reports, retrain_employment_success,
+    build_tables, ingest_deliveries, link_workplaces, publish_release, render_reports,
+    retrain_employment_success,
 };
 
 /// What a night may be told.
@@ -55,11 +56,16 @@ pub struct Step {
 
 /// Every step of the night, in order. A failed step ends the night: what follows would publish
 /// what it did not check; readers stay on the release before.
-pub const PLAN: [Step; 5] = [
+pub const PLAN: [Step; 6] = [
     Step {
         name: "ingest_deliveries",
         reason: "everything later is computed from accepted rows only",
         run: |night| Box::pin(ingest_deliveries::run(night)),
+    },
+    Step {
+        name: "link_workplaces",
+        reason: "the tables that follow name the business a workplace belongs to",
+        run: |night| Box::pin(link_workplaces::run(night)),
     },
     Step {
         name: "build_tables",

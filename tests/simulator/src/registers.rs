@@ -22,7 +22,7 @@ use crate::{SimulationConfig, SimulationError, SimulationSummary};
 pub(crate) const EI: &str = "ei_workplace";
 pub(crate) const NPS: &str = "nps_workplace";
 pub(crate) const KCOMWEL: &str = "kcomwel_workplace";
-const ALIO: &str = "alio_posting";
+const ALIO: &str = "alio_institution";
 const LABELS: &str = "linkage_label";
 
 /// Rows of the pension's list that clerks look up, whatever the size of the country.

@@ -117,7 +117,10 @@ impl Names {
 
 /// Schemas whose tables Rust writes.
 pub(crate) fn is_written_elsewhere(schema: &str) -> bool {
-    matches!(schema, "models" | "ops" | "quarantine" | "alerts")
+    matches!(
+        schema,
+        "models" | "ops" | "quarantine" | "alerts" | "linkage"
+    )
 }
 
 fn in_schema(schema: &str, table: &str) -> Result<TableName, String> {

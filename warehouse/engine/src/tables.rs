@@ -138,7 +138,9 @@ fn arrow_type(staging_type: StagingType) -> DataType {
 /// A missing table and what makes it.
 pub(crate) fn missing(table: &TableName) -> EngineError {
     let help = match table.schema() {
-        "models" | "alerts" => "the job that writes it has not run; `goyong night` runs it",
+        "models" | "alerts" | "linkage" => {
+            "the job that writes it has not run; `goyong night` runs it"
+        }
         "ops" | "quarantine" => "nothing has been ingested yet; `goyong ingest` writes it",
         "seed" => "`goyong build` writes seeds",
         _ => "build it first, `goyong build --select +<model>` builds what it reads as well",

@@ -210,7 +210,8 @@ pub(super) fn read_generated(
 fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
     let draft = draft_of(path, folder, text)?;
     let schema = draft.table.schema();
-    if is_written_elsewhere(schema) && schema != "alerts" || matches!(schema, "staging" | "seed") {
+    let is_shared = matches!(schema, "alerts" | "linkage");
+    if is_written_elsewhere(schema) && !is_shared || matches!(schema, "staging" | "seed") {
         return Err(Problem::new(
             path,
             format!("the schema `{schema}` is not a model's to write"),

@@ -19,8 +19,8 @@ use crate::inputs::register;
 use crate::seeds::{seed_rows, seed_table};
 use crate::session::{Limits, Purpose, SessionFactory};
 
-const SCHEMAS: [&str; 7] = [
-    "staging", "core", "features", "marts", "detect", "alerts", "ops",
+const SCHEMAS: [&str; 8] = [
+    "staging", "core", "features", "marts", "detect", "alerts", "ops", "linkage",
 ];
 /// `as_of` of a model call that names none.
 const AS_OF: &str = "2024-12-31";
