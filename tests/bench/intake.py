@@ -69,7 +69,7 @@ def write_delivery(text: Path, utf8: Path, landing: Path) -> None:
             sha256.update(part)
     rows, won = duckdb.sql(
         f"""select count(*), sum("월보수액"::hugeint) from read_csv('{utf8}', header = true, all_varchar = true)"""
-    ).fetchone()
+    ).fetchall()[0]
     name = f"{SOURCE}.csv"
     (landing / name).hardlink_to(text)
     manifest = {

@@ -80,7 +80,7 @@ def bench_layout(goyong: str, work: Path, rows: int, rounds: int) -> None:
                 lag(person_key) over (order by file_row_number) as person_before,
                 lag(start_on) over (order by file_row_number) as start_before
               from read_parquet('{file}', file_row_number = true)
-            ) where (person_before, start_before) > (person_key, start_on)
+            ) where person_before is not null and (person_before, start_before) > (person_key, start_on)
             """
         ).fetchone()[0]
         if unordered:

@@ -95,7 +95,7 @@ fn a_draft_of_a_register_names_no_person_and_is_a_contract() {
         "the manifest speaks of wn_seeker: {found}"
     );
     assert_eq!(code, Some(1));
-    let copy = folder.path().join("copy.csv");
+    let copy = folder.path().join("copy_202401.csv");
     std::fs::copy(&file, &copy).unwrap();
     let (code, found) = check(&copy, &["--dir", project_text, "--source", "seeker_draft"]);
     assert_eq!(code, Some(0), "{found}");

@@ -52,7 +52,8 @@ fn quarantined_rows_are_listed_shown_checked_again_and_discarded() {
         .map(|row| row[4].parse::<u64>().unwrap())
         .sum();
     assert!(open > 0, "the simulator makes bad rows");
-    let delivery = &listed[0][1];
+    let standing = |row: &&Vec<String>| row[7].is_empty() && row[3] == "range";
+    let delivery = &listed.iter().find(standing).unwrap()[1];
     let rows = csv_of(&goyong(&[
         "--dir",
         dir,

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use chrono::NaiveDate;
 use futures::StreamExt;
+use goyong_types::TableName;
 
+use crate::build_tables::BuildOptions;
 use crate::project::OpenProject;
 
 /// Columns of the check.
@@ -32,6 +34,16 @@ impl OpenProject {
     /// built or not.
     pub async fn check_freshness(&self, as_of: Option<NaiveDate>) -> Result<FreshnessSummary> {
         let as_of = self.as_of_or_latest(as_of).await?;
+        let calendar = TableName::new("seed", "source_calendar")?;
+        if self.warehouse().snapshot(&calendar).await?.is_none() {
+            // Before the first build the calendar is not a table yet.
+            let options = BuildOptions {
+                select: vec!["source_freshness".to_owned()],
+                as_of: Some(as_of),
+                ..BuildOptions::default()
+            };
+            self.build(&options, &|_| {}).await?;
+        }
         let model = self.engine().compile("source_freshness", as_of)?;
         let sql = format!(
             "select * from ({}) as freshness order by days_late desc, state desc, source",

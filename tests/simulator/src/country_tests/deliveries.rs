@@ -97,6 +97,7 @@ fn manifests_state_rows_sums_and_hashes_of_their_files() {
         let position = fs::read_to_string(contract)
             .unwrap()
             .lines()
+            .skip_while(|line| *line != "columns:")
             .filter(|line| line.trim_start().starts_with("- {name: "))
             .position(|line| line.contains(&format!("{{name: {control},")))
             .unwrap();

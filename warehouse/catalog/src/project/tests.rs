@@ -319,7 +319,7 @@ fn codes_of_a_seed_reach_the_contract_with_their_days() {
     let list = |column: &str| {
         contracts(
             &format!(
-                "  - {{name: area, type: code, code_list: {{seed: area, column: {column}, valid_to: until}}}}\n"
+                "  - {{name: person_key, type: bigint}}\n  - {{name: area, type: code, code_list: {{seed: area, column: {column}, valid_to: until}}}}\n"
             ),
             "",
         )
@@ -332,7 +332,7 @@ fn codes_of_a_seed_reach_the_contract_with_their_days() {
         ]))
     };
     let project = with("area", "area,until\n11,\n42,2023-06-10\n42,1999-12-31\n").unwrap();
-    let codes = project.contracts()["loss"].columns[0]
+    let codes = project.contracts()["loss"].columns[1]
         .code_list
         .as_ref()
         .unwrap()
