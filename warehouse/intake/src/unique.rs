@@ -45,9 +45,30 @@ pub(crate) fn key_hashes(plan: &Plan, batch: &RecordBatch) -> Vec<u128> {
         .iter()
         .map(|column| batch.column(*column).as_ref())
         .collect();
-    let mut hashes = Vec::with_capacity(batch.num_rows());
+    hashes_of(plan, &columns, batch.num_rows())
+}
+
+/// Hashes of the keys of rows that are stored already, from a batch that holds the key's columns.
+pub(crate) fn stored_key_hashes(plan: &Plan, batch: &RecordBatch) -> Vec<u128> {
+    let columns: Vec<_> = key_names(plan)
+        .filter_map(|name| batch.column_by_name(name))
+        .map(AsRef::as_ref)
+        .collect();
+    hashes_of(plan, &columns, batch.num_rows())
+}
+
+/// Names of the columns that must be unique.
+pub(crate) fn key_names(plan: &Plan) -> impl Iterator<Item = &str> {
+    let fields = plan.value_schema.fields();
+    plan.unique
+        .iter()
+        .map(|column| fields[*column].name().as_str())
+}
+
+fn hashes_of(plan: &Plan, columns: &[&dyn Array], rows: usize) -> Vec<u128> {
+    let mut hashes = Vec::with_capacity(rows);
     let mut bytes = Vec::with_capacity(64);
-    for row in 0..batch.num_rows() {
+    for row in 0..rows {
         bytes.clear();
         let is_whole = columns
             .iter()

@@ -1,6 +1,6 @@
 //! Releasing rows: today's contract judges the original again, and what it accepts is staged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -25,6 +25,7 @@ use crate::revision::partition_of;
 use crate::rows::{ParsedRows, RowBuilder, RowContext, StoredRecord, period_days};
 use crate::staging::{RELEASED, RowStamp, staged_batch, staging_options};
 use crate::store_access::{read_rows, store_error, table};
+use crate::unique::{DUPLICATE_KEY, key_names, stored_key_hashes};
 use crate::value;
 use sha2::{Digest, Sha256};
 
@@ -185,6 +186,45 @@ async fn staged_releases(
     Ok(staged)
 }
 
+/// Hashes of the keys that the delivery's staged rows have; 16 bytes each.
+async fn stored_keys(
+    context: &IntakeContext,
+    case: &Case<'_>,
+    plan: &Plan,
+) -> Result<HashSet<u128>, IntakeError> {
+    let mut keys = HashSet::new();
+    if plan.unique.is_empty() {
+        return Ok(keys);
+    }
+    let columns: Vec<&str> = ["_delivery_id"]
+        .into_iter()
+        .chain(key_names(plan))
+        .collect();
+    let partition = partition_of(case.period()?.as_ref());
+    let name = table("staging", &case.outcome.source)?;
+    let mut take = |batch: RecordBatch| {
+        let Some(ids) = batch.column_by_name("_delivery_id") else {
+            return Ok(());
+        };
+        let ids = ids.as_string::<i32>();
+        for (row, key) in stored_key_hashes(plan, &batch).into_iter().enumerate() {
+            if key != 0 && ids.value(row) == case.outcome.delivery_id {
+                keys.insert(key);
+            }
+        }
+        Ok(())
+    };
+    read_rows(
+        &context.warehouse,
+        &name,
+        partition.as_deref(),
+        &columns,
+        &mut take,
+    )
+    .await?;
+    Ok(keys)
+}
+
 fn won_at(batch: &RecordBatch, column: &str, row: usize) -> Option<i128> {
     let array = batch.column_by_name(column)?;
     if array.is_null(row) {
@@ -208,6 +248,8 @@ struct Batch<'b> {
     partition: Option<String>,
     writer: TableWriter,
     identities: VaultBatch,
+    /// Keys of the delivery's rows that stand already, when its contract wants them unique.
+    keys: HashSet<u128>,
     checked: Checked,
 }
 
@@ -248,6 +290,7 @@ impl<'b> Batch<'b> {
             partition: partition_of(case.period()?.as_ref()),
             writer,
             identities: context.vault.begin(),
+            keys: stored_keys(context, case, plan).await?,
             checked: Checked::default(),
         })
     }
@@ -322,6 +365,17 @@ impl<'b> Batch<'b> {
                 });
                 continue;
             }
+            if judged.key_hashes.iter().any(|key| self.keys.contains(key)) {
+                self.checked.still_bad.push(StillBad {
+                    row_number: *row_number,
+                    column: key_names(self.plan).collect::<Vec<_>>().join(", "),
+                    rule: DUPLICATE_KEY,
+                });
+                continue;
+            }
+            // A key with a null in it is no key.
+            self.keys
+                .extend(judged.key_hashes.iter().filter(|key| **key != 0));
             for record in records {
                 push(&mut accepted, self.plan, numbers.len() as u32, record);
             }

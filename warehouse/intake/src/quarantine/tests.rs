@@ -231,6 +231,68 @@ async fn changed_rule_releases_what_keeps_it_now() {
 }
 
 #[tokio::test]
+async fn rows_set_aside_behind_the_parser_have_their_originals_and_stay_unique() {
+    let keys = TestKeys::new();
+    let mut warehouse = TestWarehouse::new(&keys, &[WAGES]).await;
+    warehouse
+        .change_contract(
+            "columns:",
+            "unique: [person_key]\nrules:\n  - {name: not_three_hundred, check: \"won <> 300\"}\ncolumns:",
+        )
+        .await;
+    warehouse.put(&delivery(1, &[(1, "100"), (1, "200"), (2, "300")]));
+    let outcome = warehouse.run().await.remove(0);
+    assert_eq!(outcome.rows_quarantined, 2, "{outcome:?}");
+    assert_eq!((outcome.won_accepted, outcome.won_quarantined), (100, 500));
+    let id = outcome.delivery_id;
+    assert_eq!(warehouse.context.vault.persons(), 1);
+
+    let report = release(
+        &warehouse.context,
+        &id,
+        None,
+        &Corrections::None,
+        &by("2024-10-01"),
+    )
+    .await
+    .unwrap();
+    let still: Vec<_> = report
+        .still_bad
+        .iter()
+        .map(|bad| (bad.row_number, bad.rule))
+        .collect();
+    assert_eq!(still, [(2, "duplicate_key"), (3, "not_three_hundred")]);
+
+    let values = corrections(&warehouse, "row_number,column,value\n3,won,250\n");
+    let report = release(&warehouse.context, &id, None, &values, &by("2024-10-02"))
+        .await
+        .unwrap();
+    assert_eq!(report.released, 1);
+    assert_eq!(warehouse.context.vault.persons(), 2);
+
+    warehouse
+        .change_contract("unique: [person_key]\n", "")
+        .await;
+    let report = release(
+        &warehouse.context,
+        &id,
+        None,
+        &Corrections::None,
+        &by("2024-10-03"),
+    )
+    .await
+    .unwrap();
+    assert_eq!((report.released, report.still_bad.len()), (1, 0));
+    assert_eq!(
+        warehouse
+            .rows("staging.wages", &["_row_number", "won"])
+            .await,
+        ["1,100", "2,200", "3,250"]
+    );
+    account(&warehouse).await;
+}
+
+#[tokio::test]
 async fn whole_records_are_delivered_again_for_named_rows() {
     let keys = TestKeys::new();
     let (warehouse, id) = quarantined(&keys).await;
