@@ -345,7 +345,7 @@ mod tests {
                     .map(|_| {
                         let value = draw(&mut state) % distinct;
                         let spread = (value as i64).wrapping_mul(-7_046_029_254_386_353_131);
-                        (draw(&mut state) % 97 > 0).then_some(spread)
+                        (!draw(&mut state).is_multiple_of(97)).then_some(spread)
                     })
                     .collect();
                 let first: ArrayRef = if text_first {

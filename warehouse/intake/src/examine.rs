@@ -279,7 +279,7 @@ impl<'a> Reading<'a> {
                 first_row: *first_row,
             })
             .collect();
-        rules.sort_by(|left, right| right.rows.cmp(&left.rows));
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.rows));
         rules
     }
 }

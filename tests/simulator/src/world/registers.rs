@@ -180,7 +180,7 @@ impl Block<'_> {
                 tax_industry: format!("{}0", firm.industry),
                 has_number: !random.chance(0.02),
                 joined,
-                left: (firm.closed <= first_of(month + 1) - 1).then_some(firm.closed),
+                left: (firm.closed < first_of(month + 1)).then_some(firm.closed),
                 members: ((f64::from(firm.persons) * (0.9 + 0.2 * random.unit())).round() as i64)
                     .max(1),
             };

@@ -58,10 +58,7 @@ pub(super) fn write(
     contracts: &BTreeMap<String, Contract>,
 ) -> String {
     let source = source_name(file_name);
-    let has_number = layout
-        .columns
-        .iter()
-        .any(|column| is_resident_number(column));
+    let has_number = layout.columns.iter().any(is_resident_number);
     let mut text = String::new();
     // Writing to a string cannot fail.
     let out = &mut text;
@@ -92,7 +89,7 @@ pub(super) fn write(
         let _ = writeln!(out, "legal_basis: \"?\"  # resident numbers are processed");
     }
     let _ = writeln!(out, "cadence: irregular  # ?");
-    let _ = writeln!(out, "files: [{}]", quoted(&glob_of(file_name)));
+    let _ = writeln!(out, "files: [{}]", quoted(glob_of(file_name)));
     let _ = writeln!(out, "manifest: none  # ?");
     if let Some(pattern) = period_pattern(file_name) {
         let _ = writeln!(

@@ -103,7 +103,7 @@ fn header_of(rows: &[Vec<String>], width: usize) -> (usize, usize) {
         && (0..width).all(|column| {
             let kinds = below
                 .iter()
-                .filter(|row| row.get(column).is_some_and(|cell| is_text(cell)))
+                .filter(|row| row.get(column).is_some_and(&is_text))
                 .count();
             kinds * 10 >= below.len() * 9
         });
@@ -415,8 +415,7 @@ pub(super) fn workbook(sample: &Sample) -> Result<Layout, IntakeError> {
     let (_, lines) = header_of(&rows[header_row..], width);
     let header_lines = lines.max(1);
     let headers = join_header_lines(&rows[header_row..(header_row + header_lines).min(rows.len())]);
-    let mut layout = Layout::default();
-    layout.options = vec![
+    let mut options = vec![
         ("kind".to_owned(), "xlsx".to_owned(), String::new()),
         (
             "sheet".to_owned(),
@@ -430,12 +429,16 @@ pub(super) fn workbook(sample: &Sample) -> Result<Layout, IntakeError> {
         ),
     ];
     if header_lines > 1 {
-        layout.options.push((
+        options.push((
             "header_lines".to_owned(),
             header_lines.to_string(),
             "the first header row has gaps or repeats".to_owned(),
         ));
     }
+    let mut layout = Layout {
+        options,
+        ..Layout::default()
+    };
     let mut profiles: Vec<Profile> = (0..headers.len()).map(|_| Profile::new()).collect();
     for row in rows.iter().skip(header_row + header_lines) {
         if filled(row) == 0 {
@@ -491,8 +494,10 @@ pub(super) fn parquet(path: &Path) -> Result<Layout, IntakeError> {
         .map(|field| field.name().clone())
         .collect();
     let mut profiles: Vec<Profile> = headers.iter().map(|_| Profile::new()).collect();
-    let mut layout = Layout::default();
-    layout.options = vec![("kind".to_owned(), "parquet".to_owned(), String::new())];
+    let mut layout = Layout {
+        options: vec![("kind".to_owned(), "parquet".to_owned(), String::new())],
+        ..Layout::default()
+    };
     let reader = builder
         .with_batch_size(8192)
         .with_limit(ROWS)

@@ -30,6 +30,9 @@ impl CodeRule {
     }
 }
 
+/// First and last day of each time a code was valid.
+type Spans = Vec<(i32, i32)>;
+
 /// A code list, bound to its columns.
 #[derive(Clone, Debug)]
 pub(super) struct CodeCheck {
@@ -38,7 +41,7 @@ pub(super) struct CodeCheck {
     on_fail: BrokenRow,
     unknown_flag: &'static str,
     not_then_flag: &'static str,
-    spans: Arc<HashMap<Box<[u8]>, Vec<(i32, i32)>>>,
+    spans: Arc<HashMap<Box<[u8]>, Spans>>,
 }
 
 impl CodeCheck {
@@ -102,7 +105,7 @@ impl CodeCheck {
             .unwrap_or((context.known_on, context.known_on));
         let mut wrong = Vec::new();
         // Files are often sorted by region, so the last code is likely the next.
-        let mut last: Option<(&[u8], Option<&Vec<(i32, i32)>>)> = None;
+        let mut last: Option<(&[u8], Option<&Spans>)> = None;
         for row in 0..codes.len() {
             if codes.is_null(row) {
                 continue;
