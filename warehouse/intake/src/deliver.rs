@@ -21,6 +21,7 @@ use crate::input::sha256_of;
 use crate::plan::Plan;
 use crate::read::{FileReport, read_file};
 use crate::rows::{ParsedRows, RowContext};
+use crate::shown::{MASKED, may_hold_resident_number, shown_name, shown_notices};
 use crate::staging::{RowStamp, quarantine_batch, quarantine_schema, staged_batch};
 use crate::value;
 
@@ -45,6 +46,8 @@ pub struct IntakeContext {
 
 const BYTES_SCOPE: &str = "intake/bytes";
 const REVISION_SCOPE: &str = "intake/revision";
+/// Most bytes of a delivery's name in the name of its archive; file systems allow 255 in all.
+const ARCHIVED_NAME_BYTES: usize = 180;
 
 /// Reads one file of a source and commits what it holds, or refuses it and changes nothing.
 ///
@@ -60,13 +63,19 @@ pub async fn ingest_file(
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let plan = Plan::new(contract)?.for_file(&file_name);
+    let named = if may_hold_resident_number(&file_name) {
+        MASKED
+    } else {
+        file_name.as_str()
+    };
+    let plan = Plan::new(contract)?.for_file(named);
     let mut delivery = Delivery {
         context,
         plan: &plan,
         path,
         manifest,
-        outcome: blank_outcome(context, contract, path, &file_name, manifest),
+        outcome: blank_outcome(context, contract, path, manifest),
+        file_name,
         period: None,
     };
     match delivery.run().await {
@@ -85,17 +94,18 @@ pub(crate) fn refused_unread(
 ) -> DeliveryOutcome {
     let file_name = path
         .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
+        .map(|name| shown_name(&name.to_string_lossy()))
         .unwrap_or_default();
+    let source = shown_name(source);
     DeliveryOutcome {
         delivery_id: format!("{source}/-/r1/{file_name}"),
-        source: source.to_owned(),
+        source,
         period: None,
         revision: 1,
         known_on: context.known_on,
         file_name,
         sha256: String::new(),
-        bytes: std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+        bytes: std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len()),
         status: DeliveryStatus::Refused,
         rule: Some(refusal.rule.as_str().to_owned()),
         reason: Some(refusal.message.clone()),
@@ -119,12 +129,10 @@ fn blank_outcome(
     context: &IntakeContext,
     contract: &Contract,
     path: &Path,
-    file_name: &str,
     manifest: Option<&Manifest>,
 ) -> DeliveryOutcome {
     let nothing = Refusal::new(RefusalRule::Manifest, "");
     let mut outcome = refused_unread(context, &contract.source, path, &nothing);
-    outcome.file_name = file_name.to_owned();
     outcome.rule = None;
     outcome.reason = None;
     if let Some(manifest) = manifest {
@@ -142,6 +150,8 @@ struct Delivery<'a> {
     plan: &'a Plan,
     path: &'a Path,
     manifest: Option<&'a Manifest>,
+    /// As it is on the disk; the outcome has it as it may be shown.
+    file_name: String,
     outcome: DeliveryOutcome,
     period: Option<Period>,
 }
@@ -157,13 +167,13 @@ impl Delivery<'_> {
     async fn run(&mut self) -> Result<(), IntakeError> {
         let contract = &self.plan.contract;
         if let Some(manifest) = self.manifest {
-            judge_manifest(contract, manifest, &self.outcome.file_name)?;
+            judge_manifest(contract, manifest, &self.file_name)?;
         } else if contract.manifest == ManifestRule::Required {
             return Err(Refusal::new(
                 RefusalRule::Manifest,
                 format!(
-                    "the manifest {}.manifest.json is missing: ask the provider for it",
-                    self.outcome.file_name
+                    "the manifest `{}.manifest.json` is missing: ask the provider for it",
+                    self.file_name
                 ),
             )
             .into());
@@ -187,7 +197,7 @@ impl Delivery<'_> {
             PeriodRule::None => return Ok(()),
             PeriodRule::Manifest => self.outcome.period.clone(),
             PeriodRule::Filename { pattern } => Regex::new(pattern).ok().and_then(|expression| {
-                let captures = expression.captures(&self.outcome.file_name)?;
+                let captures = expression.captures(&self.file_name)?;
                 Some(captures.get(1)?.as_str().to_owned())
             }),
         };
@@ -317,7 +327,7 @@ impl Delivery<'_> {
         let report = self.read(archive, &mut writers, &mut tally, &mut identities)?;
         self.outcome.bytes = report.bytes;
         self.outcome.rows_expected = report.expected.or(self.outcome.rows_expected);
-        self.outcome.notices = report.notices;
+        self.outcome.notices = shown_notices(report.notices);
         let verdict = match report.refusal {
             // A file that is not the one described explains its damage better than the damage.
             Some(refusal) => match self.manifest {
@@ -548,7 +558,12 @@ impl Delivery<'_> {
     /// Two deliveries may share a file name; their archives must not.
     fn archive_name(&self) -> String {
         let digest = self.outcome.sha256.get(..12).unwrap_or_default();
-        format!("{digest}_{}", self.outcome.file_name)
+        let name = &self.outcome.file_name;
+        let end = (0..=ARCHIVED_NAME_BYTES.min(name.len()))
+            .rev()
+            .find(|end| name.is_char_boundary(*end))
+            .unwrap_or(0);
+        format!("{digest}_{}", &name[..end])
     }
 
     fn refused(mut self, refusal: Refusal) -> DeliveryOutcome {

@@ -1,5 +1,7 @@
 //! Which field of a record serves which column: by header text, never by position alone.
 
+use std::collections::BTreeMap;
+
 use goyong_catalog::contract::Unpivot;
 use goyong_types::nearest_name;
 use regex::Regex;
@@ -66,7 +68,7 @@ impl Mapping {
     /// Maps columns by header text.
     pub fn by_header(plan: &Plan, headers: &[String]) -> Result<Self, IntakeError> {
         let headers: Vec<&str> = headers.iter().map(|header| header.trim()).collect();
-        refuse_repeated(&headers)?;
+        refuse_repeated(plan, &headers)?;
         let unpivot = plan.contract.unpivot.as_ref();
         let mut mapping = Self {
             fields: headers.len(),
@@ -108,7 +110,9 @@ impl Mapping {
             .map(|(header, _)| *header)
             .collect();
         if !missing.is_empty() {
-            return Err(missing_columns(&missing, &unused).into());
+            // A first line of which nothing is known may be a record: it is not shown.
+            let shown = used.contains(&true).then_some(unused.as_slice());
+            return Err(missing_columns(&missing, shown).into());
         }
         for header in &unused {
             mapping.notices.push(format!(
@@ -219,16 +223,29 @@ fn wide_fields(
     Ok(variants)
 }
 
-fn refuse_repeated(headers: &[&str]) -> Result<(), Refusal> {
+fn refuse_repeated(plan: &Plan, headers: &[&str]) -> Result<(), Refusal> {
+    let mut first_at = BTreeMap::new();
     for (position, header) in headers.iter().enumerate() {
         if header.is_empty() {
             continue;
         }
-        if let Some(first) = headers[..position].iter().position(|other| other == header) {
+        if let Some(first) = first_at.insert(header, position) {
+            // A first line of which nothing is known may be a record: it is not shown.
+            let is_known = plan.columns.iter().any(|column| {
+                column
+                    .from
+                    .iter()
+                    .any(|text| headers.contains(&text.as_str()))
+            });
+            let name = if is_known {
+                format!("`{header}`")
+            } else {
+                "a text".to_owned()
+            };
             return Err(Refusal::new(
                 RefusalRule::Header,
                 format!(
-                    "the header names `{header}` twice, in columns {} and {}: ask the provider which one counts",
+                    "the header names {name} twice, in columns {} and {}: ask the provider which one counts",
                     first + 1,
                     position + 1
                 ),
@@ -238,13 +255,14 @@ fn refuse_repeated(headers: &[&str]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn missing_columns(missing: &[(&str, &[String])], unused: &[&str]) -> Refusal {
+/// `unused` are the texts that serve no column, `None` when they may not be shown.
+fn missing_columns(missing: &[(&str, &[String])], unused: Option<&[&str]>) -> Refusal {
     let mut parts = Vec::new();
     for (name, from) in missing {
         let wanted = from.first().map_or(*name, String::as_str);
         let nearest = from
             .iter()
-            .find_map(|text| nearest_name(text, unused.iter().copied()));
+            .find_map(|text| nearest_name(text, unused.unwrap_or_default().iter().copied()));
         parts.push(match nearest {
             Some(nearest) => format!(
                 "column `{wanted}` ({name}) is missing, the file has `{nearest}`: add that to `from` if it is the same"
@@ -252,10 +270,16 @@ fn missing_columns(missing: &[(&str, &[String])], unused: &[&str]) -> Refusal {
             None => format!("column `{wanted}` ({name}) is missing"),
         });
     }
-    if unused.is_empty() {
-        parts.push("the file has no other columns".to_owned());
-    } else if !parts.iter().any(|part| part.contains("the file has")) {
-        parts.push(format!("the file has {}", quoted(unused)));
+    match unused {
+        None => parts.push(
+            "no text of the first line is in the contract: the header is missing or the file is another source's"
+                .to_owned(),
+        ),
+        Some([]) => parts.push("the file has no other columns".to_owned()),
+        Some(unused) if !parts.iter().any(|part| part.contains("the file has")) => {
+            parts.push(format!("the file has {}", quoted(unused)));
+        }
+        Some(_) => {}
     }
     Refusal::new(RefusalRule::Header, parts.join("; "))
 }

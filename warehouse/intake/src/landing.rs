@@ -1,9 +1,10 @@
 //! Folders of deliveries: what is there, in which order, and what was seen before.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, FileType};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use goyong_catalog::contract::Contract;
 use goyong_catalog::manifest::{Manifest, Period};
@@ -15,6 +16,8 @@ use crate::delivery::{DeliveryOutcome, DeliveryStatus, stated_by_name};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::glob::matches_glob;
 use crate::identity::hex;
+use crate::input::{not_a_file, open_regular};
+use crate::shown::shown_name;
 use crate::staging::{deliveries_batch, deliveries_schema};
 
 /// What happened in a call.
@@ -84,21 +87,35 @@ pub async fn ingest_landing(
     progress: &mut IntakeProgress<'_>,
 ) -> Result<IntakeSummary, IntakeError> {
     let mut candidates = Vec::new();
+    let mut unknown = Vec::new();
     for folder in entries(landing)? {
-        if !folder.is_dir() {
+        let kind = kind_of(&folder)?;
+        if kind.is_file() {
+            unknown.push(folder);
             continue;
         }
         let source = name_of(&folder);
-        for path in entries(&folder)? {
-            if path.is_file() && !name_of(&path).ends_with(MANIFEST_ENDING) {
-                candidates.push(candidate(&source, path)?);
+        if !kind.is_dir() {
+            candidates.extend(candidate(&source, folder)?);
+            continue;
+        }
+        let paths = entries(&folder)?;
+        for path in &paths {
+            let name = name_of(path);
+            match name.strip_suffix(MANIFEST_ENDING) {
+                None => candidates.extend(candidate(&source, path.clone())?),
+                // Its file may still be on its way.
+                Some(file) if !paths.iter().any(|other| name_of(other) == file) => {
+                    unknown.push(path.clone());
+                }
+                Some(_) => {}
             }
         }
     }
     ingest(
         context,
         candidates,
-        Vec::new(),
+        unknown,
         context.archive.is_some(),
         progress,
     )
@@ -126,7 +143,7 @@ pub async fn ingest_folder(
         // One file may hold the records of several sources.
         for contract in context.contracts.values() {
             if recognises(contract, &relative, &file_name) {
-                candidates.push(candidate(&contract.source, path.clone())?);
+                candidates.extend(candidate(&contract.source, path.clone())?);
                 is_known = true;
             }
         }
@@ -156,8 +173,8 @@ pub async fn ingest_path(
     let Some(source) = source else {
         return Ok(None);
     };
-    let candidate = candidate(source, path.to_path_buf())?;
-    let summary = ingest(context, vec![candidate], Vec::new(), false, progress).await?;
+    let candidates = candidate(source, path.to_path_buf())?.into_iter().collect();
+    let summary = ingest(context, candidates, Vec::new(), false, progress).await?;
     Ok(Some(summary))
 }
 
@@ -204,7 +221,7 @@ async fn ingest(
     });
     let mut pending = load_pending(context).await?;
     for (candidate, contract_mark) in due {
-        let file_name = name_of(&candidate.path);
+        let file_name = shown_name(&name_of(&candidate.path));
         progress(IntakeEvent::Started {
             source: &candidate.source,
             file_name: &file_name,
@@ -275,17 +292,22 @@ async fn ingest_candidate(
     }
 }
 
-fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
-    let error = |error| IntakeError::file("read", &path, error);
-    let metadata = fs::metadata(&path).map_err(error)?;
-    let modified = metadata
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .map_or(0, |elapsed| elapsed.as_nanos());
+/// What lies at a path; `None` when it is gone since the folder was listed.
+fn candidate(source: &str, path: PathBuf) -> Result<Option<Candidate>, IntakeError> {
+    let metadata = match fs::symlink_metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(IntakeError::file("read", &path, error)),
+    };
     let file_name = name_of(&path);
     let manifest_path = path.with_file_name(format!("{file_name}{MANIFEST_ENDING}"));
-    let (manifest, manifest_mark) = read_manifest(&manifest_path)?;
+    let (manifest, manifest_mark) = if !metadata.is_file() {
+        (Err(not_a_file(metadata.file_type())), String::new())
+    } else if path.file_name().is_some_and(|name| name.to_str().is_none()) {
+        (Err(unwritable_name()), String::new())
+    } else {
+        read_manifest(&manifest_path)?
+    };
     let by_name = stated_by_name(source, &file_name);
     let (period, revision) = match (&manifest, by_name) {
         (Ok(Some(manifest)), _) => (manifest.period.clone(), manifest.revision),
@@ -293,34 +315,92 @@ fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
         _ => (None, 1),
     };
     let period = period.and_then(|text| Period::parse(&text).ok());
-    Ok(Candidate {
+    // Size and time of change may be copied with a file; its place on the disk and the time of
+    // its arrival there may not. An inbox removes what it knows.
+    let mark = format!(
+        "{}:{}:{}:{}.{:09}:{manifest_mark}",
+        metadata.len(),
+        metadata.mtime(),
+        metadata.ino(),
+        metadata.ctime(),
+        metadata.ctime_nsec()
+    );
+    Ok(Some(Candidate {
         source: source.to_owned(),
         bytes: metadata.len(),
-        mark: format!("{}:{modified}:{manifest_mark}", metadata.len()),
+        mark,
         manifest,
         order: (period, revision, file_name),
         path,
-    })
+    }))
+}
+
+/// Two names that differ in such bytes only would be one in every record of deliveries.
+fn unwritable_name() -> Refusal {
+    Refusal::new(
+        RefusalRule::NotAFile,
+        "the file's name is not UTF-8: rename it",
+    )
 }
 
 type ReadManifest = (Result<Option<Manifest>, Refusal>, String);
 
 fn read_manifest(path: &Path) -> Result<ReadManifest, IntakeError> {
     let error = |error| IntakeError::file("read manifest", path, error);
-    let Ok(metadata) = fs::metadata(path) else {
-        return Ok((Ok(None), String::new()));
-    };
     let refuse = |message: &str| Err(Refusal::new(RefusalRule::Manifest, message));
-    if metadata.len() > MANIFEST_BYTES {
+    match fs::symlink_metadata(path) {
+        // A data file may have a name that leaves no room for a manifest's.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::InvalidFilename
+            ) =>
+        {
+            return Ok((Ok(None), String::new()));
+        }
+        Err(source) => return Err(error(source)),
+        Ok(_) => {}
+    }
+    let file = match open_regular(path) {
+        Ok(file) => file,
+        Err(IntakeError::Refused(refusal)) => {
+            let message = format!("the manifest: {}", refusal.message);
+            return Ok((refuse(&message), "not a file".to_owned()));
+        }
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(MANIFEST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(error)?;
+    if bytes.len() as u64 > MANIFEST_BYTES {
         return Ok((refuse("the manifest is too large"), "large".to_owned()));
     }
-    let bytes = fs::read(path).map_err(error)?;
     let mark = hex(&Sha256::digest(&bytes)[..8]);
     let manifest = match serde_json::from_slice(&bytes) {
         Ok(manifest) => Ok(Some(manifest)),
-        Err(error) => refuse(&format!("the manifest cannot be read: {error}")),
+        Err(error) => refuse(&format!(
+            "the manifest cannot be read: {} in line {}, column {}",
+            manifest_fault(&error),
+            error.line(),
+            error.column()
+        )),
     };
     Ok((manifest, mark))
+}
+
+/// What is wrong with a manifest, without the value that is wrong: it may stand for a person.
+fn manifest_fault(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let text = error.to_string();
+    match error.classify() {
+        Category::Data if text.starts_with("missing field") || text.starts_with("duplicate") => {
+            text.split(" at line").next().unwrap_or_default().to_owned()
+        }
+        Category::Data => "a value of the wrong type".to_owned(),
+        Category::Eof => "it ends before it is complete".to_owned(),
+        Category::Syntax | Category::Io => "it is not JSON in UTF-8".to_owned(),
+    }
 }
 
 /// Changes when a contract does: a file it refused is then looked into again.
@@ -332,7 +412,12 @@ fn contract_mark(contract: Option<&Contract>) -> String {
 }
 
 fn seen_key(candidate: &Candidate) -> String {
-    let path = fs::canonicalize(&candidate.path).unwrap_or_else(|_| candidate.path.clone());
+    // The folder only: the name itself may be a link.
+    let path = candidate.path.parent().and_then(|folder| {
+        let folder = fs::canonicalize(folder).ok()?;
+        Some(folder.join(candidate.path.file_name()?))
+    });
+    let path = path.unwrap_or_else(|| candidate.path.clone());
     format!("{}/{}", candidate.source, path.display())
 }
 
@@ -396,7 +481,7 @@ fn clear(path: &Path) -> Result<(), IntakeError> {
     let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
     for file in [path, &manifest] {
         match fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(IntakeError::file("take out of the inbox", file, error));
             }
             _ => {}
@@ -501,11 +586,11 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), Int
     const DEPTH: usize = 16;
     for path in entries(folder)? {
         // A link could lead anywhere, round in circles too.
-        let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
-        if is_link {
+        let kind = kind_of(&path)?;
+        if kind.is_symlink() {
             continue;
         }
-        if path.is_dir() {
+        if kind.is_dir() {
             if depth < DEPTH {
                 walk(&path, files, depth + 1)?;
             }
@@ -514,6 +599,13 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), Int
         }
     }
     Ok(())
+}
+
+/// What a path names, links not followed.
+fn kind_of(path: &Path) -> Result<FileType, IntakeError> {
+    fs::symlink_metadata(path)
+        .map(|metadata| metadata.file_type())
+        .map_err(|error| IntakeError::file("read", path, error))
 }
 
 fn name_of(path: &Path) -> String {

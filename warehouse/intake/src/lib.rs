@@ -28,6 +28,7 @@ mod read;
 #[cfg(test)]
 mod real_files;
 mod rows;
+mod shown;
 mod staging;
 #[cfg(test)]
 mod testing;

@@ -1,7 +1,6 @@
 //! One file, read once: format, rows, hash and archive together. Knows no table.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
@@ -19,7 +18,7 @@ use crate::plan::Plan;
 use crate::rows::RowContext;
 
 /// Most bytes of a header with all lines before it.
-const HEAD_BYTES: usize = 1 << 20;
+pub(crate) const HEAD_BYTES: usize = 1 << 20;
 /// Most bytes of a workbook, which is held in memory.
 const WORKBOOK_FILE_BYTES: u64 = 256 << 20;
 
@@ -79,9 +78,8 @@ fn read_content(
             // Parquet is read from its end; hash first, then the same open file again.
             std::io::copy(reader, &mut std::io::sink())
                 .map_err(|error| IntakeError::file("read", path, error))?;
-            let mut file =
-                File::open(path).map_err(|error| IntakeError::file("open", path, error))?;
-            file.seek(SeekFrom::Start(0))
+            let file = reader
+                .rewound()
                 .map_err(|error| IntakeError::file("read", path, error))?;
             overlapped(plan, context, sink, |batches| {
                 parquet::read(plan, file, batches)

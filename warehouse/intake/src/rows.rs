@@ -11,11 +11,11 @@ mod parsed;
 
 use crate::buffer::{ColumnBuffer, Values};
 use crate::encoding::TextDecoder;
-use crate::error::IntakeError;
+use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::identity::{PersonHasher, person_key};
 use crate::plan::{ColumnPlan, Plan, RangePlan};
-use crate::value;
-pub(crate) use checks::{MASKED, shown_value};
+use crate::value::{self, MOST_CONTROL};
+pub(crate) use checks::shown_value;
 use checks::{
     NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text, first_of_month, rewrite,
 };
@@ -66,6 +66,9 @@ pub(crate) struct RowBuilder<'p> {
 /// The rule a value breaks.
 type Rule = &'static str;
 
+/// Most bytes of text that rows held at once may have.
+const MOST_TEXT_BYTES: usize = 256 << 20;
+
 impl<'p> RowBuilder<'p> {
     pub fn new(plan: &'p Plan, context: &'p RowContext) -> Self {
         Self {
@@ -105,6 +108,12 @@ impl<'p> RowBuilder<'p> {
     /// Bytes of text held since the last [`finish`](Self::finish).
     pub fn text_bytes(&self) -> usize {
         self.buffers.iter().map(ColumnBuffer::text_bytes).sum()
+    }
+
+    /// Whether [`finish`](Self::finish) will refuse what is held: a few bytes of a file may
+    /// stand for many in its rows, where one record becomes several.
+    pub fn is_overfull(&self) -> bool {
+        self.text_bytes() > MOST_TEXT_BYTES
     }
 
     /// Checks one record; `cell` gives what stands there for a column of the contract.
@@ -174,6 +183,16 @@ impl<'p> RowBuilder<'p> {
 
     /// Hands out what was built and starts again empty.
     pub fn finish(&mut self) -> Result<ParsedRows, IntakeError> {
+        if self.is_overfull() {
+            return Err(Refusal::new(
+                RefusalRule::TooLarge,
+                format!(
+                    "a part of the file becomes more than {} MiB of text: ask the provider for one row per record",
+                    MOST_TEXT_BYTES >> 20
+                ),
+            )
+            .into());
+        }
         let source = self.plan.source();
         let arrow = |error| IntakeError::Arrow {
             source_name: source.to_owned(),
@@ -496,8 +515,8 @@ impl<'p> RowBuilder<'p> {
                 value::decimal(raw, scale)
             };
             match value {
-                Some(value) => sum.quarantined += value,
-                None => sum.unreadable += 1,
+                Some(value) if value.unsigned_abs() < MOST_CONTROL => sum.quarantined += value,
+                _ => sum.unreadable += 1,
             }
         }
     }
@@ -505,7 +524,7 @@ impl<'p> RowBuilder<'p> {
     /// The raw value as it may be stored and shown.
     fn shown(&self, column: &ColumnPlan, raw: &[u8]) -> String {
         if column.masked {
-            return MASKED.to_owned();
+            return crate::shown::MASKED.to_owned();
         }
         shown_value(self.plan, raw)
     }

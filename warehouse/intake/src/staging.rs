@@ -142,7 +142,10 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
     let won = |of: fn(&DeliveryOutcome) -> i128| -> Result<ArrayRef, ArrowError> {
         let values = outcomes.iter().map(|outcome| {
             let is_known = outcome.control_name.is_some();
-            is_known.then(|| of(outcome))
+            // A sum that does not fit is missing rather than wrong.
+            is_known
+                .then(|| of(outcome))
+                .filter(|sum| sum.unsigned_abs() < 10 * value::MOST_CONTROL)
         });
         let array = PrimitiveArray::<Decimal128Type>::from_iter(values);
         Ok(Arc::new(array.with_precision_and_scale(28, 0)?))

@@ -7,6 +7,7 @@ use crate::encoding::TextDecoder;
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::header::{Mapping, join_header_lines};
 use crate::plan::Plan;
+use crate::read::HEAD_BYTES;
 use crate::rows::{Cell, ParsedRows, RowBuilder, RowContext, shown_value};
 
 /// A delimited file whose header has been read.
@@ -42,7 +43,13 @@ pub(crate) struct Record {
     is_malformed: bool,
     /// A quote never closes.
     is_open: bool,
+    /// Fields behind the most that are kept.
+    beyond: usize,
 }
+
+/// Most fields of a record that are kept: a long line of delimiters must not take a multiple of
+/// its own size.
+const MOST_FIELDS: usize = 1 << 16;
 
 impl Record {
     pub fn field<'c>(&'c self, chunk: &'c [u8], index: usize) -> &'c [u8] {
@@ -55,7 +62,7 @@ impl Record {
     }
 
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.fields.len() + self.beyond
     }
 }
 
@@ -77,6 +84,7 @@ impl Splitter {
         record.unescaped.clear();
         record.is_malformed = false;
         record.is_open = false;
+        record.beyond = 0;
         let mut at = start;
         while let Some(byte) = chunk.get(at) {
             match byte {
@@ -103,6 +111,10 @@ impl Splitter {
                     end
                 }
             };
+            if record.fields.len() > MOST_FIELDS {
+                record.fields.truncate(MOST_FIELDS);
+                record.beyond += 1;
+            }
             match chunk.get(end) {
                 Some(byte) if *byte == self.delimiter => at = end + 1,
                 Some(b'\r') if chunk.get(end + 1) == Some(&b'\n') => return end + 2,
@@ -324,6 +336,11 @@ pub(crate) fn open<'p>(
             )
             .into());
         }
+        // A byte order mark was taken off the head.
+        if record.is_open || record.beyond > 0 || (at == head.len() && head.len() + 3 >= HEAD_BYTES)
+        {
+            return Err(unending_header(&record).into());
+        }
         let mut line = Vec::with_capacity(record.len());
         for index in 0..record.len() {
             line.push(header_text(plan, record.field(head, index))?);
@@ -351,6 +368,23 @@ pub(crate) fn open<'p>(
         },
         at,
     ))
+}
+
+fn unending_header(record: &Record) -> Refusal {
+    let (rule, what) = if record.is_open {
+        (RefusalRule::Truncated, "a quote in the header never closes")
+    } else if record.beyond > 0 {
+        (RefusalRule::TooLarge, "the header has too many columns")
+    } else {
+        (RefusalRule::TooLarge, "the header line does not end")
+    };
+    Refusal::new(
+        rule,
+        format!(
+            "{what}: at most {MOST_FIELDS} columns in {} KiB are read; newlines are missing or the file is cut off",
+            HEAD_BYTES >> 10
+        ),
+    )
 }
 
 fn header_text(plan: &Plan, raw: &[u8]) -> Result<String, Refusal> {
@@ -447,6 +481,9 @@ impl CsvChunks<'_> {
             builder.push(number, |column| mapping.cell(column, None, field));
         } else {
             for variant in &mapping.variants {
+                if builder.is_overfull() {
+                    return;
+                }
                 builder.push(number, |column| mapping.cell(column, Some(variant), field));
             }
         }

@@ -1,6 +1,6 @@
 //! JSON answers and exports: an array of records inside an envelope.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
 
 use goyong_catalog::contract::JsonFormat;
@@ -139,8 +139,9 @@ impl Fields {
         unknown: &mut BTreeSet<String>,
     ) -> Result<(), &'static str> {
         let entries = object_entries(raw).ok_or("json")?;
-        for (position, (key, value)) in entries.iter().enumerate() {
-            if entries[..position].iter().any(|(other, _)| other == key) {
+        let mut keys = HashSet::with_capacity(entries.len());
+        for (key, value) in &entries {
+            if !keys.insert(key.as_str()) {
                 return Err("repeated_field");
             }
             prefix.push(key.clone());

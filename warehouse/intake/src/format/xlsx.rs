@@ -149,6 +149,9 @@ impl SheetRows<'_> {
                 mapping.variants.iter().map(Some).collect()
             };
             for variant in variants {
+                if builder.is_overfull() {
+                    return;
+                }
                 let cell = |column: usize| mapping.cell(column, variant, field);
                 if beyond {
                     let shown = "cells behind the last header".to_owned();
