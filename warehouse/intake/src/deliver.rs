@@ -136,7 +136,12 @@ fn blank_outcome(
     outcome.rule = None;
     outcome.reason = None;
     if let Some(manifest) = manifest {
-        outcome.period = manifest.period.clone();
+        // What is no period may be anything; it is not stored.
+        outcome.period = manifest
+            .period
+            .as_deref()
+            .and_then(|text| Period::parse(text).ok())
+            .map(|period| period.to_string());
         outcome.revision = manifest.revision;
         outcome.known_on = manifest.known_on.unwrap_or(context.known_on);
         outcome.rows_expected = Some(manifest.rows);
@@ -195,7 +200,7 @@ impl Delivery<'_> {
         let contract = &self.plan.contract;
         let text = match &contract.period {
             PeriodRule::None => return Ok(()),
-            PeriodRule::Manifest => self.outcome.period.clone(),
+            PeriodRule::Manifest => self.manifest.and_then(|manifest| manifest.period.clone()),
             PeriodRule::Filename { pattern } => Regex::new(pattern).ok().and_then(|expression| {
                 let captures = expression.captures(&self.file_name)?;
                 Some(captures.get(1)?.as_str().to_owned())

@@ -2,7 +2,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::shown::shown_line;
+use crate::shown::{shown_line, shown_path};
 
 /// Why a delivery was not taken. The live table is as it was before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +95,7 @@ pub enum IntakeError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A file could not be read or written.
-    #[error("{operation} {}: {source}", path.display())]
+    #[error("{operation} {}: {source}", shown_path(path))]
     File {
         /// What was tried.
         operation: &'static str,

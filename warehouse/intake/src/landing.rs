@@ -17,7 +17,7 @@ use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::glob::matches_glob;
 use crate::identity::hex;
 use crate::input::{not_a_file, open_regular};
-use crate::shown::shown_name;
+use crate::shown::{may_hold_resident_number, shown_name};
 use crate::staging::{deliveries_batch, deliveries_schema};
 
 /// What happened in a call.
@@ -418,7 +418,12 @@ fn seen_key(candidate: &Candidate) -> String {
         Some(folder.join(candidate.path.file_name()?))
     });
     let path = path.unwrap_or_else(|| candidate.path.clone());
-    format!("{}/{}", candidate.source, path.display())
+    let path = path.to_string_lossy();
+    if may_hold_resident_number(&path) {
+        let digest = hex(&Sha256::digest(path.as_bytes())[..16]);
+        return format!("{}/{digest}", candidate.source);
+    }
+    format!("{}/{path}", candidate.source)
 }
 
 /// What became of a file when it was looked into before.
@@ -481,10 +486,14 @@ fn clear(path: &Path) -> Result<(), IntakeError> {
     let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
     for file in [path, &manifest] {
         match fs::remove_file(file) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(IntakeError::file("take out of the inbox", file, error));
-            }
-            _ => {}
+            Ok(()) => {}
+            // A name may leave no room for a manifest's.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::InvalidFilename
+                ) => {}
+            Err(error) => return Err(IntakeError::file("take out of the inbox", file, error)),
         }
     }
     Ok(())

@@ -19,6 +19,8 @@ mod error;
 mod format;
 mod glob;
 mod header;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod input;
 mod landing;

@@ -82,7 +82,7 @@ fn read_content(
                 .rewound()
                 .map_err(|error| IntakeError::file("read", path, error))?;
             overlapped(plan, context, sink, |batches| {
-                parquet::read(plan, file, batches)
+                parquet::read(plan, file, limits.record_bytes, batches)
             })
         }
         FormatKind::Xlsx(xlsx_format) => {

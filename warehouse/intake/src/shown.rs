@@ -1,6 +1,8 @@
 //! Text from outside as it may be stored and shown: nothing in it steers a terminal, hides letters
 //! or fills a screen, and no resident number is left.
 
+use std::path::Path;
+
 /// What stands where a text may identify a person.
 pub(crate) const MASKED: &str = "[masked]";
 /// Most letters of a line for people.
@@ -35,6 +37,17 @@ pub(crate) fn shown_name(name: &str) -> String {
     let mut visible = String::with_capacity(name.len());
     push_visible(&mut visible, name);
     cut(visible, NAME_LETTERS)
+}
+
+/// A path from outside, as long as it is.
+pub(crate) fn shown_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if may_hold_resident_number(&text) {
+        return MASKED.to_owned();
+    }
+    let mut visible = String::with_capacity(text.len());
+    push_visible(&mut visible, &text);
+    visible
 }
 
 /// The notices of a delivery, as many as a person reads.

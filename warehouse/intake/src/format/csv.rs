@@ -341,6 +341,13 @@ pub(crate) fn open<'p>(
         {
             return Err(unending_header(&record).into());
         }
+        if record.is_malformed {
+            return Err(Refusal::new(
+                RefusalRule::Header,
+                "text stands behind a closing quote in the header: ask the provider to send it again",
+            )
+            .into());
+        }
         let mut line = Vec::with_capacity(record.len());
         for index in 0..record.len() {
             line.push(header_text(plan, record.field(head, index))?);

@@ -110,6 +110,8 @@ struct Walk<'a> {
 struct Record {
     values: Vec<Option<String>>,
     repeated: Option<usize>,
+    /// Text stands beside an element in it: half of a value would be lost.
+    is_mixed: bool,
     bytes: usize,
 }
 
@@ -184,6 +186,11 @@ impl Walk<'_> {
         self.has_root = true;
         let name = start.name();
         let name: &[u8] = name.as_ref().as_ref();
+        if !self.text.trim().is_empty()
+            && let Some(record) = &mut self.record
+        {
+            record.is_mixed = true;
+        }
         self.path.push(String::from_utf8_lossy(name).into_owned());
         self.text.clear();
         if self.record.is_none() && self.path == self.format.record {
@@ -191,6 +198,7 @@ impl Walk<'_> {
             self.record = Some(Record {
                 values: vec![None; self.plan.columns.len()],
                 repeated: None,
+                is_mixed: false,
                 bytes: 0,
             });
         }
@@ -223,6 +231,11 @@ impl Walk<'_> {
                     Some(column) => {
                         let name = self.plan.columns[column].from[0].clone();
                         builder.push_broken(number, "repeated_element", Some(name), |column| {
+                            record.cell(column)
+                        });
+                    }
+                    None if record.is_mixed => {
+                        builder.push_broken(number, "mixed_content", None, |column| {
                             record.cell(column)
                         });
                     }
