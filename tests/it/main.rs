@@ -3,7 +3,9 @@
 
 mod command_line;
 mod demo;
+mod hostile;
 mod layering;
 mod privacy;
 mod real_files;
+mod secrets;
 mod support;

@@ -1,11 +1,14 @@
 //! Office Open XML workbooks, cell by cell; sizes are checked before anything is expanded.
 
+mod shared_texts;
+
 use std::io::{Cursor, Read};
 
 use calamine::{DataRef, Reader, Xlsx};
 use goyong_catalog::contract::{Sheet, XlsxFormat};
 use goyong_types::nearest_name;
 
+use self::shared_texts::{MOST_SHARED_TEXTS, SharedTexts};
 use super::{Batches, Envelope};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::header::{Mapping, join_header_lines};
@@ -237,6 +240,7 @@ fn refuse_bomb(bytes: &[u8], expanded_limit: u64) -> Result<(), IntakeError> {
         )));
     }
     let mut expanded = 0u64;
+    let mut texts = SharedTexts::default();
     for index in 0..archive.len() {
         let part = archive
             .by_index(index)
@@ -245,10 +249,15 @@ fn refuse_bomb(bytes: &[u8], expanded_limit: u64) -> Result<(), IntakeError> {
         if part.size() > left {
             return Err(too_large(bomb_message(expanded_limit)));
         }
-        let written = std::io::copy(&mut part.take(left + 1), &mut std::io::sink())
+        let written = std::io::copy(&mut part.take(left + 1), &mut texts)
             .map_err(|error| malformed(&error.to_string()))?;
         if written > left {
             return Err(too_large(bomb_message(expanded_limit)));
+        }
+        if texts.count > MOST_SHARED_TEXTS {
+            return Err(too_large(format!(
+                "the workbook shares more than {MOST_SHARED_TEXTS} texts: ask the provider for a text file"
+            )));
         }
         expanded += written;
     }
