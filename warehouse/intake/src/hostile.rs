@@ -7,5 +7,6 @@ mod bench;
 mod documents;
 mod landing;
 mod property;
+mod state;
 mod text;
 mod workbooks;

@@ -11,7 +11,8 @@ mod oracle;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bench::{Bench, cp949, delimited, manifest, unreconciled};
+use super::bench::{Bench, cp949, delimited, manifest};
+use super::state::unreconciled;
 use crate::error::Refusal;
 use crate::rows::RowContext;
 use crate::testing::{Outcome, limits, plan, read_stream};
