@@ -12,6 +12,7 @@ meta:
   amount: the largest amount at risk of any evidence of a round, added up over rounds, so two proofs of one round count once
   severity: "low below 300 thousand won; critical from 3 million won or from two rules and 1 million won; high from 1 million won or two rules; otherwise medium"
 columns:
+  pivot_key: {tags: [pseudonym]}
   person_key: {tags: [pseudonym], tests: [not_null]}
   rules: {description: "rules that contribute, joined by commas"}
   evidence_count: {tests: [{range: {min: 1}}]}

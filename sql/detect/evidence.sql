@@ -5,7 +5,7 @@ grain: [rule_id, claim_no, round, evidence_kind, evidence_key]
 materialized: table
 owner: detection
 columns:
-  pivot_key: {description: the case this row belongs to}
+  pivot_key: {tags: [pseudonym], description: the case this row belongs to}
   person_key: {tags: [pseudonym]}
   severity: {tests: [{accepted_values: [low, medium, high, critical]}]}
 ---*/

@@ -21,7 +21,14 @@ expects:
     won_accepted: decimal(28,0)
     won_quarantined: decimal(28,0)
     won_rejected: decimal(28,0)
+    rows_released: bigint
+    rows_discarded: bigint
+    superseded_by: string
 columns:
+  superseded_by: {description: the delivery of a higher revision that took its place}
+  rows_released: {description: accepted rows that were in quarantine before}
+  rows_discarded: {description: rejected rows that were in quarantine before}
+  due_on: {description: "days allowed after the end of the period, then the next working day"}
   balanced: {description: "delivered = accepted + quarantined + rejected, in rows and in won where the source has a control total"}
   days_late: {description: "days between the due day and the day the delivery became known, 0 when in time, null without a period"}
 ---*/
@@ -31,22 +38,12 @@ with delivery as (
 calendar as (
   select * from {{ seed('source_calendar') }}
 ),
--- a period is a month (2024-08), a half (2024-H2), a year (2024), a day, or nothing
 dated as (
   select
     delivery.*,
+    calendar.cadence,
     calendar.due_days,
-    case
-      when calendar.cadence = 'half_yearly' then 6
-      when calendar.cadence = 'yearly' then 12
-      else 1 end as period_months,
-    case
-      when character_length(cast(delivery.period as varchar)) = 10 then try_cast(delivery.period as date)
-      when cast(delivery.period as varchar) like '____-H1' then try_cast(substr(cast(delivery.period as varchar), 1, 4) || '-01-01' as date)
-      when cast(delivery.period as varchar) like '____-H2' then try_cast(substr(cast(delivery.period as varchar), 1, 4) || '-07-01' as date)
-      when character_length(cast(delivery.period as varchar)) = 7 then try_cast(cast(delivery.period as varchar) || '-01' as date)
-      when character_length(cast(delivery.period as varchar)) = 4 then try_cast(cast(delivery.period as varchar) || '-01-01' as date)
-      end as period_from
+    {{ period_from('delivery.period') }} as period_from
   from delivery
   left join calendar
     on calendar.source = delivery.source
@@ -54,8 +51,11 @@ dated as (
 due as (
   select
     dated.*,
-    add_days(month_end(add_months(month_start(dated.period_from), dated.period_months - 1)), dated.due_days) as due_on
+    add_days({{ next_period_from('dated.period_from', 'dated.cadence') }}, dated.due_days - 1) as due_by
   from dated
+),
+working as (
+  {{ working_days('due') }}
 ),
 data_quality as (
   select
@@ -64,12 +64,15 @@ data_quality as (
     due.source,
     due.period,
     due.status,
+    due.superseded_by,
     -- rows
     due.rows_delivered,
     due.rows_accepted,
     due.rows_quarantined,
     due.rows_rejected,
     due.rows_flagged,
+    due.rows_released,
+    due.rows_discarded,
     -- amounts
     due.won_delivered,
     due.won_accepted,
@@ -79,8 +82,11 @@ data_quality as (
       and coalesce(due.won_delivered = due.won_accepted + due.won_quarantined + due.won_rejected, true) as balanced,
     -- dates
     due.known_on,
-    due.due_on,
-    greatest(0, days_between(due.due_on, due.known_on)) as days_late
+    working.due_on,
+    case when working.due_on is not null
+      then greatest(0, days_between(working.due_on, due.known_on)) end as days_late
   from due
+  left join working
+    on working.due_by = due.due_by
 )
 select * from data_quality

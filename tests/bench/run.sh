@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compares with DuckDB on the same files; the results must be equal or the run fails.
+# Compares with DuckDB on the same files; the results must be equal or the run fails. Then with
+# Splink on record linkage.
 # usage: run.sh path/to/goyong
 set -euo pipefail
 goyong="$(realpath "$1")"
@@ -14,4 +15,5 @@ if ! [ -x "$work/venv/bin/python" ]; then
     }
 fi
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --requirement requirements.txt
-exec "$work/venv/bin/python" bench.py --goyong "$goyong" --work "$work" "${@:2}"
+"$work/venv/bin/python" bench.py --goyong "$goyong" --work "$work" "${@:2}"
+"$work/venv/bin/python" linkage.py --work "$work"

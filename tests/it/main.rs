@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod command_line;
+mod contract;
 mod demo;
 mod hostile;
 mod layering;
 mod privacy;
+mod quarantine;
 mod real_files;
 mod secrets;
 mod support;
+mod vault;

@@ -95,7 +95,10 @@ fn insured_persons_keep_all_rows_and_report_the_missing_page() {
         sum_of_tag(&text, "prtyIpnb").to_string()
     );
     let notices = delivery(rows, "opib_insured.xml").join(" ");
-    assert!(notices.contains("20 of 30"), "{notices}");
+    assert!(
+        notices.contains("page 2 of 2 is missing: 20 of 30"),
+        "{notices}"
+    );
     assert!(notices.to_lowercase().contains("euc-kr"), "{notices}");
 }
 
@@ -233,6 +236,25 @@ fn workplaces_keep_the_leading_zero_of_a_post_code() {
         ),
         with_zero.to_string()
     );
+}
+
+#[test]
+fn steps_and_files_arrive_with_their_recruitment_notice() {
+    let Some((folder, rows)) = project() else {
+        return;
+    };
+    let joined = "select count(*) from staging.alio_recruitment_detail d \
+        join staging.alio_recruitment_step s on s.posting_no = d.posting_no \
+        join staging.alio_recruitment_file f on f.posting_no = d.posting_no";
+    assert_eq!(query_one(folder, joined), "1");
+    let of_detail = rows
+        .iter()
+        .filter(|row| row[0] == "recruitment_detail.json")
+        .count();
+    assert_eq!(of_detail, 3);
+    let unbalanced = "select count(*) from ops.deliveries \
+        where rows_delivered <> rows_accepted + rows_quarantined + rows_rejected";
+    assert_eq!(query_one(folder, unbalanced), "0");
 }
 
 #[test]

@@ -4,6 +4,10 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goyong_types::Month;
 
+use crate::contract::ContractCommand;
+use crate::quarantine::{FreshnessArguments, QuarantineCommand};
+use crate::vault::{AuditCommand, VaultCommand};
+
 /// An employment data warehouse and nightly batch for a public employment service.
 #[derive(Debug, Parser)]
 #[command(
@@ -76,6 +80,14 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// Check, pseudonymise and store deliveries
     Ingest(IngestArguments),
+    /// List, show, release or discard rows that broke a rule
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// Compare what was delivered with what was due
+    Freshness(FreshnessArguments),
+    /// List, show and draft contracts, and check a file against one without loading it
+    #[command(subcommand)]
+    Contract(ContractCommand),
     /// Build the tables that changed, and run their tests
     Build(BuildArguments),
     /// Print what a build would do, and why
@@ -91,6 +103,12 @@ pub enum Command {
     Releases(ReleasesCommand),
     /// Compare every file of the warehouse with the ledger
     Verify(VerifyArguments),
+    /// Rotate keys, erase persons, look a person up, remove what is kept no longer
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Check the audit chain
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Render the report site of the latest release
     Report(ReportArguments),
     /// Compare alerts and scores with the simulator's truth (the only command that reads it)
@@ -109,6 +127,9 @@ pub struct InitArguments {
     /// Also write the built-in contracts and models to DIR/sql, to be edited
     #[arg(long)]
     pub write_sql: bool,
+    /// Encrypt originals to this recipient (age1…), whose secret is kept elsewhere
+    #[arg(long, value_name = "AGE1")]
+    pub archive_recipient: Option<String>,
 }
 
 #[derive(Debug, Args)]

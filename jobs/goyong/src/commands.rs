@@ -17,7 +17,7 @@ use crate::arguments::{
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
-use crate::{CHECK_FAILED, demo, output, shell};
+use crate::{CHECK_FAILED, contract, demo, output, quarantine, shell, vault};
 
 /// Runs the command and returns the exit code.
 pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
@@ -26,12 +26,17 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Init(init) => run_init(common, init).await,
         Command::Simulate(simulate) => run_simulate(common, simulate),
         Command::Ingest(ingest) => run_ingest(common, ingest).await,
+        Command::Quarantine(command) => quarantine::run(common, command).await,
+        Command::Freshness(freshness) => quarantine::run_freshness(common, freshness).await,
+        Command::Contract(command) => contract::run(common, command),
         Command::Build(build) => run_build(common, build).await,
         Command::Plan(plan) => run_plan(common, plan).await,
         Command::Show(show) => run_show(common, show).await,
         Command::Night(night) => run_night(common, night).await,
         Command::Sql(sql) => run_sql(common, sql).await,
         Command::Releases(releases) => run_releases(common, releases).await,
+        Command::Vault(command) => vault::run(common, command).await,
+        Command::Audit(command) => vault::run_audit(common, command).await,
         Command::Verify(verify) => run_verify(common, verify).await,
         Command::Report(report) => run_report(common, report).await,
         Command::Evaluate(evaluate) => run_evaluate(common, evaluate).await,
@@ -58,6 +63,7 @@ async fn run_init(common: &CommonArguments, arguments: &InitArguments) -> Result
     let options = InitOptions {
         write_sql: arguments.write_sql,
         simulated: false,
+        archive_recipient: arguments.archive_recipient.clone(),
     };
     for line in initialise_project(&common.dir, &options).await? {
         console.say(&line);

@@ -44,6 +44,7 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
     let init = InitOptions {
         write_sql: false,
         simulated: true,
+        archive_recipient: None,
     };
     initialise_project(&folder, &init).await?;
     let truth = folder.join("truth");

@@ -2,11 +2,14 @@
 
 mod arguments;
 mod commands;
+mod contract;
 mod demo;
 mod hardening;
 mod output;
 mod progress;
+mod quarantine;
 mod shell;
+mod vault;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

@@ -88,7 +88,7 @@ impl OpenProject {
         options: &BuildOptions,
         events: &(dyn Fn(NightEvent) + Sync + Send),
     ) -> Result<BuildSummary> {
-        let _lock = self.lock_night()?;
+        let _lock = self.lock_night().await?;
         let as_of = self.as_of_or_latest(options.as_of).await?;
         let report = build(
             self,

@@ -26,6 +26,10 @@ pub struct Configuration {
     pub keys: PathBuf,
     /// Folder of contracts and models; the built-in project when absent.
     pub sql: Option<PathBuf>,
+    /// Days that superseded versions of tables and their releases are kept.
+    pub history_days: u32,
+    /// Days that encrypted originals are kept.
+    pub archive_days: u32,
     /// Worker threads; 0 takes every core.
     pub threads: usize,
     /// Memory that queries may use before they spill, in MiB.
@@ -43,6 +47,8 @@ impl Default for Configuration {
             warehouse: PathBuf::from("warehouse"),
             keys: PathBuf::from("keys"),
             sql: None,
+            history_days: 30,
+            archive_days: 90,
             threads: 0,
             memory_limit_mib: 6144,
         }
@@ -121,8 +127,23 @@ impl Configuration {
         self.warehouse.join("site")
     }
 
+    /// Encrypted originals.
+    pub fn archive(&self) -> PathBuf {
+        self.warehouse.join("archive")
+    }
+
+    /// Who stands behind the pseudonyms.
+    pub fn vault(&self) -> PathBuf {
+        self.warehouse.join("vault")
+    }
+
     fn check(&self) -> Result<()> {
-        if self.keys.starts_with(&self.warehouse) {
+        // Links are followed: a folder that only looks as if it lay outside is inside.
+        let resolved =
+            |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.keys.starts_with(&self.warehouse)
+            || resolved(&self.keys).starts_with(resolved(&self.warehouse))
+        {
             bail!(
                 "keys folder {} lies inside the warehouse; a copy of the warehouse must not carry its keys, \
                  set `keys` to a folder outside",
@@ -152,6 +173,8 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          # The key files never lie inside the warehouse folder.\n\
          keys = \"keys\"\n\
          # sql = \"sql\"            # contracts and models; the built-in ones when absent\n\
+         history_days = 30         # superseded versions and their releases; `goyong vault expire` removes them\n\
+         archive_days = 90         # encrypted originals\n\
          threads = 0               # 0 takes every core\n\
          memory_limit_mib = 6144   # what queries may use before they spill to disk\n"
     )

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use goyong_intake::{
-    DeliveryOutcome, DeliveryStatus, IntakeContext, IntakeEvent, IntakeProgress,
+    ARCHIVE_IDENTITY, DeliveryOutcome, DeliveryStatus, IntakeContext, IntakeEvent, IntakeProgress,
     IntakeSummary as Intake, ReadLimits, ingest_folder, ingest_landing, ingest_path,
 };
 use goyong_types::nearest_name;
@@ -145,7 +145,7 @@ impl OpenProject {
         options: &IngestOptions,
         events: &(dyn Fn(NightEvent) + Sync + Send),
     ) -> Result<IntakeSummary> {
-        let _lock = self.lock_night()?;
+        let _lock = self.lock_night().await?;
         self.ingest_locked(options, events).await
     }
 
@@ -196,18 +196,25 @@ impl OpenProject {
         Ok(intake)
     }
 
-    async fn intake_context(
+    pub(crate) async fn intake_context(
         &self,
         known_on: Option<NaiveDate>,
         needs_day: bool,
     ) -> Result<IntakeContext> {
         let keys = self.keys()?;
         let vault = self.vault(&keys)?;
+        self.check_vault(&keys, &vault).await?;
+        if keys.has_archive_identity() && !self.configuration().simulated {
+            tracing::warn!(
+                "{} opens the archive and lies beside the other keys: move it off this machine",
+                keys.folder().join(ARCHIVE_IDENTITY).display()
+            );
+        }
         let known_on = match known_on {
             Some(day) => day,
             None => match (self.latest_known_on().await?, needs_day) {
                 (Some(day), _) => day,
-                // Every delivery of the landing folder brings its own day in the manifest.
+                // A delivery that brings no day of its own is then refused.
                 (None, false) => NaiveDate::MIN,
                 (None, true) => bail!(
                     "no delivery has said which day it is; tell when these files became known, such as --known-on 2026-11-01"
@@ -220,7 +227,7 @@ impl OpenProject {
             keys: Arc::new(keys),
             contracts: self.project().contracts().clone(),
             known_on,
-            archive: Some(self.configuration().warehouse.join("archive")),
+            archive: Some(self.configuration().archive()),
             limits: ReadLimits {
                 threads: self.configuration().worker_threads(),
                 ..ReadLimits::default()
@@ -235,13 +242,22 @@ impl OpenProject {
             .filter(|outcome| outcome.status.is_accepted())
             .map(|outcome| outcome.known_on)
             .max();
-        let known = self.latest_known_on().await?;
-        if let Some(newest) = newest
-            && known.is_none_or(|known| known < newest)
+        match newest {
+            Some(newest) => self.remember_known_on(newest).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the day when nothing later became known before.
+    pub(crate) async fn remember_known_on(&self, day: NaiveDate) -> Result<()> {
+        if self
+            .latest_known_on()
+            .await?
+            .is_none_or(|known| known < day)
         {
             let (scope, key) = LATEST_KNOWN_ON;
             self.warehouse()
-                .memo_put(scope, key, &newest.to_string())
+                .memo_put(scope, key, &day.to_string())
                 .await?;
         }
         Ok(())

@@ -5,22 +5,42 @@
 //! nothing else: no job reads the clock.
 
 mod build_tables;
+mod check_freshness;
 mod configuration;
+pub mod contracts;
 mod evaluate_against_truth;
+mod expire_history;
+mod forget_persons;
 mod ingest_deliveries;
+mod look_up_person;
 pub mod plan;
 mod project;
 mod publish_release;
 mod render_reports;
 mod report_pages;
 mod retrain_employment_success;
+mod review_quarantine;
+mod rotate_keys;
 mod step;
+#[cfg(test)]
+mod vault_tests;
 
 pub use build_tables::{BUILD_HEADER, BuildOptions, BuildSummary, PLAN_HEADER};
+pub use check_freshness::{FRESHNESS_HEADER, FreshnessSummary};
 pub use configuration::{CONFIGURATION_FILE, Configuration};
 pub use evaluate_against_truth::EVALUATION_HEADER;
+pub use expire_history::ExpirySummary;
+pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_engine::ReadSession;
+pub use goyong_intake::{
+    Access, AuditReport, ForgetSubject, IdentifiedPerson, NewKeys, read_private_file,
+};
 pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
 pub use plan::{NightOptions, NightReport};
 pub use project::{InitOptions, OpenProject, initialise_project, is_locked};
+pub use review_quarantine::{
+    CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,
+    QuarantineDecision, RECORD_HEADER, STILL_BAD_HEADER,
+};
+pub use rotate_keys::RotateOptions;
 pub use step::{NightEvent, StepOutcome, StepReport, StepStatus};

@@ -120,7 +120,7 @@ impl OpenProject {
         options: &NightOptions,
         events: &(dyn Fn(NightEvent) + Sync + Send),
     ) -> Result<NightReport> {
-        let _lock = self.lock_night()?;
+        let _lock = self.lock_night().await?;
         let night = NightContext {
             project: self,
             options,

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use goyong_catalog::Project;
 use goyong_engine::{Engine, EngineConfig, ReadLimits, ReadSession, Rows};
-use goyong_intake::{Keys, Vault};
+use goyong_intake::{ARCHIVE_IDENTITY, Keys, Vault};
 use goyong_store::{LockGuard, Release, StoreConfig, StoreError, VerifyReport, Warehouse};
 
 use crate::configuration::{CONFIGURATION_FILE, Configuration, configuration_template};
@@ -23,12 +23,14 @@ pub struct OpenProject {
 }
 
 /// What a new project is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct InitOptions {
     /// Also write the built-in contracts and models out, to be edited.
     pub write_sql: bool,
     /// Its deliveries will come from the simulator.
     pub simulated: bool,
+    /// Whom originals are encrypted to (`age1…`); a new pair is made when absent.
+    pub archive_recipient: Option<String>,
 }
 
 /// Creates a project folder: configuration, warehouse folders, key files. What exists stays.
@@ -64,7 +66,14 @@ pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<
             "keys in {}: keep them apart from the warehouse, and keep a copy",
             configuration.keys.display()
         ));
-        Keys::create(&configuration.keys)?
+        let keys = Keys::create_for(&configuration.keys, options.archive_recipient.as_deref())?;
+        if keys.has_archive_identity() {
+            done.push(format!(
+                "{} opens the archive: move it off this machine, nothing here needs it",
+                configuration.keys.join(ARCHIVE_IDENTITY).display()
+            ));
+        }
+        keys
     };
     Vault::create(&configuration.warehouse.join("vault"), &keys)?;
     if options.write_sql {
@@ -264,17 +273,25 @@ impl OpenProject {
     }
 
     pub(crate) fn keys(&self) -> Result<Keys> {
-        Ok(Keys::load(&self.configuration.keys)?)
+        let environment = |variable: &str| std::env::var(variable).ok();
+        Ok(Keys::find(&self.configuration.keys, environment)?)
     }
 
     pub(crate) fn vault(&self, keys: &Keys) -> Result<Vault> {
-        Ok(Vault::open(
-            &self.configuration.warehouse.join("vault"),
-            keys,
-        )?)
+        Ok(Vault::open(&self.configuration.vault(), keys)?)
     }
 
-    pub(crate) fn lock_night(&self) -> Result<LockGuard> {
+    /// Takes the lock of everything that writes; refused while a rotation or an erasure is
+    /// unfinished.
+    pub(crate) async fn lock_night(&self) -> Result<LockGuard> {
+        let lock = self.lock_vault_work()?;
+        self.refuse_unfinished_rotation().await?;
+        self.refuse_unfinished_erasure().await?;
+        Ok(lock)
+    }
+
+    /// The same lock, for rotation and erasure themselves.
+    pub(crate) fn lock_vault_work(&self) -> Result<LockGuard> {
         Ok(self.warehouse.lock("night")?)
     }
 

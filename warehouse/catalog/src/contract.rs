@@ -5,17 +5,24 @@
 
 mod check;
 mod column;
+mod drift;
 mod error;
+mod expression;
 mod format;
+mod row_checks;
 mod staging;
 mod text;
 
 pub use column::{Column, ColumnType, Derived, OnFail, Range};
+pub use drift::{Drift, DriftAction, DriftKind, DriftPolicy};
 pub use error::ContractError;
+pub use expression::{Comparison, Expression, ExpressionError, Literal, Operand, ValueKind};
 pub use format::{
-    Compression, CsvFormat, Encoding, ErrorAnswer, FixedFormat, Format, FormatKind, JsonFormat,
-    JsonSuccess, Newline, QuoteEscape, Sheet, Unpivot, XlsxFormat, XmlFormat,
+    CellRange, Compression, CsvFormat, DropRows, Encoding, ErrorAnswer, FixedFormat, Format,
+    FormatKind, JsonFormat, JsonLayout, JsonSuccess, MergedCells, Newline, OnMissingPage, Pages,
+    QuoteEscape, Sheet, Unpivot, XlsxFormat, XmlFormat,
 };
+pub use row_checks::{BrokenRow, CodeDay, CodeList, Codes, PeriodCheck, Reference, RowRule};
 pub use staging::{StagingColumn, StagingType, TECHNICAL_COLUMNS};
 pub use text::BilingualText;
 
@@ -56,10 +63,24 @@ pub struct Contract {
     pub control_totals: Vec<String>,
     /// How the file is written.
     pub format: Format,
+    /// The source whose files hold these records inside its own; they arrive with it.
+    pub child_of: Option<String>,
+    /// Files that are pages of one delivery.
+    pub pages: Option<Pages>,
     /// Wide headers that become rows.
     pub unpivot: Option<Unpivot>,
     /// The columns, in the order of the staging table.
     pub columns: Vec<Column>,
+    /// What is done when the file's columns are not those.
+    pub drift: DriftPolicy,
+    /// Conditions over the columns of one row.
+    pub rules: Vec<RowRule>,
+    /// The column whose days must lie in the delivery's period.
+    pub period_check: Option<PeriodCheck>,
+    /// Columns no two rows of a delivery may agree in; empty asks nothing.
+    pub unique: Vec<String>,
+    /// Rows of other sources that rows of this one belong to.
+    pub references: Vec<Reference>,
 }
 
 /// How often a source is delivered.
@@ -160,5 +181,7 @@ impl Contract {
     }
 }
 
+#[cfg(test)]
+mod layout_tests;
 #[cfg(test)]
 mod tests;

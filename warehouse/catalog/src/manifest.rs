@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What stands in `<data file>.manifest.json`.
@@ -165,6 +165,21 @@ impl Period {
         self.first_day
     }
 
+    /// Last day of the period.
+    pub fn last_day(&self) -> NaiveDate {
+        let months = match self.text.len() {
+            4 => 12,
+            7 if self.text.as_bytes()[5] == b'H' => 6,
+            7 if self.text.as_bytes()[5] == b'Q' => 3,
+            7 => 1,
+            _ => return self.first_day,
+        };
+        self.first_day
+            .checked_add_months(Months::new(months))
+            .and_then(|next| next.pred_opt())
+            .unwrap_or(self.first_day)
+    }
+
     /// Canonical text, such as `2024-08` or `2024-H1`.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -183,20 +198,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn periods_of_every_length_start_on_their_first_day() {
+    fn periods_of_every_length_know_their_first_and_last_day() {
         let cases = [
-            ("2024", "2024-01-01", "2024"),
-            ("2024-H2", "2024-07-01", "2024-H2"),
-            ("2024H1", "2024-01-01", "2024-H1"),
-            ("2024-Q3", "2024-07-01", "2024-Q3"),
-            ("2024-08", "2024-08-01", "2024-08"),
-            ("202408", "2024-08-01", "2024-08"),
-            ("2024-08-31", "2024-08-31", "2024-08-31"),
-            ("20240831", "2024-08-31", "2024-08-31"),
+            ("2024", "2024-01-01", "2024-12-31", "2024"),
+            ("2024-H2", "2024-07-01", "2024-12-31", "2024-H2"),
+            ("2024H1", "2024-01-01", "2024-06-30", "2024-H1"),
+            ("2024-Q3", "2024-07-01", "2024-09-30", "2024-Q3"),
+            ("2024-02", "2024-02-01", "2024-02-29", "2024-02"),
+            ("202408", "2024-08-01", "2024-08-31", "2024-08"),
+            ("2024-08-31", "2024-08-31", "2024-08-31", "2024-08-31"),
+            ("20240831", "2024-08-31", "2024-08-31", "2024-08-31"),
         ];
-        for (text, first_day, canonical) in cases {
+        for (text, first_day, last_day, canonical) in cases {
             let period = Period::parse(text).unwrap();
             assert_eq!(period.first_day().to_string(), first_day);
+            assert_eq!(period.last_day().to_string(), last_day);
             assert_eq!(period.as_str(), canonical);
         }
     }

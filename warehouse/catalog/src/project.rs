@@ -7,7 +7,8 @@ use std::sync::Arc;
 use goyong_types::TableName;
 
 use self::read::{
-    check_reads, read_checks, read_contracts, read_models, read_seeds, resolve_model,
+    check_reads, read_checks, read_contracts, read_generated, read_models, read_seeds,
+    resolve_model,
 };
 use crate::contract::Contract;
 use crate::files::ProjectFiles;
@@ -17,7 +18,9 @@ use crate::problem::{Problem, ProjectError};
 use crate::seed::Seed;
 use crate::template::{Compiled, Names, VarValues, Vars, render};
 
+mod code_lists;
 mod read;
+mod references;
 
 /// Contracts, seeds, models and checks of one `sql/` folder, every name resolved.
 #[derive(Debug, Clone)]
@@ -59,9 +62,14 @@ impl Project {
     /// Checks a project given by its files; the error lists everything wrong.
     pub fn from_files(files: ProjectFiles) -> Result<Self, ProjectError> {
         let mut problems = Vec::new();
-        let contracts = read_contracts(&files, &mut problems);
+        let mut contracts = read_contracts(&files, &mut problems);
         let seeds = read_seeds(&files, &mut problems);
-        let drafts = read_models(&files, &mut problems);
+        code_lists::resolve(&mut contracts, &seeds, &mut problems);
+        references::check(&contracts, &mut problems);
+        let mut drafts = read_models(&files, &mut problems);
+        if let Some(text) = references::pending_model(&contracts) {
+            read_generated(references::PENDING_FILE, &text, &mut drafts, &mut problems);
+        }
         let names = Arc::new(Names {
             models: drafts.keys().fold(BTreeMap::new(), |mut stems, table| {
                 let tables: &mut Vec<TableName> =

@@ -33,6 +33,10 @@ pub struct ReadLimits {
     pub record_bytes: usize,
     /// Most bytes an office workbook may expand to.
     pub workbook_bytes: u64,
+    /// Most bytes a compressed file may expand to.
+    pub expanded_bytes: u64,
+    /// How many times its size a compressed file may expand to.
+    pub expanded_ratio: u64,
 }
 
 impl Default for ReadLimits {
@@ -42,6 +46,8 @@ impl Default for ReadLimits {
             part_bytes: 8 << 20,
             record_bytes: 64 << 20,
             workbook_bytes: 1 << 30,
+            expanded_bytes: 256 << 30,
+            expanded_ratio: 400,
         }
     }
 }

@@ -5,13 +5,14 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate};
-use goyong_catalog::contract::{ColumnType, Contract};
+use goyong_catalog::contract::{ColumnType, Contract, Drift};
 use goyong_catalog::manifest::Manifest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Refusal, RefusalRule};
 use crate::plan::Plan;
 use crate::rows::{ControlSum, ParsedRows, rule_counts};
+use crate::unique::DUPLICATE_KEY;
 use crate::value;
 
 /// What became of a delivery.
@@ -40,6 +41,19 @@ impl DeliveryStatus {
             Self::Duplicate => "duplicate",
             Self::Superseded => "superseded",
         }
+    }
+
+    /// The status of a stored word.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Accepted,
+            Self::AcceptedWithQuarantine,
+            Self::Refused,
+            Self::Duplicate,
+            Self::Superseded,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
     }
 
     /// Whether rows went to the staging table.
@@ -102,13 +116,39 @@ pub struct DeliveryOutcome {
     /// Sum over quarantined rows.
     #[serde(with = "text_sum")]
     pub won_quarantined: i128,
-    /// Sum over rejected rows.
+    /// Sum over rejected rows, and what corrections took from the delivered sum; negative where
+    /// they added to it.
     #[serde(with = "text_sum")]
     pub won_rejected: i128,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// Where the file's columns differ from the contract's and from the delivery before.
+    #[serde(default)]
+    pub drift: Vec<Drift>,
     /// Persons the vault had not known.
     pub new_persons: u64,
+    /// Accepted rows that were in quarantine before.
+    #[serde(default)]
+    pub rows_released: u64,
+    /// Rejected rows that were in quarantine before.
+    #[serde(default)]
+    pub rows_discarded: u64,
+    /// Sum over released rows, as accepted.
+    #[serde(default, with = "text_sum")]
+    pub won_released: i128,
+    /// What decisions about quarantined rows added to the rejected sum.
+    #[serde(default, with = "text_sum")]
+    pub won_discarded: i128,
+    /// The delivery of a higher revision that took its place.
+    #[serde(default)]
+    pub superseded_by: Option<String>,
+}
+
+impl DeliveryOutcome {
+    /// Whether rows of it left quarantine.
+    pub(crate) fn has_decisions(&self) -> bool {
+        self.rows_released + self.rows_discarded > 0
+    }
 }
 
 /// Sums of 128 bits survive JSON as text.
@@ -132,8 +172,12 @@ pub(crate) struct Tally {
     pub delivered: u64,
     pub accepted: u64,
     pub quarantined: u64,
+    /// Rows of persons who are to be forgotten; the delivery's account has them as rejected.
+    pub forgotten: u64,
     pub flagged: u64,
     pub control: Vec<ControlSum>,
+    /// Rows whose day lies outside the period.
+    pub outside_period: u64,
     rules: BTreeMap<(String, &'static str), u64>,
 }
 
@@ -150,10 +194,13 @@ impl Tally {
         self.delivered += rows.delivered;
         self.accepted += rows.batch.num_rows() as u64;
         self.quarantined += rows.quarantined.len() as u64;
+        self.forgotten += rows.forgotten;
         self.flagged += rows.flags.len() as u64;
+        self.outside_period += rows.outside_period;
         for (sum, part) in self.control.iter_mut().zip(&rows.control) {
             sum.accepted += part.accepted;
             sum.quarantined += part.quarantined;
+            sum.forgotten += part.forgotten;
             sum.unreadable += part.unreadable;
         }
         for row in &rows.quarantined {
@@ -162,6 +209,20 @@ impl Tally {
                 .entry((row.column.clone(), row.rule))
                 .or_default() += 1;
         }
+    }
+
+    /// How many rows more may go to quarantine before the delivery is refused.
+    pub fn tolerated(&self, plan: &Plan) -> u64 {
+        let limit = (plan.contract.reject_threshold * self.delivered as f64) as u64;
+        limit.saturating_sub(self.quarantined)
+    }
+
+    /// Counts rows that repeat a key and were found only after the reading.
+    pub fn add_repeated(&mut self, plan: &Plan, count: u64) {
+        self.accepted -= count;
+        self.quarantined += count;
+        let key = (plan.contract.unique.join(", "), DUPLICATE_KEY);
+        *self.rules.entry(key).or_default() += count;
     }
 
     /// Compares what was read with what the manifest says and the contract allows.
@@ -185,6 +246,19 @@ impl Tally {
                     ),
                 ));
             }
+        }
+        if let Some(check) = &plan.contract.period_check
+            && self.outside_period as f64 > check.refuse_above * self.delivered as f64
+        {
+            return Err(Refusal::new(
+                RefusalRule::WrongPeriod,
+                format!(
+                    "{} of {} rows have a {} outside the period: this is the file of another period, or its manifest is",
+                    self.outside_period, self.delivered, check.column
+                ),
+            ));
+        }
+        if let Some(manifest) = manifest {
             self.judge_control(plan, manifest, notices)?;
         }
         let limit = plan.contract.reject_threshold;
@@ -215,7 +289,7 @@ impl Tally {
                 notices.push(format!("the manifest states no sum of {}", column.name));
                 continue;
             };
-            let read = sum.accepted + sum.quarantined;
+            let read = sum.accepted + sum.quarantined + sum.forgotten;
             let scale = scale_of(column.kind);
             let Some(stated_sum) = stated_sum(stated, scale) else {
                 return Err(Refusal::new(
@@ -250,12 +324,13 @@ impl Tally {
     pub fn account(&self, plan: &Plan, manifest: Option<&Manifest>, outcome: &mut DeliveryOutcome) {
         outcome.rows_delivered = self.delivered;
         let sums = self.first_won_sums(plan, manifest);
-        if let Some((name, delivered, accepted)) = sums {
+        if let Some((name, delivered, sum)) = sums {
             outcome.control_name = Some(name);
             outcome.won_delivered = delivered;
             if outcome.status.is_accepted() {
-                outcome.won_accepted = accepted;
-                outcome.won_quarantined = delivered - accepted;
+                outcome.won_accepted = sum.accepted;
+                outcome.won_rejected = sum.forgotten;
+                outcome.won_quarantined = delivered - sum.accepted - sum.forgotten;
             } else {
                 outcome.won_rejected = delivered;
             }
@@ -264,24 +339,31 @@ impl Tally {
             outcome.rows_accepted = self.accepted;
             outcome.rows_quarantined = self.quarantined;
             outcome.rows_flagged = self.flagged;
+            outcome.rows_rejected = self.forgotten;
+            if self.forgotten > 0 {
+                outcome.notices.push(format!(
+                    "{} rows rejected: forgotten, their persons are on the list of `goyong vault forget`",
+                    self.forgotten
+                ));
+            }
         } else {
             outcome.rows_rejected = self.delivered;
         }
     }
 
-    /// Name of the first control column in whole won, its sum over all rows and over accepted ones.
+    /// Name of the first control column in whole won, its sum over all rows, and its parts.
     fn first_won_sums(
         &self,
         plan: &Plan,
         manifest: Option<&Manifest>,
-    ) -> Option<(String, i128, i128)> {
+    ) -> Option<(String, i128, ControlSum)> {
         let position = plan
             .control
             .iter()
             .position(|index| scale_of(plan.columns[*index].kind) == 0)?;
         let sum = self.control[position];
         let name = plan.columns[plan.control[position]].name.clone();
-        let read = sum.accepted + sum.quarantined;
+        let read = sum.accepted + sum.quarantined + sum.forgotten;
         let stated = manifest
             .and_then(|manifest| manifest.control.get(&name))
             .and_then(|text| stated_sum(text, 0));
@@ -289,7 +371,7 @@ impl Tally {
             Some(stated) if sum.unreadable > 0 => stated,
             _ => read,
         };
-        Some((name, delivered, sum.accepted))
+        Some((name, delivered, sum))
     }
 }
 
@@ -316,14 +398,14 @@ const HIGHEST_REVISION: u32 = 9_999;
 /// Years in which content can become known; later ones would be the newest day for ever.
 const KNOWN_YEARS: RangeInclusive<i32> = 1900..=2199;
 
-fn scale_of(kind: ColumnType) -> u32 {
+pub(crate) fn scale_of(kind: ColumnType) -> u32 {
     match kind {
         ColumnType::Decimal(_, scale) => u32::from(scale.unsigned_abs()),
         _ => 0,
     }
 }
 
-fn sum_text(sum: i128, scale: u32) -> String {
+pub(crate) fn sum_text(sum: i128, scale: u32) -> String {
     if scale == 0 {
         return sum.to_string();
     }
@@ -444,7 +526,13 @@ mod tests {
             won_quarantined: -1,
             won_rejected: 0,
             notices: vec!["x".into()],
+            drift: Vec::new(),
             new_persons: 0,
+            rows_released: 0,
+            rows_discarded: 0,
+            won_released: 0,
+            won_discarded: 0,
+            superseded_by: None,
         };
         let text = serde_json::to_string(&outcome).unwrap();
         assert_eq!(

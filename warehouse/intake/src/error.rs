@@ -49,6 +49,10 @@ pub enum RefusalRule {
     RowCount,
     /// A sum differs from the manifest's.
     ControlTotal,
+    /// The columns are not those of the contract, and it refuses that.
+    Drift,
+    /// Too many days lie outside the period.
+    WrongPeriod,
     /// More rows break rules than the contract allows.
     Threshold,
     /// The file or a record expands beyond the limits.
@@ -74,6 +78,8 @@ impl RefusalRule {
             Self::Header => "header",
             Self::RowCount => "row_count",
             Self::ControlTotal => "control_total",
+            Self::Drift => "drift",
+            Self::WrongPeriod => "wrong_period",
             Self::Threshold => "threshold",
             Self::TooLarge => "too_large",
             Self::KeyCollision => "key_collision",
@@ -127,6 +133,26 @@ pub enum IntakeError {
     /// The vault is damaged or made with another key.
     #[error("{message}")]
     Vault {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The audit chain is damaged, or an access does not say what it must.
+    #[error("{message}")]
+    Audit {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// A stored table cannot be rewritten.
+    #[error("table {table}: {message}")]
+    Table {
+        /// The table.
+        table: goyong_types::TableName,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// A decision about quarantined rows cannot be taken.
+    #[error("{message}")]
+    Quarantine {
         /// What is wrong and what to do.
         message: String,
     },

@@ -3,6 +3,7 @@
 pub(crate) mod csv;
 pub(crate) mod fixed;
 pub(crate) mod json;
+pub(crate) mod json_places;
 pub(crate) mod json_stream;
 pub(crate) mod parquet;
 pub(crate) mod xlsx;
@@ -11,9 +12,11 @@ pub(crate) mod xml;
 use std::collections::BTreeSet;
 use std::io;
 
+use goyong_catalog::contract::DriftKind;
 use goyong_types::nearest_name;
 
 use crate::chunks::RowSink;
+use crate::drift::{Columns, drift, refuse_by_policy};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::plan::Plan;
 use crate::rows::{RowBuilder, RowContext};
@@ -75,8 +78,14 @@ impl<'p, 's> Batches<'p, 's> {
 pub(crate) struct Envelope {
     /// Records the provider says there are.
     pub expected: Option<u64>,
+    /// Number of the page that the answer states.
+    pub page: Option<u64>,
+    /// Records of a full page that the answer states.
+    pub page_size: Option<u64>,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// The file's columns and where they differ from the contract's.
+    pub columns: Columns,
 }
 
 impl Envelope {
@@ -88,15 +97,18 @@ impl Envelope {
         known: &BTreeSet<usize>,
         unknown: &BTreeSet<String>,
     ) -> Result<(), IntakeError> {
-        if let Some(expected) = self.expected
-            && expected != records
-        {
-            self.notices
-                .push(format!("{records} of {expected} delivered"));
-        }
         for (index, column) in plan.columns.iter().enumerate() {
-            let is_given = known.contains(&index) || column.takes_file_name();
-            if records == 0 || column.nullable || is_given {
+            let is_given = known.contains(&index) || column.is_beside_the_record();
+            if let Some(name) = column.from.first().filter(|_| known.contains(&index)) {
+                self.columns.headers.push(name.clone());
+            }
+            if records == 0 || is_given {
+                continue;
+            }
+            if column.nullable {
+                let name = column.from.first().map(String::as_str);
+                let lacking = drift(DriftKind::Missing, Some(&column.name), name);
+                self.columns.drift.push(lacking);
                 continue;
             }
             let wanted = column.from.first().map_or("", String::as_str);
@@ -113,16 +125,23 @@ impl Envelope {
             )
             .into());
         }
-        for field in unknown {
+        for field in unknown.iter().filter(|field| !plan.is_claimed(field)) {
             self.notices
                 .push(format!("`{field}` is not in the contract; not loaded"));
+            let added = drift(DriftKind::Added, None, Some(field));
+            self.columns.drift.push(added);
+            self.columns.headers.push(field.clone());
         }
+        refuse_by_policy(&plan.contract.drift, &self.columns.drift)?;
         Ok(())
     }
 }
 
 /// A stream that breaks: damage of the file when the decompressor says so.
 pub(crate) fn stream_error(error: io::Error) -> IntakeError {
+    if let Some(refusal) = refusal_of(&error) {
+        return refusal.into();
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
             Refusal::new(
@@ -133,4 +152,9 @@ pub(crate) fn stream_error(error: io::Error) -> IntakeError {
         }
         _ => IntakeError::Stream { source: error },
     }
+}
+
+/// The refusal that a reader below put into an error of the stream.
+pub(crate) fn refusal_of(error: &io::Error) -> Option<Refusal> {
+    error.get_ref()?.downcast_ref::<Refusal>().cloned()
 }

@@ -15,7 +15,11 @@ fn matches(glob: &[u8], path: &[u8]) -> bool {
             (0..=end.unwrap_or(path.len())).any(|at| matches(rest, &path[at..]))
         }
         [b'?', rest @ ..] => match path {
-            [first, tail @ ..] if *first != b'/' => matches(rest, tail),
+            [first, tail @ ..] if *first != b'/' => {
+                // One letter, however many bytes it has.
+                let inside = tail.iter().take_while(|byte| **byte & 0xC0 == 0x80).count();
+                matches(rest, &tail[inside..])
+            }
             _ => false,
         },
         [wanted, rest @ ..] => match path {
@@ -38,6 +42,8 @@ mod tests {
     #[case("**/*.csv", "c.csv", true)]
     #[case("value_??.json", "value_01.json", true)]
     #[case("value_??.json", "value_1.json", false)]
+    #[case("?료", "자료", true)]
+    #[case("??료", "자료", false)]
     #[case("", "", true)]
     fn globs(#[case] glob: &str, #[case] path: &str, #[case] expected: bool) {
         assert_eq!(matches_glob(glob, path), expected);

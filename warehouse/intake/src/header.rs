@@ -1,11 +1,11 @@
 //! Which field of a record serves which column: by header text, never by position alone.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
-use goyong_catalog::contract::Unpivot;
-use goyong_types::nearest_name;
+use goyong_catalog::contract::{DriftAction, DriftKind, Unpivot};
 use regex::Regex;
 
+use crate::drift::{Columns, drift, refuse_by_policy, renamed, suggested};
 use crate::encoding::{TextDecoder, encode};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::plan::Plan;
@@ -25,6 +25,8 @@ pub(crate) struct Mapping {
     pub variants: Vec<Variant>,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// The file's columns and where they differ.
+    pub columns: Columns,
 }
 
 /// Where a column's value comes from.
@@ -68,7 +70,6 @@ impl Mapping {
     /// Maps columns by header text.
     pub fn by_header(plan: &Plan, headers: &[String]) -> Result<Self, IntakeError> {
         let headers: Vec<&str> = headers.iter().map(|header| header.trim()).collect();
-        refuse_repeated(plan, &headers)?;
         let unpivot = plan.contract.unpivot.as_ref();
         let mut mapping = Self {
             fields: headers.len(),
@@ -76,7 +77,7 @@ impl Mapping {
         };
         let mut used = vec![false; headers.len()];
         let mut missing = Vec::new();
-        for column in &plan.columns {
+        for (index, column) in plan.columns.iter().enumerate() {
             if column.takes_file_name() {
                 mapping.sources.push(FieldSource::Absent);
                 continue;
@@ -95,7 +96,7 @@ impl Mapping {
                     mapping.sources.push(FieldSource::Field(position));
                 }
                 None => {
-                    missing.push((column.name.as_str(), column.from.as_slice()));
+                    missing.push(index);
                     mapping.sources.push(FieldSource::Absent);
                 }
             }
@@ -103,21 +104,24 @@ impl Mapping {
         if let Some(unpivot) = unpivot {
             mapping.variants = wide_fields(plan, unpivot, &headers, &mut used)?;
         }
-        let unused: Vec<&str> = headers
+        mapping.find_repeated(&headers, &used)?;
+        mapping.find_missing(plan, &headers, &mut used, &missing)?;
+        let repeated: HashSet<String> = mapping
+            .columns
+            .drift
             .iter()
-            .zip(&used)
-            .filter(|(header, used)| !**used && !header.is_empty())
-            .map(|(header, _)| *header)
+            .filter(|one| one.kind == DriftKind::Duplicated)
+            .filter_map(|one| one.header.clone())
             .collect();
-        if !missing.is_empty() {
-            // A first line of which nothing is known may be a record: it is not shown.
-            let shown = used.contains(&true).then_some(unused.as_slice());
-            return Err(missing_columns(&missing, shown).into());
-        }
-        for header in &unused {
+        for header in unused_of(&headers, &used) {
+            if repeated.contains(header) {
+                continue;
+            }
             mapping.notices.push(format!(
                 "column `{header}` is not in the contract; not loaded"
             ));
+            let added = drift(DriftKind::Added, None, Some(header));
+            mapping.columns.drift.push(added);
         }
         let unnamed = headers.iter().filter(|header| header.is_empty()).count();
         if unnamed > 0 {
@@ -126,7 +130,96 @@ impl Mapping {
                 .push(format!("{unnamed} columns without a name were not loaded"));
         }
         mapping.note_order();
+        refuse_by_policy(&plan.contract.drift, &mapping.columns.drift)?;
+        mapping.columns.headers = headers.iter().map(|header| (*header).to_owned()).collect();
         Ok(mapping)
+    }
+
+    /// A text that stands twice is refused where it serves a column.
+    fn find_repeated(&mut self, headers: &[&str], used: &[bool]) -> Result<(), Refusal> {
+        let mut first_at = HashMap::new();
+        for (position, header) in headers.iter().enumerate() {
+            if header.is_empty() {
+                continue;
+            }
+            let first = *first_at.entry(header).or_insert(position);
+            if first == position {
+                continue;
+            }
+            if used[first] || used[position] {
+                return Err(Refusal::new(
+                    RefusalRule::Header,
+                    format!(
+                        "the header names `{header}` twice, in columns {} and {}: ask the provider which one counts",
+                        first + 1,
+                        position + 1
+                    ),
+                ));
+            }
+            self.notices.push(format!(
+                "column `{header}` stands twice and is not in the contract; not loaded"
+            ));
+            let duplicated = drift(DriftKind::Duplicated, None, Some(header));
+            self.columns.drift.push(duplicated);
+        }
+        Ok(())
+    }
+
+    /// Takes renamed columns where the contract says so, does without nullable ones where it says
+    /// so, and refuses the file otherwise.
+    fn find_missing(
+        &mut self,
+        plan: &Plan,
+        headers: &[&str],
+        used: &mut [bool],
+        missing: &[usize],
+    ) -> Result<(), Refusal> {
+        let policy = &plan.contract.drift;
+        let mut refused = Vec::new();
+        for index in missing {
+            let column = &plan.columns[*index];
+            let wanted = column.from.first().map_or("", String::as_str);
+            let unused = unused_of(headers, used);
+            if policy.renamed == DriftAction::Report
+                && let Some(header) = renamed(&column.from, &unused)
+                && let Some(position) = headers.iter().position(|other| *other == header)
+            {
+                used[position] = true;
+                self.sources[*index] = FieldSource::Field(position);
+                self.notices.push(format!(
+                    "column `{wanted}` ({}) is read from `{header}`",
+                    column.name
+                ));
+                let found = drift(DriftKind::Renamed, Some(&column.name), Some(header));
+                self.columns.drift.push(found);
+            } else if policy.missing == DriftAction::Report && column.nullable {
+                self.notices.push(format!(
+                    "column `{wanted}` ({}) is missing; it stays empty",
+                    column.name
+                ));
+                let lacking = drift(DriftKind::Missing, Some(&column.name), Some(wanted));
+                self.columns.drift.push(lacking);
+            } else {
+                refused.push((column.name.as_str(), column.from.as_slice()));
+            }
+        }
+        // A first line of which nothing is known may be a record: it is not shown.
+        let is_known = used.contains(&true);
+        if !is_known {
+            refused = missing
+                .iter()
+                .map(|index| &plan.columns[*index])
+                .map(|column| (column.name.as_str(), column.from.as_slice()))
+                .collect();
+        }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let unused = unused_of(headers, used);
+        Err(missing_columns(
+            &refused,
+            is_known.then_some(unused.as_slice()),
+        ))
     }
 
     /// Maps columns by position, for files without header.
@@ -167,6 +260,8 @@ impl Mapping {
             self.notices.push(
                 "columns stand in another order than in the contract; mapped by header".to_owned(),
             );
+            let reordered = drift(DriftKind::Reordered, None, None);
+            self.columns.drift.push(reordered);
         }
     }
 }
@@ -210,12 +305,17 @@ fn wide_fields(
         variants.push(Variant { field, groups });
     }
     if variants.is_empty() {
+        // A first line of which nothing is known may be a record: it is not shown.
+        let found = if used.contains(&true) {
+            format!("the file has {}", quoted(headers))
+        } else {
+            "no text of the first line is in the contract".to_owned()
+        };
         return Err(Refusal::new(
             RefusalRule::Header,
             format!(
-                "no header matches `{}` of unpivot; the file has {}",
-                unpivot.columns,
-                quoted(headers)
+                "no header matches `{}` of unpivot; {found}",
+                unpivot.columns
             ),
         )
         .into());
@@ -223,36 +323,14 @@ fn wide_fields(
     Ok(variants)
 }
 
-fn refuse_repeated(plan: &Plan, headers: &[&str]) -> Result<(), Refusal> {
-    let mut first_at = BTreeMap::new();
-    for (position, header) in headers.iter().enumerate() {
-        if header.is_empty() {
-            continue;
-        }
-        if let Some(first) = first_at.insert(header, position) {
-            // A first line of which nothing is known may be a record: it is not shown.
-            let is_known = plan.columns.iter().any(|column| {
-                column
-                    .from
-                    .iter()
-                    .any(|text| headers.contains(&text.as_str()))
-            });
-            let name = if is_known {
-                format!("`{header}`")
-            } else {
-                "a text".to_owned()
-            };
-            return Err(Refusal::new(
-                RefusalRule::Header,
-                format!(
-                    "the header names {name} twice, in columns {} and {}: ask the provider which one counts",
-                    first + 1,
-                    position + 1
-                ),
-            ));
-        }
-    }
-    Ok(())
+/// Named texts that serve no column.
+fn unused_of<'h>(headers: &[&'h str], used: &[bool]) -> Vec<&'h str> {
+    headers
+        .iter()
+        .zip(used)
+        .filter(|(header, used)| !**used && !header.is_empty())
+        .map(|(header, _)| *header)
+        .collect()
 }
 
 /// `unused` are the texts that serve no column, `None` when they may not be shown.
@@ -260,9 +338,7 @@ fn missing_columns(missing: &[(&str, &[String])], unused: Option<&[&str]>) -> Re
     let mut parts = Vec::new();
     for (name, from) in missing {
         let wanted = from.first().map_or(*name, String::as_str);
-        let nearest = from
-            .iter()
-            .find_map(|text| nearest_name(text, unused.unwrap_or_default().iter().copied()));
+        let nearest = suggested(from, unused.unwrap_or_default());
         parts.push(match nearest {
             Some(nearest) => format!(
                 "column `{wanted}` ({name}) is missing, the file has `{nearest}`: add that to `from` if it is the same"
@@ -315,6 +391,20 @@ pub(crate) fn join_header_lines(lines: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
+/// Gives an empty text of the upper lines the text to its left, as merged cells leave them.
+pub(crate) fn fill_header_lines(lines: &mut [Vec<String>]) {
+    let width = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let upper = lines.len().saturating_sub(1);
+    for line in &mut lines[..upper] {
+        line.resize(width, String::new());
+        for column in 1..width {
+            if line[column].trim().is_empty() {
+                line[column] = line[column - 1].clone();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -339,6 +429,7 @@ columns:
     #[case(&["상실일", "번호"], 1, 0, 1)]
     #[case(&["일련번호", " 상실일 ", "비고"], 0, 1, 1)]
     #[case(&["번호", "상실일", ""], 0, 1, 1)]
+    #[case(&["번호", "상실일", "비고", "비고"], 0, 1, 1)]
     fn columns_are_found_by_their_text(
         #[case] headers: &[&str],
         #[case] number: usize,
@@ -361,6 +452,44 @@ columns:
     fn headers_that_do_not_serve_are_explained(#[case] headers: &[&str], #[case] reason: &str) {
         let message = map(headers).unwrap_err();
         assert!(message.contains(reason), "{message}");
+    }
+
+    #[rstest]
+    #[case("drift: {missing: report}", &["번호"], &[("missing", "상실일")])]
+    #[case("drift: {renamed: report}", &["상실일자", "번호"], &[("renamed", "상실일자"), ("reordered", "")])]
+    #[case("drift: {missing: report}", &["번호", "상실일자"], &[("missing", "상실일"), ("added", "상실일자")])]
+    #[case("", &["번호", "상실일", "비고", "비고"], &[("duplicated", "비고")])]
+    fn drift_is_told_as_data(
+        #[case] policy: &str,
+        #[case] headers: &[&str],
+        #[case] expected: &[(&str, &str)],
+    ) {
+        let headers: Vec<String> = headers.iter().map(|text| (*text).to_owned()).collect();
+        let mapping = Mapping::by_header(&plan(&format!("{policy}{CONTRACT}")), &headers).unwrap();
+        let found: Vec<_> = mapping
+            .columns
+            .drift
+            .iter()
+            .map(|one| (one.kind.as_str(), one.header.as_deref().unwrap_or("")))
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(mapping.columns.headers, headers);
+    }
+
+    #[rstest]
+    #[case("drift: {added: refuse}", &["번호", "상실일", "비고"], "`비고`, which the contract refuses")]
+    #[case("drift: {reordered: refuse}", &["상실일", "번호"], "another order")]
+    #[case("drift: {missing: report}", &["상실일"], "column `번호` (number) is missing")]
+    #[case("drift: {renamed: report}", &["번호", "날짜"], "column `상실일` (lost_on) is missing")]
+    fn drift_the_contract_refuses_is_explained(
+        #[case] policy: &str,
+        #[case] headers: &[&str],
+        #[case] reason: &str,
+    ) {
+        let headers: Vec<String> = headers.iter().map(|text| (*text).to_owned()).collect();
+        let error =
+            Mapping::by_header(&plan(&format!("{policy}{CONTRACT}")), &headers).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::{File, FileType};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -36,6 +36,22 @@ impl DeliveryReader {
             archive,
             archive_error: None,
         })
+    }
+
+    /// The first bytes, which are not passed by this.
+    pub fn head(&self, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut head = vec![0; bytes];
+        let mut filled = 0;
+        while filled < bytes {
+            match self.file.read_at(&mut head[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        head.truncate(filled);
+        Ok(head)
     }
 
     /// The same open file from its start, for a layout that is read from its end. Nothing may be

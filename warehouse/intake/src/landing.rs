@@ -6,19 +6,25 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use goyong_catalog::contract::Contract;
 use goyong_catalog::manifest::{Manifest, Period};
-use goyong_store::{CommitDetails, CommitMode, WriteOptions};
 use sha2::{Digest, Sha256};
 
-use crate::deliver::{IntakeContext, ingest_file, refused_unread, store_error, table};
+use crate::crash;
+use crate::deliver::{
+    Ingested, IntakeContext, Parcel, children_of, ingest_children, ingest_parcel, refused_unread,
+};
 use crate::delivery::{DeliveryOutcome, DeliveryStatus, stated_by_name};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::glob::matches_glob;
 use crate::identity::hex;
 use crate::input::{not_a_file, open_regular};
+use crate::ledger::record_deliveries;
 use crate::shown::{may_hold_resident_number, shown_name};
-use crate::staging::{deliveries_batch, deliveries_schema};
+use crate::store_access::store_error;
+
+mod captures;
 
 /// What happened in a call.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +75,8 @@ const MANIFEST_BYTES: u64 = 1 << 20;
 struct Candidate {
     source: String,
     path: PathBuf,
+    /// The file, or the pages of its capture in their order.
+    pages: Vec<PathBuf>,
     bytes: u64,
     /// Size, time and manifest, to recognise the file next time.
     mark: String,
@@ -187,11 +195,12 @@ fn recognises(contract: &Contract, relative: &str, file_name: &str) -> bool {
 
 async fn ingest(
     context: &IntakeContext,
-    mut candidates: Vec<Candidate>,
+    candidates: Vec<Candidate>,
     unknown: Vec<PathBuf>,
     is_inbox: bool,
     progress: &mut IntakeProgress<'_>,
 ) -> Result<IntakeSummary, IntakeError> {
+    let mut candidates = captures::join_pages(context, candidates);
     candidates
         .sort_by(|left, right| (&left.source, &left.order).cmp(&(&right.source, &right.order)));
     let mut summary = IntakeSummary {
@@ -203,13 +212,13 @@ async fn ingest(
     for candidate in candidates {
         let contract_mark = contract_marks
             .entry(candidate.source.clone())
-            .or_insert_with(|| contract_mark(context.contracts.get(&candidate.source)))
+            .or_insert_with(|| contract_mark(context, &candidate.source))
             .clone();
         if let Some(seen) = was_seen(context, &candidate, &contract_mark).await? {
             summary.unchanged += 1;
             // A crash came between storing the rows and clearing the inbox.
             if is_inbox && seen == Seen::Loaded {
-                clear(&candidate.path)?;
+                clear(&candidate.pages)?;
             }
         } else {
             due.push((candidate, contract_mark));
@@ -227,7 +236,9 @@ async fn ingest(
             file_name: &file_name,
             bytes: candidate.bytes,
         });
-        let outcome = ingest_candidate(context, &candidate).await?;
+        let ingested = ingest_candidate(context, &candidate).await?;
+        let outcome = &ingested.outcome;
+        let children = ingest_children(context, &candidate.pages, outcome).await?;
         if let Some(reason) = &outcome.reason {
             tracing::warn!(
                 source = %outcome.source,
@@ -237,10 +248,23 @@ async fn ingest(
                 "delivery not loaded"
             );
         }
+        let is_complete = children
+            .iter()
+            .all(|child| child.outcome.status != DeliveryStatus::Refused);
+        crash::point("file done").await;
         pending.push(outcome.clone());
+        pending.extend(children.iter().map(|child| child.outcome.clone()));
         save_pending(context, &pending).await?;
-        remember(context, &candidate, &contract_mark, &outcome).await?;
+        crash::point("outcome kept").await;
+        remember(context, &candidate, &contract_mark, outcome, is_complete).await?;
+        crash::point("file remembered").await;
+        ingested.remember_bytes(context).await?;
+        for child in &children {
+            child.remember_bytes(context).await?;
+        }
+        crash::point("bytes remembered").await;
         if is_inbox
+            && is_complete
             && matches!(
                 outcome.status,
                 DeliveryStatus::Accepted
@@ -248,14 +272,17 @@ async fn ingest(
                     | DeliveryStatus::Duplicate
             )
         {
-            clear(&candidate.path)?;
+            clear(&candidate.pages)?;
         }
         if pending.len() >= PENDING_LIMIT {
             record(context, &mut pending).await?;
         }
-        progress(IntakeEvent::Finished(&outcome));
-        summary.outcomes.push(outcome);
+        progress(IntakeEvent::Finished(outcome));
+        summary.outcomes.push(ingested.outcome);
+        let children = children.into_iter().map(|child| child.outcome);
+        summary.outcomes.extend(children);
     }
+    crash::point("inbox cleared").await;
     record(context, &mut pending).await?;
     Ok(summary)
 }
@@ -263,7 +290,7 @@ async fn ingest(
 async fn ingest_candidate(
     context: &IntakeContext,
     candidate: &Candidate,
-) -> Result<DeliveryOutcome, IntakeError> {
+) -> Result<Ingested, IntakeError> {
     let Some(contract) = context.contracts.get(&candidate.source) else {
         let names = context.contracts.keys().map(String::as_str);
         let hint = match goyong_types::nearest_name(&candidate.source, names) {
@@ -274,22 +301,28 @@ async fn ingest_candidate(
             RefusalRule::UnknownSource,
             format!("no contract is named `{}`{hint}", candidate.source),
         );
-        return Ok(refused_unread(
-            context,
-            &candidate.source,
-            &candidate.path,
-            &refusal,
-        ));
+        return Ok(refused(context, candidate, &refusal));
     };
     match &candidate.manifest {
-        Ok(manifest) => ingest_file(context, contract, &candidate.path, manifest.as_ref()).await,
-        Err(refusal) => Ok(refused_unread(
-            context,
-            &candidate.source,
-            &candidate.path,
-            refusal,
-        )),
+        Ok(manifest) => {
+            let parcel = Parcel {
+                paths: &candidate.pages,
+                manifest: manifest.as_ref(),
+                parent: None,
+            };
+            ingest_parcel(context, contract, &parcel).await
+        }
+        Err(refusal) => Ok(refused(context, candidate, refusal)),
     }
+}
+
+fn refused(context: &IntakeContext, candidate: &Candidate, refusal: &Refusal) -> Ingested {
+    Ingested::refused(refused_unread(
+        context,
+        &candidate.source,
+        &candidate.path,
+        refusal,
+    ))
 }
 
 /// What lies at a path; `None` when it is gone since the folder was listed.
@@ -331,6 +364,7 @@ fn candidate(source: &str, path: PathBuf) -> Result<Option<Candidate>, IntakeErr
         mark,
         manifest,
         order: (period, revision, file_name),
+        pages: vec![path.clone()],
         path,
     }))
 }
@@ -341,6 +375,14 @@ fn unwritable_name() -> Refusal {
         RefusalRule::NotAFile,
         "the file's name is not UTF-8: rename it",
     )
+}
+
+/// The manifest beside a file, if there is one and it can be read.
+pub(crate) fn read_manifest_beside(
+    path: &Path,
+) -> Result<Result<Option<Manifest>, Refusal>, IntakeError> {
+    let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
+    Ok(read_manifest(&manifest)?.0)
 }
 
 type ReadManifest = (Result<Option<Manifest>, Refusal>, String);
@@ -403,12 +445,20 @@ fn manifest_fault(error: &serde_json::Error) -> String {
     }
 }
 
-/// Changes when a contract does: a file it refused is then looked into again.
-fn contract_mark(contract: Option<&Contract>) -> String {
-    match contract {
-        None => "-".to_owned(),
-        Some(contract) => hex(&Sha256::digest(format!("{contract:?}").as_bytes())[..8]),
+/// Changes when a contract or one of its children does, and when a first day is known: a file that
+/// was refused is then looked into again.
+fn contract_mark(context: &IntakeContext, source: &str) -> String {
+    let Some(contract) = context.contracts.get(source) else {
+        return "-".to_owned();
+    };
+    let mut text = format!("{contract:?}");
+    if context.known_on == NaiveDate::MIN {
+        text.push_str("no day");
     }
+    for child in children_of(context, source) {
+        text.push_str(&format!("{child:?}"));
+    }
+    hex(&Sha256::digest(text.as_bytes())[..8])
 }
 
 fn seen_key(candidate: &Candidate) -> String {
@@ -462,8 +512,11 @@ async fn remember(
     candidate: &Candidate,
     contract_mark: &str,
     outcome: &DeliveryOutcome,
+    is_complete: bool,
 ) -> Result<(), IntakeError> {
     let state = match outcome.status {
+        // The file is looked into again once the contract of the refused child has changed.
+        _ if !is_complete => format!("refused {contract_mark}"),
         DeliveryStatus::Refused => format!("refused {contract_mark}"),
         DeliveryStatus::Superseded => "superseded".to_owned(),
         DeliveryStatus::Accepted
@@ -481,19 +534,21 @@ async fn remember(
         .map_err(|error| store_error("remember a file", error))
 }
 
-/// Takes a file and its manifest out of the inbox.
-fn clear(path: &Path) -> Result<(), IntakeError> {
-    let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
-    for file in [path, &manifest] {
-        match fs::remove_file(file) {
-            Ok(()) => {}
-            // A name may leave no room for a manifest's.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::InvalidFilename
-                ) => {}
-            Err(error) => return Err(IntakeError::file("take out of the inbox", file, error)),
+/// Takes files and their manifests out of the inbox.
+fn clear(paths: &[PathBuf]) -> Result<(), IntakeError> {
+    for path in paths {
+        let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
+        for file in [path, &manifest] {
+            match fs::remove_file(file) {
+                Ok(()) => {}
+                // A name may leave no room for a manifest's.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::NotFound | ErrorKind::InvalidFilename
+                    ) => {}
+                Err(error) => return Err(IntakeError::file("take out of the inbox", file, error)),
+            }
         }
     }
     Ok(())
@@ -523,7 +578,7 @@ async fn save_pending(
         .map_err(|error| store_error("remember deliveries", error))
 }
 
-/// Appends the outcomes to `ops.deliveries`, once.
+/// Brings the outcomes into `ops.deliveries`.
 async fn record(
     context: &IntakeContext,
     pending: &mut Vec<DeliveryOutcome>,
@@ -531,59 +586,37 @@ async fn record(
     if pending.is_empty() {
         return Ok(());
     }
-    let deliveries = table("ops", "deliveries")?;
-    let text = serde_json::to_string(pending).unwrap_or_default();
-    let application = format!(
-        "intake/deliveries/{}",
-        hex(&Sha256::digest(text.as_bytes())[..16])
-    );
-    let known = context
-        .warehouse
-        .application_version(&deliveries, &application)
-        .await
-        .map_err(|error| store_error("look up recorded deliveries", error))?;
-    if known.is_none() {
-        let batch = deliveries_batch(pending).map_err(|source| IntakeError::Arrow {
-            source_name: "ops.deliveries".to_owned(),
-            source,
-        })?;
-        let options = WriteOptions {
-            description: Some(
-                "one row per delivery: rows and won delivered, accepted, quarantined, rejected"
-                    .to_owned(),
-            ),
-            background: false,
-            ..WriteOptions::default()
-        };
-        let mut writer = context
-            .warehouse
-            .writer(&deliveries, deliveries_schema(), options)
-            .await
-            .map_err(|error| store_error("open ops.deliveries", error))?;
-        writer
-            .write(None, &batch)
-            .map_err(|error| store_error("write ops.deliveries", error))?;
-        let details = CommitDetails {
-            operation: "record deliveries".to_owned(),
-            application: Some((application, 1)),
-            ..CommitDetails::default()
-        };
-        writer
-            .commit(CommitMode::Append, details)
-            .await
-            .map_err(|error| store_error("commit ops.deliveries", error))?;
-    }
+    record_deliveries(&context.warehouse, &context.contracts, pending).await?;
+    crash::point("deliveries recorded").await;
     pending.clear();
     save_pending(context, pending).await
 }
 
-/// Entries of a folder by name, hidden ones left out.
+/// Endings under which programs write a file before they give it its name.
+const UNFINISHED_ENDINGS: [&str; 6] = [
+    ".part",
+    ".partial",
+    ".filepart",
+    ".crdownload",
+    ".tmp",
+    ".temp",
+];
+
+fn is_unfinished(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    UNFINISHED_ENDINGS
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+/// Entries of a folder by name; hidden and unfinished ones are left out.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, IntakeError> {
     let error = |error| IntakeError::file("list folder", folder, error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(error)? {
         let path = entry.map_err(error)?.path();
-        if !name_of(&path).starts_with('.') {
+        let name = name_of(&path);
+        if !name.starts_with('.') && !is_unfinished(&name) {
             paths.push(path);
         }
     }
@@ -624,4 +657,10 @@ fn name_of(path: &Path) -> String {
 }
 
 #[cfg(test)]
+mod real_folder;
+#[cfg(test)]
+mod revision_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together_tests;

@@ -1,5 +1,7 @@
 //! A contract compiled for execution: every literal and pattern prepared once.
 
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -11,6 +13,7 @@ use regex::Regex;
 use crate::encoding::{TextDecoder, encode};
 use crate::error::IntakeError;
 use crate::pattern::Pattern;
+use crate::row_checks::RowChecks;
 use crate::value::{self, TimeFormat};
 
 /// A contract ready to run.
@@ -30,6 +33,18 @@ pub struct Plan {
     pub(crate) decoder: TextDecoder,
     /// Whether raw values in quarantine are searched for resident numbers.
     pub(crate) scrub: bool,
+    /// Fields of a record that child contracts load.
+    claimed: Vec<String>,
+    /// Checks over whole batches.
+    pub(crate) checks: RowChecks,
+    /// Columns of the value schema no two rows may agree in.
+    pub(crate) unique: Vec<usize>,
+    /// Seed of this plan's key hashes, so that nobody can write a file whose keys collide.
+    pub(crate) key_seed: u64,
+    /// Whether a row that was accepted at first may be set aside later.
+    pub(crate) sets_rows_aside: bool,
+    /// Columns of the value schema that no message may show.
+    pub(crate) masked_outputs: BTreeSet<usize>,
 }
 
 /// A column ready to run.
@@ -94,7 +109,8 @@ impl Plan {
                 .map(|column| Field::new(&column.name, arrow_type(column.staging_type), true))
                 .collect::<Vec<_>>(),
         ));
-        let value_schema = Arc::new(Schema::new(staging_schema.fields()[..output].to_vec()));
+        let value_schema: SchemaRef =
+            Arc::new(Schema::new(staging_schema.fields()[..output].to_vec()));
         let control = contract
             .control_totals
             .iter()
@@ -114,14 +130,66 @@ impl Plan {
                 });
             }
         }
+        let names: Vec<String> = value_schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let checks = RowChecks::new(contract, &names)?;
+        let unique: Vec<usize> = contract
+            .unique
+            .iter()
+            .filter_map(|name| names.iter().position(|column| column == name))
+            .collect();
+        let masked_outputs = columns
+            .iter()
+            .filter(|column| column.masked)
+            .filter_map(|column| Some(column.output?..=column.output? + column.derive.len()))
+            .flatten()
+            .collect();
         Ok(Self {
             contract: contract.clone(),
+            sets_rows_aside: !checks.is_empty() || !unique.is_empty(),
+            checks,
+            unique,
+            key_seed: RandomState::new().hash_one(0u8),
+            masked_outputs,
             columns,
             value_schema,
             staging_schema,
             control,
             decoder,
             scrub: contract.has_identity(),
+            claimed: Vec::new(),
+        })
+    }
+
+    /// The plan of a source whose records hold those of `children`.
+    pub(crate) fn with_children<'c>(
+        mut self,
+        children: impl Iterator<Item = &'c Contract>,
+    ) -> Self {
+        let own = record_path(&self.contract);
+        self.claimed = children
+            .filter_map(|child| {
+                let rest = record_path(child).strip_prefix(own)?;
+                let steps: Vec<&str> = rest
+                    .iter()
+                    .map(String::as_str)
+                    .skip_while(|step| *step == "*")
+                    .collect();
+                (!steps.is_empty()).then(|| steps.join("/"))
+            })
+            .collect();
+        self
+    }
+
+    /// Whether a field of the record, though not in the contract, is loaded by a child's.
+    pub(crate) fn is_claimed(&self, field: &str) -> bool {
+        self.claimed.iter().any(|claimed| {
+            field
+                .strip_prefix(claimed.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
 
@@ -139,6 +207,14 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// The column whose sums are reconciled: the first control total in whole won.
+    pub(crate) fn reconciled_column(&self) -> Option<usize> {
+        self.control
+            .iter()
+            .copied()
+            .find(|index| !matches!(self.columns[*index].kind, ColumnType::Decimal(_, scale) if scale != 0))
     }
 
     /// Name of the source.
@@ -236,6 +312,14 @@ impl ColumnPlan {
         self.from.iter().any(|from| from == FILE_NAME)
     }
 
+    /// Whether the value stands beside the record: in the file's name, in the keys that lead to
+    /// the record, or in a record around it.
+    pub fn is_beside_the_record(&self) -> bool {
+        self.from
+            .iter()
+            .any(|from| from == FILE_NAME || from.starts_with("$key") || from.starts_with("../"))
+    }
+
     /// Whether the value must be rewritten as text before it is read.
     pub fn is_rewritten(&self) -> bool {
         self.capture.is_some() || !self.strip.is_empty()
@@ -284,6 +368,15 @@ impl RangePlan {
             end(minimum, i128::MIN)?,
             end(maximum, i128::MAX)?,
         ))
+    }
+}
+
+/// Steps that lead to the records of an XML or JSON source.
+fn record_path(contract: &Contract) -> &[String] {
+    match &contract.format.kind {
+        FormatKind::Xml(xml) => &xml.record,
+        FormatKind::Json(json) => &json.record,
+        _ => &[],
     }
 }
 

@@ -13,12 +13,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Int64Type};
 use goyong_catalog::contract::Contract;
 
+use crate::chunks::ReadLimits;
 use crate::error::Refusal;
 use crate::plan::Plan;
 use crate::testing::{Outcome, context, limits, read_path};
 
 /// The folder of shared data, `None` with a visible notice when it is absent.
-fn shared(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let folder = match std::env::var_os("GOYONG_SHARED_DATA") {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
@@ -40,11 +41,15 @@ fn read(source: &str, path: &Path) -> Result<Outcome, Refusal> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let plan = Plan::new(&contract).unwrap().for_file(name);
     let (_folder, _keys, context) = context();
-    read_path(&plan, path, &context, limits(2, 50_000))
+    let limits = ReadLimits {
+        record_bytes: 64 << 20,
+        ..limits(2, 50_000)
+    };
+    read_path(&plan, path, &context, limits)
 }
 
 /// Everything is accepted; the notices hold the expected words.
-fn read_clean(source: &str, path: &str, notices: &[&str]) -> Option<(Outcome, Vec<u8>)> {
+pub(crate) fn read_clean(source: &str, path: &str, notices: &[&str]) -> Option<(Outcome, Vec<u8>)> {
     let path = shared(path)?;
     let outcome = read(source, &path).unwrap_or_else(|refusal| panic!("{source}: {refusal}"));
     assert!(
@@ -65,7 +70,7 @@ fn read_clean(source: &str, path: &str, notices: &[&str]) -> Option<(Outcome, Ve
     Some((outcome, bytes))
 }
 
-fn sum_of(outcome: &Outcome, column: &str) -> i128 {
+pub(crate) fn sum_of(outcome: &Outcome, column: &str) -> i128 {
     let mut sum = 0;
     for batch in &outcome.batches {
         let array = batch.column_by_name(column).unwrap();

@@ -4,25 +4,35 @@ use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use goyong_catalog::contract::{ColumnType, Derived, OnFail};
+use goyong_catalog::manifest::Period;
 use goyong_types::{BusinessNumber, ResidentNumber, ResidentNumberError};
 
 mod checks;
+mod forget;
+mod original;
 mod parsed;
+mod raw_cells;
+mod set_aside;
 
 use crate::buffer::{ColumnBuffer, Values};
 use crate::encoding::TextDecoder;
 use crate::error::{IntakeError, Refusal, RefusalRule};
-use crate::identity::{PersonHasher, person_key};
+use crate::identity::{Forgotten, OpaqueInput, PersonHasher, opaque_text, person_key};
 use crate::plan::{ColumnPlan, Plan, RangePlan};
+use crate::unique::key_hashes;
 use crate::value::{self, MOST_CONTROL};
 pub(crate) use checks::shown_value;
 use checks::{
-    NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text, first_of_month, rewrite,
+    BORN_TOO_LONG_AGO_BEFORE, NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text,
+    first_of_month, rewrite,
 };
+pub(crate) use original::{OriginalRecord, StoredRecord};
 pub use parsed::{ControlSum, QuarantinedRow};
 pub(crate) use parsed::{
-    DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, ParsedRows, PersonEntry,
+    DETAIL_BYTES, DETAIL_CONTACT, DETAIL_NAME, DetailEntry, Identities, OpaqueEntry, ParsedRows,
+    PersonEntry,
 };
+pub(crate) use raw_cells::RawCells;
 
 /// What stands in the file for one column of one record.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +50,20 @@ pub(crate) enum Cell<'a> {
 pub(crate) struct RowContext {
     /// Present when the contract has resident numbers or digests.
     pub hasher: Option<PersonHasher>,
+    /// Persons whose rows are rejected; `None` when nobody is to be forgotten.
+    pub forgotten: Option<Forgotten>,
     /// Day, since 1970-01-01, after which nobody in the file can be born.
     pub known_on: i32,
+    /// First and last day of the delivery's period.
+    pub period: Option<(i32, i32)>,
+}
+
+/// First and last day of a period since 1970-01-01.
+pub(crate) fn period_days(period: &Period) -> (i32, i32) {
+    (
+        value::days_of(period.first_day()),
+        value::days_of(period.last_day()),
+    )
 }
 
 /// Builds [`ParsedRows`] record by record.
@@ -55,12 +77,19 @@ pub(crate) struct RowBuilder<'p> {
     quarantined: Vec<QuarantinedRow>,
     control: Vec<ControlSum>,
     identities: Identities,
+    identity_ends: Vec<[u32; 3]>,
+    raw_cells: RawCells,
+    /// Bytes of the quarantined rows' originals.
+    original_bytes: usize,
     delivered: u64,
     scratch: Vec<u8>,
     row_flags: String,
     row_person: Option<PersonEntry>,
+    row_is_forgotten: bool,
+    forgotten: u64,
     persons_before_row: usize,
     details_before_row: usize,
+    opaques_before_row: usize,
 }
 
 /// The rule a value breaks.
@@ -86,12 +115,18 @@ impl<'p> RowBuilder<'p> {
             quarantined: Vec::new(),
             control: vec![ControlSum::default(); plan.control.len()],
             identities: Identities::default(),
+            identity_ends: Vec::new(),
+            raw_cells: RawCells::default(),
+            original_bytes: 0,
             delivered: 0,
             scratch: Vec::new(),
             row_flags: String::new(),
             row_person: None,
+            row_is_forgotten: false,
+            forgotten: 0,
             persons_before_row: 0,
             details_before_row: 0,
+            opaques_before_row: 0,
         }
     }
 
@@ -105,9 +140,11 @@ impl<'p> RowBuilder<'p> {
         self.quarantined.len()
     }
 
-    /// Bytes of text held since the last [`finish`](Self::finish).
+    /// Bytes of text held since the last [`finish`](Self::finish), in rows and in originals of
+    /// rows that are or may still be set aside.
     pub fn text_bytes(&self) -> usize {
-        self.buffers.iter().map(ColumnBuffer::text_bytes).sum()
+        let rows: usize = self.buffers.iter().map(ColumnBuffer::text_bytes).sum();
+        rows + self.raw_cells.bytes() + self.original_bytes
     }
 
     /// Whether [`finish`](Self::finish) will refuse what is held: a few bytes of a file may
@@ -121,6 +158,8 @@ impl<'p> RowBuilder<'p> {
         self.delivered += 1;
         self.row_flags.clear();
         self.row_person = None;
+        self.row_is_forgotten = false;
+        self.opaques_before_row = self.identities.opaques.len();
         self.persons_before_row = self.identities.persons.len();
         self.details_before_row = self.identities.details.len();
         let plan = self.plan;
@@ -150,6 +189,10 @@ impl<'p> RowBuilder<'p> {
             self.quarantine(record, index, rule, &cell);
             return;
         }
+        if self.row_is_forgotten {
+            self.forget_row();
+            return;
+        }
         for (sum, index) in self.control.iter_mut().zip(&plan.control) {
             if let Some(output) = plan.columns[*index].output {
                 sum.accepted += self.buffers[output].last_exact();
@@ -159,26 +202,54 @@ impl<'p> RowBuilder<'p> {
             self.flags
                 .push((self.rows as u32, std::mem::take(&mut self.row_flags)));
         }
+        if plan.sets_rows_aside {
+            self.raw_cells.push(plan.columns.len(), &cell);
+            if plan.scrub {
+                let identities = &self.identities;
+                let ends = [
+                    identities.persons.len(),
+                    identities.details.len(),
+                    identities.opaques.len(),
+                ];
+                self.identity_ends.push(ends.map(|end| end as u32));
+            }
+        }
         self.records.push(record);
         self.rows += 1;
     }
 
-    /// Quarantines a record that breaks a rule as a whole. `cell` still serves control totals.
+    /// Quarantines a record that breaks a rule as a whole. `whole` is its text, kept sealed;
+    /// `cell` still serves control totals.
     pub fn push_broken<'r>(
         &mut self,
         record: u32,
         rule: Rule,
         raw_value: Option<String>,
+        whole: Option<&[u8]>,
         cell: impl Fn(usize) -> Cell<'r>,
     ) {
         self.delivered += 1;
-        self.count_control_of_quarantined(&cell);
+        let won = self.count_control_of_quarantined(&cell);
+        let original = self.original(whole, &cell);
         self.quarantined.push(QuarantinedRow {
             record,
             column: String::new(),
             rule,
             raw_value,
+            won,
+            original,
         });
+    }
+
+    fn original<'r>(
+        &mut self,
+        whole: Option<&[u8]>,
+        cell: &impl Fn(usize) -> Cell<'r>,
+    ) -> OriginalRecord {
+        let hasher = self.context.hasher.as_ref();
+        let original = OriginalRecord::new(self.plan, hasher, whole, cell);
+        self.original_bytes += original.plain.len();
+        original
     }
 
     /// Hands out what was built and starts again empty.
@@ -208,20 +279,35 @@ impl<'p> RowBuilder<'p> {
             RecordBatch::try_new_with_options(self.plan.value_schema.clone(), arrays, &options)
                 .map_err(arrow)?;
         self.rows = 0;
+        self.original_bytes = 0;
         let control = std::mem::replace(
             &mut self.control,
             vec![ControlSum::default(); self.plan.control.len()],
         );
-        Ok(ParsedRows {
+        let mut rows = ParsedRows {
             batch,
             records: std::mem::take(&mut self.records),
             flags: std::mem::take(&mut self.flags),
             quarantined: std::mem::take(&mut self.quarantined),
             control,
             identities: std::mem::take(&mut self.identities),
+            forgotten: std::mem::take(&mut self.forgotten),
             delivered: std::mem::take(&mut self.delivered),
             record_count: 0,
-        })
+            outside_period: 0,
+            key_hashes: Vec::new(),
+            identity_ends: std::mem::take(&mut self.identity_ends),
+            raw_cells: std::mem::take(&mut self.raw_cells),
+        };
+        if !self.plan.checks.is_empty() {
+            rows = rows.checked(self.plan, self.context)?;
+        }
+        if self.plan.unique.is_empty() {
+            rows.raw_cells = RawCells::default();
+        } else {
+            rows.key_hashes = key_hashes(self.plan, &rows.batch);
+        }
+        Ok(rows)
     }
 
     /// Reads one value into its buffer; on error the buffer is unchanged.
@@ -294,8 +380,11 @@ impl<'p> RowBuilder<'p> {
             }
             (Values::Utf8 { ends, data }, ColumnType::Digest) => {
                 let hasher = self.context.hasher.as_ref().ok_or("type")?;
-                data.extend_from_slice(&hasher.opaque(raw));
+                let input = OpaqueInput::new(raw);
+                let digest = hasher.opaque(&input);
+                data.extend_from_slice(&opaque_text(&digest));
                 ends.push(data.len() as i32);
+                self.identities.opaques.push(OpaqueEntry { digest, input });
             }
             (Values::Utf8 { ends, data }, _) => {
                 let before = data.len();
@@ -392,6 +481,9 @@ impl<'p> RowBuilder<'p> {
         if birth < NUMBERS_WITHOUT_CHECK_DIGIT_FROM && !number.check_digit_is_right() {
             add_flag(&mut self.row_flags, "rrn_checksum");
         }
+        if birth < BORN_TOO_LONG_AGO_BEFORE {
+            add_flag(&mut self.row_flags, "rrn_century");
+        }
         let digest = hasher.person(number.digits());
         let entry = PersonEntry {
             digest,
@@ -400,6 +492,9 @@ impl<'p> RowBuilder<'p> {
                 .iter()
                 .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
         };
+        if let Some(forgotten) = &self.context.forgotten {
+            self.row_is_forgotten |= forgotten.contains(number.digits());
+        }
         if self.row_person.is_none() {
             self.row_person = Some(entry);
         }
@@ -464,6 +559,16 @@ impl<'p> RowBuilder<'p> {
         Ok(())
     }
 
+    /// The vault must not learn a number whose row was not accepted.
+    fn take_back_row(&mut self) {
+        for buffer in &mut self.buffers {
+            buffer.truncate(self.rows);
+        }
+        self.identities.persons.truncate(self.persons_before_row);
+        self.identities.details.truncate(self.details_before_row);
+        self.identities.opaques.truncate(self.opaques_before_row);
+    }
+
     fn quarantine<'r>(
         &mut self,
         record: u32,
@@ -471,27 +576,35 @@ impl<'p> RowBuilder<'p> {
         rule: Rule,
         cell: &impl Fn(usize) -> Cell<'r>,
     ) {
-        for buffer in &mut self.buffers {
-            buffer.truncate(self.rows);
+        self.take_back_row();
+        if self.row_is_forgotten || self.names_forgotten(cell) {
+            self.forget_broken_row(cell);
+            return;
         }
-        // The vault must not learn a number whose row was not accepted.
-        self.identities.persons.truncate(self.persons_before_row);
-        self.identities.details.truncate(self.details_before_row);
-        self.count_control_of_quarantined(cell);
+        let won = self.count_control_of_quarantined(cell);
         let column = &self.plan.columns[index];
         let raw_value = match cell(index) {
             Cell::Missing => None,
             Cell::Raw(raw) | Cell::Broken(_, raw) => Some(self.shown(column, raw)),
         };
+        let original = self.original(None, cell);
         self.quarantined.push(QuarantinedRow {
             record,
             column: column.name.clone(),
             rule,
             raw_value,
+            won,
+            original,
         });
     }
 
-    fn count_control_of_quarantined<'r>(&mut self, cell: &impl Fn(usize) -> Cell<'r>) {
+    /// Answers the row's value of the column whose sums are reconciled, when it can be read.
+    fn count_control_of_quarantined<'r>(
+        &mut self,
+        cell: &impl Fn(usize) -> Cell<'r>,
+    ) -> Option<i128> {
+        let reconciled = self.plan.reconciled_column();
+        let mut won = None;
         for (sum, index) in self.control.iter_mut().zip(&self.plan.control) {
             let column = &self.plan.columns[*index];
             let Cell::Raw(raw) = cell(*index) else {
@@ -514,11 +627,16 @@ impl<'p> RowBuilder<'p> {
             } else {
                 value::decimal(raw, scale)
             };
+            let value = value.filter(|value| value.unsigned_abs() < MOST_CONTROL);
             match value {
-                Some(value) if value.unsigned_abs() < MOST_CONTROL => sum.quarantined += value,
-                _ => sum.unreadable += 1,
+                Some(value) => sum.quarantined += value,
+                None => sum.unreadable += 1,
+            }
+            if reconciled == Some(*index) {
+                won = value;
             }
         }
+        won
     }
 
     /// The raw value as it may be stored and shown.

@@ -10,13 +10,15 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use goyong_catalog::contract::Contract;
+use goyong_catalog::manifest::Period;
 
 use crate::chunks::ReadLimits;
 use crate::error::{IntakeError, Refusal};
 use crate::identity::Keys;
 use crate::plan::Plan;
-use crate::read::{read_file, read_text as read_format_text};
-use crate::rows::{ControlSum, ParsedRows, QuarantinedRow, RowContext};
+use crate::read::{DeliveredFile, read_files, read_text as read_format_text};
+use crate::rows::{ControlSum, ParsedRows, QuarantinedRow, RowContext, period_days};
+use crate::unique::{KEYS_IN_MEMORY, UniqueKeys};
 use crate::value;
 
 /// A plan of a contract of which only format, columns and the interesting rest are written.
@@ -55,7 +57,11 @@ pub(crate) struct Outcome {
     pub notices: Vec<String>,
     pub control: Vec<ControlSum>,
     pub delivered: u64,
+    pub forgotten: u64,
     pub records: u64,
+    pub outside_period: u64,
+    /// Persons that would go to the vault.
+    pub persons: usize,
 }
 
 impl Outcome {
@@ -125,6 +131,8 @@ pub(crate) fn limits(threads: usize, part_bytes: usize) -> ReadLimits {
         part_bytes,
         record_bytes: 1 << 20,
         workbook_bytes: 4 << 20,
+        expanded_bytes: 64 << 20,
+        expanded_ratio: 400,
     }
 }
 
@@ -134,7 +142,9 @@ pub(crate) fn context() -> (tempfile::TempDir, Keys, RowContext) {
     let keys = Keys::create(&folder.path().join("keys")).unwrap();
     let context = RowContext {
         hasher: Some(keys.hasher()),
+        forgotten: None,
         known_on: value::days_from_civil(2026, 1, 1).unwrap(),
+        period: None,
     };
     (folder, keys, context)
 }
@@ -152,6 +162,15 @@ pub(crate) fn read_with(plan: &Plan, bytes: &[u8], limits: ReadLimits) -> Result
     read_path(plan, &path, &context, limits)
 }
 
+/// Reads a file held in memory as the delivery of a period.
+pub(crate) fn read_in_period(plan: &Plan, bytes: &[u8], period: &str) -> Outcome {
+    let (folder, _, mut context) = context();
+    context.period = Some(period_days(&Period::parse(period).unwrap()));
+    let path = folder.path().join("file");
+    std::fs::write(&path, bytes).unwrap();
+    read_path(plan, &path, &context, limits(2, 64)).unwrap()
+}
+
 /// Reads a file.
 pub(crate) fn read_path(
     plan: &Plan,
@@ -159,12 +178,35 @@ pub(crate) fn read_path(
     context: &RowContext,
     limits: ReadLimits,
 ) -> Result<Outcome, Refusal> {
+    read_paths(plan, &[path], context, limits)
+}
+
+/// Reads the pages of a delivery.
+pub(crate) fn read_paths(
+    plan: &Plan,
+    paths: &[&Path],
+    context: &RowContext,
+    limits: ReadLimits,
+) -> Result<Outcome, Refusal> {
     let mut outcome = Outcome::empty(plan);
-    let mut add = |rows| {
+    let spill = paths[0].parent().unwrap();
+    let mut unique = UniqueKeys::new(plan, spill, KEYS_IN_MEMORY);
+    let files = paths
+        .iter()
+        .map(|path| DeliveredFile {
+            path: path.to_path_buf(),
+            archive: None,
+            earlier: None,
+        })
+        .collect();
+    let mut add = |mut rows: ParsedRows| {
+        if let Some(unique) = &mut unique {
+            unique.check(plan, context.hasher.as_ref(), &mut rows, outcome.records)?;
+        }
         outcome.add(rows);
         Ok(())
     };
-    let report = read_file(plan, path, context, limits, None, &mut add).unwrap();
+    let report = read_files(plan, files, context, limits, &mut add).unwrap();
     outcome.notices = report.notices;
     match report.refusal {
         Some(refusal) => Err(refusal),
@@ -205,7 +247,10 @@ impl Outcome {
             notices: Vec::new(),
             control: vec![ControlSum::default(); plan.control.len()],
             delivered: 0,
+            forgotten: 0,
             records: 0,
+            outside_period: 0,
+            persons: 0,
         }
     }
 
@@ -225,9 +270,13 @@ impl Outcome {
         for (sum, part) in self.control.iter_mut().zip(&rows.control) {
             sum.accepted += part.accepted;
             sum.quarantined += part.quarantined;
+            sum.forgotten += part.forgotten;
             sum.unreadable += part.unreadable;
         }
+        self.outside_period += rows.outside_period;
+        self.persons += rows.identities.persons.len();
         self.delivered += rows.delivered;
+        self.forgotten += rows.forgotten;
         self.records += rows.record_count;
         self.batches.push(rows.batch);
     }

@@ -82,8 +82,8 @@ fn sign(text: &[u8]) -> (bool, &[u8]) {
 /// Yes or no in the spellings providers use; `text` is UTF-8.
 pub fn boolean(text: &[u8]) -> Option<bool> {
     match text {
-        b"Y" | b"y" | b"1" | b"true" | b"TRUE" | b"True" => Some(true),
-        b"N" | b"n" | b"0" | b"false" | b"FALSE" | b"False" => Some(false),
+        b"Y" | b"y" | b"1" | b"true" | b"TRUE" | b"True" | b"yes" | b"Yes" => Some(true),
+        b"N" | b"n" | b"0" | b"false" | b"FALSE" | b"False" | b"no" | b"No" => Some(false),
         _ if text == "예".as_bytes() => Some(true),
         _ if text == "아니오".as_bytes() || text == "아니요".as_bytes() => Some(false),
         _ => None,
@@ -349,6 +349,7 @@ mod tests {
         assert_eq!(boolean("예".as_bytes()), Some(true));
         assert_eq!(boolean("아니오".as_bytes()), Some(false));
         assert_eq!(boolean(b"Y"), Some(true));
+        assert_eq!(boolean(b"No"), Some(false));
         assert_eq!(boolean(b"2"), None);
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct EncoderSettings {
     pub(crate) table_directory: PathBuf,
     pub(crate) partition_column: Option<String>,
     pub(crate) data_schema: SchemaRef,
+    /// Columns whose values the log must not hold.
+    pub(crate) withheld_columns: BTreeSet<String>,
     /// First part of every file name; unique to this writer.
     pub(crate) file_prefix: String,
     pub(crate) rows_per_file: usize,
@@ -332,7 +334,11 @@ impl FileEncoder {
         self.finished.push(FinishedFile {
             size: written.size,
             sha256: hex(&written.sha256.clone().finalize()),
-            statistics: file_statistics(&self.settings.data_schema, &metadata),
+            statistics: file_statistics(
+                &self.settings.data_schema,
+                &metadata,
+                &self.settings.withheld_columns,
+            ),
             rows: open.rows as u64,
             partition: key.clone(),
             relative_path: open.relative_path,

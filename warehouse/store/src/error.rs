@@ -156,6 +156,14 @@ pub enum StoreError {
         /// The version asked for.
         version: i64,
     },
+    /// A version whose files have left the disk.
+    #[error("table {table} has no version {version} any more: it expired, use a newer one")]
+    Expired {
+        /// The table.
+        table: TableName,
+        /// The version asked for.
+        version: i64,
+    },
     /// A commit says something the ledger cannot accept.
     #[error("commit {version} of table {table} contradicts the ledger: {problem}")]
     Contradiction {

@@ -3,13 +3,21 @@
 //! Numbers are written as text by hand: a decimal of 18 digits would lose its last ones in a 64-bit float.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use arrow_schema::{DataType, Schema, TimeUnit};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 
 /// Delta's `stats` of a file: row count, minimum, maximum and null count per column of a simple type.
-pub(crate) fn file_statistics(schema: &Schema, metadata: &ParquetMetaData) -> String {
+///
+/// `withheld` columns get no minimum and maximum: the log outlives the files, and a pseudonym in it would
+/// outlive the person's rows.
+pub(crate) fn file_statistics(
+    schema: &Schema,
+    metadata: &ParquetMetaData,
+    withheld: &BTreeSet<String>,
+) -> String {
     let (mut minimums, mut maximums, mut null_counts) = (Vec::new(), Vec::new(), Vec::new());
     let descriptor = metadata.file_metadata().schema_descr();
     for leaf in 0..descriptor.num_columns() {
@@ -22,9 +30,10 @@ pub(crate) fn file_statistics(schema: &Schema, metadata: &ParquetMetaData) -> St
         let Some(column) = ColumnRange::of(field.data_type(), metadata, leaf) else {
             continue;
         };
+        let is_withheld = withheld.contains(name);
         let name = json_text(name);
         null_counts.push(format!("{name}:{}", column.nulls));
-        if let Some((minimum, maximum)) = column.range {
+        if let Some((minimum, maximum)) = column.range.filter(|_| !is_withheld) {
             minimums.push(format!("{name}:{}", minimum.to_json()));
             maximums.push(format!("{name}:{}", maximum.to_json()));
         }

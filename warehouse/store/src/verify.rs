@@ -225,7 +225,7 @@ impl Warehouse {
     }
 }
 
-fn list_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+pub(crate) fn list_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

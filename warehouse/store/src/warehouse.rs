@@ -274,6 +274,12 @@ impl Warehouse {
     async fn load(&self, table: &TableName, commit: RecordedCommit) -> Result<TableSnapshot> {
         let ledger = &self.inner.ledger;
         let version = commit.version;
+        if ledger.is_expired(table, version).await? {
+            return Err(StoreError::Expired {
+                table: table.clone(),
+                version,
+            });
+        }
         let metadata =
             ledger
                 .metadata(table, version)

@@ -176,6 +176,7 @@ impl Warehouse {
             table_directory: self.table_directory(table),
             partition_column: options.partition_column.clone(),
             data_schema: columns.data_schema.clone(),
+            withheld_columns: withheld_columns(&columns.schema, base.as_ref(), &options),
             file_prefix: format!("part-{attempt:06}-{}", &unique[..12]),
             rows_per_file: options.rows_per_file.max(1),
             row_group_rows: options.row_group_rows.max(1),
@@ -194,6 +195,29 @@ impl Warehouse {
             options,
         })
     }
+}
+
+/// Tags of columns whose single values tell one person from another.
+const IDENTIFYING_TAGS: [&str; 3] = ["pseudonym", "account", "direct_identifier"];
+
+/// Columns of pseudonyms, by name or by tag.
+fn withheld_columns(
+    schema: &Schema,
+    base: Option<&TableSnapshot>,
+    options: &WriteOptions,
+) -> BTreeSet<String> {
+    let is_tagged = |column: &str| {
+        let stored = base.and_then(|base| base.columns.get(column));
+        let tags = stored.map(|note| &note.tags).into_iter();
+        tags.chain(options.column_tags.get(column))
+            .flatten()
+            .any(|tag| IDENTIFYING_TAGS.contains(&tag.as_str()))
+    };
+    let names = schema.fields().iter().map(|field| field.name());
+    names
+        .filter(|name| *name == "person_key" || name.ends_with("_person_key") || is_tagged(name))
+        .cloned()
+        .collect()
 }
 
 impl TableWriter {

@@ -134,11 +134,17 @@ mod tests {
 
     #[test]
     fn century_sex_and_nationality_come_from_the_seventh_digit() {
-        let cases: [(&[u8; 12], &str, Sex, bool); 4] = [
+        let cases: [(&[u8; 12], &str, Sex, bool); 10] = [
             (b"800229100001", "1980-02-29", Sex::Male, false),
             (b"051231400001", "2005-12-31", Sex::Female, false),
             (b"910101500001", "1991-01-01", Sex::Male, true),
             (b"010101800001", "2001-01-01", Sex::Female, true),
+            (b"991231100001", "1999-12-31", Sex::Male, false),
+            (b"000101300001", "2000-01-01", Sex::Male, false),
+            (b"910101600001", "1991-01-01", Sex::Female, true),
+            (b"010101700001", "2001-01-01", Sex::Male, true),
+            (b"991231900001", "1899-12-31", Sex::Male, false),
+            (b"000101000001", "1800-01-01", Sex::Female, false),
         ];
         for (twelve, birth, sex, foreigner) in cases {
             let parsed = ResidentNumber::parse(&number(twelve)).unwrap_or_else(|_| unreachable!());

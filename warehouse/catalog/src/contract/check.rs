@@ -1,6 +1,9 @@
 //! From YAML to a checked contract: the raw shape, then the rules between its parts.
 
+mod layout;
 mod raw;
+mod raw_format;
+mod row_checks;
 mod rules;
 
 use goyong_types::nearest_name;

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::row_checks::CodeList;
 use super::text::BilingualText;
 
 /// One column: where it stands in the file, what it must be, what it becomes.
@@ -38,6 +39,8 @@ pub struct Column {
     pub capture: Option<String>,
     /// What happens to a row whose value breaks a rule.
     pub on_fail: OnFail,
+    /// Where the allowed codes stand.
+    pub code_list: Option<CodeList>,
 }
 
 /// What happens when a value breaks a rule.

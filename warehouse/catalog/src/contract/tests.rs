@@ -21,6 +21,110 @@ columns:
   - {name: monthly_wage_won, from: 월보수액, type: won, range: [0, 1000000000]}
 "#;
 
+const CHECKED: &str = r#"
+unique: person_key
+rules:
+  - {name: paid, check: "monthly_wage_won > 0 or loss_reason is not null", on_fail: flag}
+period_check: {column: acquired_on}
+references:
+  - {columns: [loss_reason], source: reasons, to: [reason]}
+drift: {added: refuse}
+"#;
+
+fn checked(replaced: &str, by: &str) -> Result<Contract, ContractError> {
+    assert!(
+        CHECKED.contains(replaced) && !replaced.is_empty(),
+        "{replaced}"
+    );
+    let text = format!("{SPELLS}{}", CHECKED.replace(replaced, by));
+    Contract::parse(&text, "sql/sources/ei_spell.yml")
+}
+
+#[test]
+fn checks_are_read_with_their_defaults() {
+    let contract = checked("unique", "unique").unwrap();
+    assert_eq!(contract.unique, ["person_key"]);
+    assert_eq!(
+        contract.rules[0].check.columns(),
+        ["monthly_wage_won", "loss_reason"]
+    );
+    assert_eq!(contract.rules[0].on_fail, BrokenRow::Flag);
+    let check = contract.period_check.unwrap();
+    assert_eq!(
+        (check.on_fail, check.refuse_above),
+        (BrokenRow::Quarantine, 0.5)
+    );
+    assert_eq!(contract.references[0].to, ["reason"]);
+    assert_eq!(
+        contract.drift,
+        DriftPolicy {
+            added: DriftAction::Refuse,
+            missing: DriftAction::Refuse,
+            reordered: DriftAction::Report,
+            renamed: DriftAction::Refuse,
+        }
+    );
+}
+
+#[test]
+fn checks_that_cannot_work_name_the_place_and_the_nearest_word() {
+    for (replaced, by, message, hint) in [
+        (
+            "unique: person_key",
+            "unique: person",
+            "`unique` names `person`, which is no column",
+            "",
+        ),
+        (
+            "monthly_wage_won >",
+            "monthly_wage >",
+            "rule `paid`: no column is called `monthly_wage`",
+            "monthly_wage_won",
+        ),
+        (
+            "name: paid,",
+            "name: not_null,",
+            "`not_null` cannot name a rule",
+            "intake itself",
+        ),
+        (
+            "column: acquired_on",
+            "column: loss_reason",
+            "`loss_reason` is no date or month",
+            "",
+        ),
+        (
+            "column: acquired_on",
+            "column: acquired_no",
+            "`period_check` names `acquired_no`",
+            "acquired_on",
+        ),
+        (
+            "to: [reason]",
+            "to: [reason, x]",
+            "does not pair each column",
+            "",
+        ),
+        (
+            "added: refuse",
+            "added: ignore",
+            "unknown variant `ignore`",
+            "",
+        ),
+        (
+            "references:",
+            "reference:",
+            "unknown field `reference`",
+            "references",
+        ),
+    ] {
+        let error = checked(replaced, by).unwrap_err();
+        assert!(error.message.contains(message), "{error}");
+        assert!(error.to_string().contains(hint), "{error}");
+        assert!(error.line.is_some(), "{error}");
+    }
+}
+
 #[test]
 fn contract_is_read_whole() {
     let contract = Contract::parse(SPELLS, "sql/sources/ei_spell.yml").unwrap();

@@ -41,7 +41,46 @@ pub(super) fn read_contracts(
             }),
         }
     }
+    check_children(&contracts, problems);
     contracts
+}
+
+/// A child is read from its parent's files, so what is said of the files must be said of both.
+fn check_children(contracts: &BTreeMap<String, Contract>, problems: &mut Vec<Problem>) {
+    for child in contracts.values() {
+        let Some(name) = &child.child_of else {
+            continue;
+        };
+        let file = format!("sources/{}.yml", child.source);
+        let Some(parent) = contracts.get(name) else {
+            problems.push(
+                Problem::new(
+                    &file,
+                    format!("`child_of` names `{name}`, which is no source"),
+                )
+                .with_nearest(name, contracts.keys().map(String::as_str)),
+            );
+            continue;
+        };
+        let (own, around) = (&child.format, &parent.format);
+        let differs = [
+            ("kind", own.kind.as_str() != around.kind.as_str()),
+            ("encoding", own.encoding != around.encoding),
+            ("compression", own.compression != around.compression),
+            ("member", own.member != around.member),
+            ("revision", child.revision != parent.revision),
+            (
+                "period",
+                child.period.is_partitioned() && !parent.period.is_partitioned(),
+            ),
+        ];
+        for (key, _) in differs.iter().filter(|(_, differs)| *differs) {
+            problems.push(
+                Problem::new(&file, format!("`{key}` differs from that of `{name}`"))
+                    .with_help("a child stands in its parent's files: write the same in both"),
+            );
+        }
+    }
 }
 
 pub(super) fn read_seeds(
@@ -152,7 +191,36 @@ pub(super) fn read_models(
     drafts
 }
 
+/// Adds a model that the project writes itself, into a schema no file may write to.
+pub(super) fn read_generated(
+    path: &str,
+    text: &str,
+    drafts: &mut BTreeMap<TableName, Draft>,
+    problems: &mut Vec<Problem>,
+) {
+    let folder = path.split_once('/').map_or("", |(folder, _)| folder);
+    match draft_of(path, folder, text) {
+        Ok(draft) => {
+            drafts.insert(draft.table.clone(), draft);
+        }
+        Err(problem) => problems.push(problem),
+    }
+}
+
 fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
+    let draft = draft_of(path, folder, text)?;
+    let schema = draft.table.schema();
+    if is_written_elsewhere(schema) && schema != "alerts" || matches!(schema, "staging" | "seed") {
+        return Err(Problem::new(
+            path,
+            format!("the schema `{schema}` is not a model's to write"),
+        )
+        .at_line(draft.header_line));
+    }
+    Ok(draft)
+}
+
+fn draft_of(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
     let split = split_file(path, text)?;
     let Some(yaml) = split.header else {
         return Err(Problem::new(path, "has no header")
@@ -161,13 +229,6 @@ fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
     };
     let header: ModelHeader = parse_yaml(path, split.header_line, yaml)?;
     let schema = header.schema.as_deref().unwrap_or(folder);
-    if is_written_elsewhere(schema) && schema != "alerts" || matches!(schema, "staging" | "seed") {
-        return Err(Problem::new(
-            path,
-            format!("the schema `{schema}` is not a model's to write"),
-        )
-        .at_line(split.header_line));
-    }
     let table = TableName::new(schema, stem(path))
         .map_err(|error| Problem::new(path, error.to_string()))?;
     Ok(Draft {

@@ -216,3 +216,169 @@ fn stored_order_is_total_and_starts_with_the_person() {
 fn embedded_project_is_valid() {
     Project::embedded().unwrap();
 }
+
+const PARENT: &str = "\
+source: post
+title: posts
+provider: somebody
+cadence: daily
+files: [\"post_*.json\"]
+manifest: none
+revision: append
+format: {kind: json, record: /result}
+columns:
+  - {name: post_no, type: code}
+";
+const CHILD: &str = "\
+source: step
+title: steps
+provider: somebody
+cadence: daily
+child_of: post
+manifest: none
+revision: append
+format: {kind: json, record: /result/*/steps}
+columns:
+  - {name: post_no, from: ../post_no, type: code}
+";
+
+#[test]
+fn child_source_agrees_with_its_parent_or_is_explained() {
+    let project = |child: &str| {
+        Project::from_files(files(&[
+            ("sources/post.yml", PARENT.to_owned()),
+            ("sources/step.yml", child.to_owned()),
+        ]))
+    };
+    project(CHILD).unwrap();
+    for (from, to, expected) in [
+        ("child_of: post", "child_of: pots", "did you mean `post`?"),
+        (
+            "revision: append",
+            "revision: upsert",
+            "`revision` differs from that of `post`",
+        ),
+        (
+            "record: /result/*/steps",
+            "record: /result/*/steps, compression: zip",
+            "`compression` differs from that of `post`",
+        ),
+        (
+            "manifest: none",
+            "manifest: none\nperiod: {from: manifest}",
+            "`period` differs from that of `post`",
+        ),
+    ] {
+        let error = project(&CHILD.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn calendar_of_deliveries_says_what_the_contracts_say() {
+    let project = Project::embedded().unwrap();
+    let calendar = include_str!("../../../../sql/seeds/source_calendar.csv");
+    let rows: BTreeSet<String> = calendar
+        .lines()
+        .skip(1)
+        .map(|line| line.splitn(4, ',').take(3).collect::<Vec<_>>().join(","))
+        .collect();
+    let contracts: BTreeSet<String> = project
+        .contracts()
+        .values()
+        .filter(|contract| contract.manifest == crate::contract::ManifestRule::Required)
+        .filter_map(|contract| {
+            let due_days = contract.due_days?;
+            let cadence = contract.cadence.as_str();
+            Some(format!("{},{cadence},{due_days}", contract.source))
+        })
+        .collect();
+    assert_eq!(rows, contracts);
+}
+
+fn contracts(columns: &str, rest: &str) -> String {
+    let source = SOURCE.replace("source: spell", "source: loss");
+    let source = source.replace("revision: upsert\nkey: [person_key]", "revision: append");
+    source.replace(
+        "columns:\n  - {name: person_key, type: bigint}",
+        &format!("columns:\n{columns}{rest}"),
+    )
+}
+
+#[test]
+fn codes_of_a_seed_reach_the_contract_with_their_days() {
+    let seed = "seed: area\norigin: a notice\nkey: [area]\ncolumns:\n  - {name: area, type: code}\n  - {name: until, type: date, nullable: true}\n";
+    let list = |column: &str| {
+        contracts(
+            &format!(
+                "  - {{name: area, type: code, code_list: {{seed: area, column: {column}, valid_to: until}}}}\n"
+            ),
+            "",
+        )
+    };
+    let with = |column: &str, csv: &str| {
+        Project::from_files(files(&[
+            ("seeds/area.yml", seed.to_owned()),
+            ("seeds/area.csv", csv.to_owned()),
+            ("sources/loss.yml", list(column)),
+        ]))
+    };
+    let project = with("area", "area,until\n11,\n42,2023-06-10\n42,1999-12-31\n").unwrap();
+    let codes = project.contracts()["loss"].columns[0]
+        .code_list
+        .as_ref()
+        .unwrap()
+        .codes
+        .clone()
+        .unwrap();
+    assert_eq!(codes.spans["11"], [(i32::MIN, i32::MAX)]);
+    assert_eq!(codes.spans["42"], [(i32::MIN, 19_518), (i32::MIN, 10_956)]);
+    for (column, csv, message) in [
+        ("aera", "area,until\n11,\n", "no column `aera`"),
+        (
+            "area",
+            "area,until\n11,soon\n",
+            "row 1 of seed `area` holds `soon`",
+        ),
+        ("area", "area,until\n", "holds no code"),
+    ] {
+        let error = with(column, csv).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn references_become_one_table_of_what_waits() {
+    let reference = |target: &str, to: &str| {
+        contracts(
+            "  - {name: person_key, type: bigint}\n  - {name: note, type: string}\n",
+            &format!("references:\n  - {{columns: [person_key], source: {target}, to: [{to}]}}\n"),
+        )
+    };
+    let with = |target: &str, to: &str| {
+        Project::from_files(files(&[("sources/loss.yml", reference(target, to))]))
+    };
+    let project = with("spell", "person_key").unwrap();
+    let model = project.model("pending_references").unwrap();
+    assert_eq!(model.table.to_string(), "ops.pending_references");
+    let inputs: Vec<String> = model.inputs.iter().map(ToString::to_string).collect();
+    assert_eq!(inputs, ["staging.loss", "staging.spell"]);
+    let sql = project.compile(model, &Vars::new()).unwrap().sql;
+    assert!(
+        sql.contains("target.person_key = waiting.person_key"),
+        "{sql}"
+    );
+    for (target, to, message) in [
+        ("spel", "person_key", "did you mean `spell`?"),
+        ("spell", "person", "`spell.person`, which is no column"),
+    ] {
+        let error = with(target, to).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn project_without_references_has_no_table_of_what_waits() {
+    let project = Project::from_files(files(&[])).unwrap();
+    assert!(project.model("pending_references").is_err());
+}

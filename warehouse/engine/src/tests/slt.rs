@@ -19,7 +19,9 @@ use crate::inputs::register;
 use crate::seeds::{seed_rows, seed_table};
 use crate::session::{Limits, Purpose, SessionFactory};
 
-const SCHEMAS: [&str; 6] = ["staging", "core", "features", "marts", "detect", "alerts"];
+const SCHEMAS: [&str; 7] = [
+    "staging", "core", "features", "marts", "detect", "alerts", "ops",
+];
 /// `as_of` of a model call that names none.
 const AS_OF: &str = "2024-12-31";
 

@@ -1,11 +1,14 @@
 //! Delimited text, split on raw bytes: no trail byte of CP949 is a delimiter, quote or newline.
 
+use std::collections::HashMap;
+
 use goyong_catalog::contract::{CsvFormat, Encoding, QuoteEscape};
 
 use crate::chunks::{ChunkFormat, Part};
+use crate::drift::Columns;
 use crate::encoding::TextDecoder;
 use crate::error::{IntakeError, Refusal, RefusalRule};
-use crate::header::{Mapping, join_header_lines};
+use crate::header::{Mapping, fill_header_lines, join_header_lines};
 use crate::plan::Plan;
 use crate::read::HEAD_BYTES;
 use crate::rows::{Cell, ParsedRows, RowBuilder, RowContext, shown_value};
@@ -354,14 +357,21 @@ pub(crate) fn open<'p>(
         }
         lines.push(line);
     }
+    if format.fill_header {
+        fill_header_lines(&mut lines);
+    }
     let mut headers = join_header_lines(&lines);
     let mut notices = Vec::new();
     if format.drop_phantom_last_column && headers.last().is_some_and(String::is_empty) {
         headers.pop();
         notices.push("the empty column behind the trailing delimiter was dropped".to_owned());
     }
+    let has_phantom = !notices.is_empty();
+    if format.number_repeated_headers {
+        notices.extend(number_headers(&mut headers));
+    }
     let mut mapping = Mapping::by_header(plan, &headers)?;
-    if !notices.is_empty() {
+    if has_phantom {
         mapping.phantom = Some(mapping.fields);
         mapping.fields += 1;
     }
@@ -394,6 +404,46 @@ fn unending_header(record: &Record) -> Refusal {
     )
 }
 
+/// Tells repeated and empty header texts apart by a number.
+fn number_headers(headers: &mut [String]) -> Option<String> {
+    let mut numbered = Vec::new();
+    // How often each text stood before, with and without a number.
+    let mut earlier: HashMap<String, usize> = HashMap::new();
+    for (column, header) in headers.iter_mut().enumerate() {
+        let text = header.trim().to_owned();
+        if text.is_empty() {
+            *header = format!("column {}", column + 1);
+            numbered.push(header.clone());
+        } else if let Some(times) = earlier.get(&text) {
+            *header = format!("{text} ({})", times + 1);
+            numbered.push(header.clone());
+        }
+        *earlier.entry(header.clone()).or_default() += 1;
+        if let Some(base) = without_number_mark(header) {
+            *earlier.entry(base.to_owned()).or_default() += 1;
+        }
+    }
+    (!numbered.is_empty()).then(|| {
+        format!(
+            "headers are repeated or empty, they were numbered: {}",
+            numbered
+                .iter()
+                .map(|header| format!("`{header}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
+    })
+}
+
+/// A text before ` (2)` and its kind.
+fn without_number_mark(text: &str) -> Option<&str> {
+    let (base, number) = text.strip_suffix(')')?.rsplit_once(" (")?;
+    number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(base)
+}
+
 fn header_text(plan: &Plan, raw: &[u8]) -> Result<String, Refusal> {
     if let Some(text) = plan.decoder.decode(raw) {
         return Ok(text);
@@ -423,6 +473,11 @@ impl CsvChunks<'_> {
     pub fn notices(&self) -> &[String] {
         &self.mapping.notices
     }
+
+    /// The file's columns and where they differ from the contract's.
+    pub fn columns(&self) -> &Columns {
+        &self.mapping.columns
+    }
 }
 
 impl ChunkFormat for CsvChunks<'_> {
@@ -437,6 +492,7 @@ impl ChunkFormat for CsvChunks<'_> {
         let mut at = 0;
         let mut count = 0u32;
         while at < chunk.len() {
+            let start = at;
             at = self.splitter.split(chunk, at, &mut record);
             if record.len() == 0 {
                 break;
@@ -451,7 +507,7 @@ impl ChunkFormat for CsvChunks<'_> {
                 )
                 .into());
             }
-            self.push(&mut builder, &record, chunk, count);
+            self.push(&mut builder, &record, chunk, start..at, count);
             count += 1;
         }
         let mut rows = builder.finish()?;
@@ -462,7 +518,14 @@ impl ChunkFormat for CsvChunks<'_> {
 
 impl CsvChunks<'_> {
     #[inline]
-    fn push(&self, builder: &mut RowBuilder<'_>, record: &Record, chunk: &[u8], number: u32) {
+    fn push(
+        &self,
+        builder: &mut RowBuilder<'_>,
+        record: &Record,
+        chunk: &[u8],
+        whole: std::ops::Range<usize>,
+        number: u32,
+    ) {
         let mapping = &self.mapping;
         let broken = if record.is_malformed {
             // Which column the text belongs to is uncertain, so it is not shown.
@@ -478,8 +541,12 @@ impl CsvChunks<'_> {
             }
         };
         if let Some((rule, shown)) = broken {
+            let whole = Some(&chunk[whole]);
             for _ in 0..mapping.variants.len().max(1) {
-                builder.push_broken(number, rule, shown.clone(), |_| Cell::Missing);
+                if builder.is_overfull() {
+                    return;
+                }
+                builder.push_broken(number, rule, shown.clone(), whole, |_| Cell::Missing);
             }
             return;
         }

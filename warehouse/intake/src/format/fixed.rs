@@ -38,7 +38,9 @@ impl<'p> FixedChunks<'p> {
             record.len(),
             self.format.record_bytes
         );
-        builder.push_broken(number, "record_length", Some(shown), |_| Cell::Missing);
+        builder.push_broken(number, "record_length", Some(shown), Some(record), |_| {
+            Cell::Missing
+        });
     }
 }
 
@@ -108,6 +110,10 @@ columns:
     #[case::short("lf", b"001ab\n002abcde\n", "2,abcde", &["record_length"])]
     #[case::cut_off("none", b"001abcde002a", "1,abcde", &["record_length"])]
     #[case::half_character("lf", b"001abcd\xb0\n002     \n", "2,", &["encoding"])]
+    #[case::cut_inside_a_letter("lf", b"001ab\xb0\xa1\xb0\n002abcde\n", "2,abcde", &["encoding"])]
+    #[case::cut_inside_the_last_letter("none", b"001abcde002ab\xb0", "1,abcde", &["record_length"])]
+    #[case::letter_over_the_edge("lf", b"001abcd\xb0\xa1\n002abcde\n", "2,abcde", &["record_length"])]
+    #[case::two_letters("lf", b"001\xb0\xa1\xb0\xa1 \n002     \n", "1,가가;2,", &[])]
     #[case::end_mark("crlf", b"001abcde\r\n\x1a", "1,abcde", &[])]
     fn records_are_cut_by_bytes(
         #[case] newline: &str,

@@ -1,11 +1,12 @@
 //! JSON answers and exports: an array of records inside an envelope.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 
-use goyong_catalog::contract::JsonFormat;
+use goyong_catalog::contract::{JsonFormat, JsonLayout};
 
-use super::json_stream::{JsonEvent, JsonWalk, object_entries};
+use super::json_places::{AboveValues, Fields, Found, Places, find_records, split_record_path};
+use super::json_stream::{JsonEvent, JsonWalk, entries};
 use super::{Batches, Envelope};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::plan::Plan;
@@ -19,41 +20,60 @@ pub(crate) fn read(
     longest_record: usize,
     batches: &mut Batches<'_, '_>,
 ) -> Result<Envelope, IntakeError> {
-    let paths = column_paths(plan);
+    let mut records = Records {
+        plan,
+        places: Places::of(plan),
+        above: AboveValues::default(),
+        known: BTreeSet::new(),
+        unknown: BTreeSet::new(),
+        batches,
+    };
+    let (outer, inner) = match format.lines {
+        // Each line is a document of its own, the path leads on from there.
+        true => format.record.split_at(0),
+        false => split_record_path(&format.record, records.places.highest),
+    };
     let mut code: Option<String> = None;
     let mut message: Option<String> = None;
-    let mut expected: Option<u64> = None;
-    let mut known = BTreeSet::new();
-    let mut unknown = BTreeSet::new();
-    let mut walk = JsonWalk::new(reader, &format.record, longest_record);
-    let walked = walk.run(format.lines, &mut |event| {
-        match event {
-            JsonEvent::Scalar(path, raw) => {
-                if let Some(success) = &format.success {
-                    if path == success.at {
-                        code = Some(scalar_text(raw));
-                    } else if success.message.as_deref() == Some(path) {
-                        message = Some(scalar_text(raw));
-                    }
-                }
-                if format.expected_count.as_deref() == Some(path) {
-                    expected = scalar_text(raw).parse().ok();
+    let mut envelope = Envelope::default();
+    let mut walk = JsonWalk::new(reader, outer, longest_record);
+    walk.nan_is_missing = format.nan_is_missing;
+    let walked = walk.run(format.lines, &mut |event| match event {
+        JsonEvent::Scalar(path, raw) => {
+            if let Some(success) = &format.success {
+                if path == success.at {
+                    code = Some(scalar_text(raw));
+                } else if success.message.as_deref() == Some(path) {
+                    message = Some(scalar_text(raw));
                 }
             }
-            JsonEvent::Record(raw) => {
-                let fields = Fields::parse(raw, &paths, &mut known, &mut unknown);
-                batches.push(|builder, number| match &fields {
-                    Ok(values) => builder.push(number, |column| values.cell(column)),
-                    Err(rule) => builder.push_broken(number, rule, None, |_| Cell::Missing),
-                })?;
+            let number = |wanted: &Option<Vec<String>>| {
+                let is_here = wanted.as_deref() == Some(path);
+                is_here.then(|| scalar_text(raw).parse().ok()).flatten()
+            };
+            envelope.expected = number(&format.expected_count).or(envelope.expected);
+            if let Some(pages) = &plan.contract.pages {
+                envelope.page = number(&pages.number).or(envelope.page);
+                envelope.page_size = number(&pages.size).or(envelope.page_size);
             }
+            Ok(())
         }
-        Ok(())
+        JsonEvent::Record(keys, raw) => match format.layout {
+            JsonLayout::Rows => records.read(raw, inner, keys),
+            JsonLayout::Columns => records.read_columns(raw),
+        },
     });
     let found_records = walk.found_records;
+    if walk.nans > 0 {
+        envelope.notices.push(format!(
+            "NaN, which is no JSON, stands {} times and is read as missing",
+            walk.nans
+        ));
+    }
     let is_empty_answer = answer(format, code.as_deref(), message.as_deref())?;
     walked?;
-    if !found_records && !is_empty_answer {
+    let may_be_absent = is_empty_answer || plan.contract.child_of.is_some();
+    if !found_records && !may_be_absent {
         let path = format.record.join("/");
         return Err(Refusal::new(
             RefusalRule::Malformed,
@@ -61,12 +81,107 @@ pub(crate) fn read(
         )
         .into());
     }
-    let mut envelope = Envelope {
-        expected,
-        ..Envelope::default()
-    };
-    envelope.describe_fields(plan, batches.records(), &known, &unknown)?;
+    let count = records.batches.records();
+    envelope.describe_fields(plan, count, &records.known, &records.unknown)?;
     Ok(envelope)
+}
+
+/// Records on their way to rows.
+struct Records<'a, 'p, 's, 'b> {
+    plan: &'a Plan,
+    places: Places,
+    above: AboveValues,
+    known: BTreeSet<usize>,
+    unknown: BTreeSet<String>,
+    batches: &'b mut Batches<'p, 's>,
+}
+
+impl Records<'_, '_, '_, '_> {
+    /// Reads the records below a value of the document.
+    fn read(&mut self, raw: &[u8], steps: &[String], keys: &[String]) -> Result<(), IntakeError> {
+        self.above.clear();
+        let mut keys = keys.to_vec();
+        let Self {
+            places,
+            above,
+            known,
+            unknown,
+            batches,
+            ..
+        } = self;
+        let mut push = |found: Found<'_>| {
+            let fields = Fields::parse(&found, places, above, known, unknown);
+            batches.push(|builder, number| match &fields {
+                Ok(fields) => builder.push(number, |column| fields.cell(column)),
+                Err(rule) => {
+                    builder.push_broken(number, rule, None, Some(found.raw), |_| Cell::Missing);
+                }
+            })
+        };
+        if steps.is_empty() {
+            // The walk has handed out single records.
+            return push(Found {
+                raw,
+                above: Vec::new(),
+                keys,
+            });
+        }
+        find_records(raw, steps, &mut Vec::new(), &mut keys, &mut push)
+    }
+
+    /// Reads records that stand field by field. All fields must have the same rows.
+    fn read_columns(&mut self, raw: &[u8]) -> Result<(), IntakeError> {
+        let columns = entries(raw)
+            .filter(|_| raw.first() == Some(&b'{'))
+            .ok_or_else(|| uneven("the document is no object of columns"))?;
+        let mut fields = Vec::new();
+        for (name, values) in &columns {
+            let values = entries(values)
+                .ok_or_else(|| uneven(&format!("column `{name}` holds no values")))?;
+            fields.push((name, values));
+        }
+        let Some((_, first)) = fields.first() else {
+            return Ok(());
+        };
+        for (name, values) in &fields {
+            let has_same_rows = values.len() == first.len()
+                && values
+                    .iter()
+                    .zip(first)
+                    .all(|(left, right)| left.0 == right.0);
+            if !has_same_rows {
+                return Err(uneven(&format!(
+                    "column `{name}` has other rows than the first column"
+                )));
+            }
+        }
+        let mut wanted = Vec::new();
+        for (position, (name, _)) in fields.iter().enumerate() {
+            let before = wanted.len();
+            wanted.extend(self.places.column_of(name).map(|column| (column, position)));
+            if wanted.len() == before {
+                self.unknown.insert((*name).clone());
+            }
+        }
+        self.known.extend(wanted.iter().map(|(column, _)| *column));
+        for row in 0..first.len() {
+            let mut record = Fields::empty(self.plan.columns.len());
+            for (column, position) in &wanted {
+                record.set(*column, fields[*position].1[row].1);
+            }
+            self.batches
+                .push(|builder, number| builder.push(number, |column| record.cell(column)))?;
+        }
+        Ok(())
+    }
+}
+
+fn uneven(what: &str) -> IntakeError {
+    Refusal::new(
+        RefusalRule::Malformed,
+        format!("not columns of one table: {what}"),
+    )
+    .into()
 }
 
 /// Whether the answer says there is nothing; an error answer refuses the delivery.
@@ -93,108 +208,6 @@ fn answer(
         format!("the provider answered with error code {code}{message}"),
     )
     .into())
-}
-
-/// For each column, the keys that lead to its value; aliases one after the other.
-fn column_paths(plan: &Plan) -> Vec<Vec<Vec<String>>> {
-    plan.columns
-        .iter()
-        .map(|column| {
-            column
-                .from
-                .iter()
-                .map(|path| path.split('/').map(str::to_owned).collect())
-                .collect()
-        })
-        .collect()
-}
-
-/// The values of one record, by column.
-struct Fields {
-    values: Vec<Option<Vec<u8>>>,
-    broken: Vec<Option<&'static str>>,
-}
-
-impl Fields {
-    fn parse(
-        raw: &[u8],
-        paths: &[Vec<Vec<String>>],
-        known: &mut BTreeSet<usize>,
-        unknown: &mut BTreeSet<String>,
-    ) -> Result<Self, &'static str> {
-        let mut fields = Self {
-            values: vec![None; paths.len()],
-            broken: vec![None; paths.len()],
-        };
-        fields.read_object(raw, &mut Vec::new(), paths, known, unknown)?;
-        Ok(fields)
-    }
-
-    fn read_object(
-        &mut self,
-        raw: &[u8],
-        prefix: &mut Vec<String>,
-        paths: &[Vec<Vec<String>>],
-        known: &mut BTreeSet<usize>,
-        unknown: &mut BTreeSet<String>,
-    ) -> Result<(), &'static str> {
-        let entries = object_entries(raw).ok_or("json")?;
-        let mut keys = HashSet::with_capacity(entries.len());
-        for (key, value) in &entries {
-            if !keys.insert(key.as_str()) {
-                return Err("repeated_field");
-            }
-            prefix.push(key.clone());
-            let mut is_known = false;
-            for (column, aliases) in paths.iter().enumerate() {
-                if !aliases.contains(prefix) {
-                    continue;
-                }
-                is_known = true;
-                known.insert(column);
-                if self.values[column].is_none() {
-                    self.set(column, value);
-                }
-            }
-            let leads_on = paths
-                .iter()
-                .flatten()
-                .any(|path| path.len() > prefix.len() && path.starts_with(prefix));
-            if !is_known && leads_on && value.starts_with(b"{") {
-                self.read_object(value, prefix, paths, known, unknown)?;
-            } else if !is_known && unknown.len() < 64 {
-                unknown.insert(prefix.join("/"));
-            }
-            prefix.pop();
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, column: usize, value: &[u8]) {
-        match value.first() {
-            Some(b'"') => match serde_json::from_slice::<String>(value) {
-                Ok(text) => self.values[column] = Some(text.into_bytes()),
-                Err(_) => {
-                    self.values[column] = Some(value.to_vec());
-                    self.broken[column] = Some("encoding");
-                }
-            },
-            Some(b'n') => {}
-            Some(b'{' | b'[') => {
-                self.values[column] = Some(value.to_vec());
-                self.broken[column] = Some("nested");
-            }
-            _ => self.values[column] = Some(value.to_vec()),
-        }
-    }
-
-    fn cell(&self, column: usize) -> Cell<'_> {
-        match (&self.values[column], self.broken[column]) {
-            (None, _) => Cell::Missing,
-            (Some(raw), None) => Cell::Raw(raw),
-            (Some(raw), Some(rule)) => Cell::Broken(rule, raw),
-        }
-    }
 }
 
 /// A scalar as text, without the quotes of a string.
@@ -297,5 +310,133 @@ columns:
         .unwrap();
         assert_eq!(outcome.csv(&["number"]), "2");
         assert_eq!(outcome.quarantined[0].rule, "encoding");
+    }
+
+    #[rstest]
+    #[case::keyed(
+        "/*/*",
+        "year: $key1:int, day: $key2:date, name: .:string",
+        r#"{"2024": {"2024-01-01": ["a", "b"]}, "2025": {"2025-05-05": ["c"]}}"#,
+        "2024,2024-01-01,a;2024,2024-01-01,b;2025,2025-05-05,c"
+    )]
+    #[case::nested_lists(
+        "/result/*/steps",
+        "post: ../no:int, step: no:int",
+        r#"{"result": [{"no": 1, "steps": [{"no": 11}, {"no": 12}]}, {"steps": [{"no": 21}], "no": 2}]}"#,
+        "1,11;1,12;2,21"
+    )]
+    #[case::parent_behind_its_children(
+        "/steps",
+        "post: ../no:int, step: no:int",
+        r#"{"steps": [{"no": 11}], "no": 1}"#,
+        "1,11"
+    )]
+    #[case::two_levels(
+        "/a/*/b/*/c",
+        "root: ../../../id:string, outer: ../../id:string, inner: ../id:string, own: id:string",
+        r#"{"id": "r", "a": [{"id": "x", "b": [{"id": "y", "c": [{"id": "z"}, {"id": "w"}]}]}]}"#,
+        "r,x,y,z;r,x,y,w"
+    )]
+    #[case::path_into_a_list(
+        "",
+        "first: steps/0/no:int",
+        r#"[{"steps": [{"no": 5}, {"no": 6}]}, {"steps": [{"no": 7}]}]"#,
+        "5;7"
+    )]
+    #[case::keyed_records(
+        "/*",
+        "id: $key1:string, v: v:int",
+        r#"{"a": {"v": 1}, "b": {"v": 2}}"#,
+        "a,1;b,2"
+    )]
+    #[case::no_children("/result/*/steps", "step: no:int", r#"{"result": []}"#, "")]
+    fn records_are_found_at_any_depth(
+        #[case] record: &str,
+        #[case] columns: &str,
+        #[case] text: &str,
+        #[case] rows: &str,
+    ) {
+        let mut contract = format!("format: {{kind: json, record: \"{record}\"}}\ncolumns:\n");
+        let mut names = Vec::new();
+        for column in columns.split(", ") {
+            let (name, rest) = column.split_once(": ").unwrap();
+            let (from, kind) = rest.split_once(':').unwrap();
+            names.push(name);
+            contract.push_str(&format!(
+                "  - {{name: {name}, from: \"{from}\", type: {kind}}}\n"
+            ));
+        }
+        let outcome = read_text(&plan(&contract), text.as_bytes()).unwrap();
+        assert_eq!(outcome.csv(&names), rows, "{:?}", outcome.quarantined);
+        assert!(outcome.quarantined.is_empty(), "{:?}", outcome.quarantined);
+    }
+
+    const COLUMNAR: &str = "format: {kind: json, layout: columns, nan: missing}
+columns:
+  - {name: code, type: code}
+  - {name: place, type: string, nullable: true}
+";
+
+    #[rstest]
+    #[case(
+        r#"{"code": {"0": "01", "1": "02"}, "place": {"0": NaN, "1": "x"}}"#,
+        "01,;02,x",
+        "NaN, which is no JSON, stands 1 times"
+    )]
+    #[case(r#"{"code": ["01", "02"], "place": ["NaN", null]}"#, "01,NaN;02,", "")]
+    #[case(r#"{"code": ["01"], "place": ["x"], "more": [1]}"#, "01,x", "`more`")]
+    #[case(r#"{"code": [], "place": []}"#, "", "")]
+    fn columns_become_records(#[case] text: &str, #[case] rows: &str, #[case] notice: &str) {
+        let outcome = read_text(&plan(COLUMNAR), text.as_bytes()).unwrap();
+        assert_eq!(outcome.csv(&["code", "place"]), rows);
+        assert_eq!(outcome.notices.is_empty(), notice.is_empty());
+        assert!(outcome.notices.join("; ").contains(notice));
+    }
+
+    #[rstest]
+    #[case(r#"{"code": {"0": "01"}, "place": {"1": "x"}}"#, "other rows")]
+    #[case(r#"{"code": ["01"], "place": []}"#, "other rows")]
+    #[case(r#"{"code": "01"}"#, "holds no values")]
+    #[case(r#"{"code": ["01"], "place": [Nan]}"#, "not JSON")]
+    fn columns_of_no_table_are_refused(#[case] text: &str, #[case] reason: &str) {
+        let refusal = read_text(&plan(COLUMNAR), text.as_bytes()).unwrap_err();
+        assert_eq!(refusal.rule.as_str(), "malformed", "{refusal}");
+        assert!(refusal.message.contains(reason), "{refusal}");
+    }
+
+    #[rstest]
+    #[case("/steps", "no", "1;2;3")]
+    #[case("/steps/*/parts", "../no", "1;3;3")]
+    fn lines_hold_child_records_too(#[case] record: &str, #[case] from: &str, #[case] rows: &str) {
+        let contract = format!(
+            "format: {{kind: json, lines: true, record: \"{record}\"}}\ncolumns:\n  - {{name: a, from: {from}, type: int}}\n"
+        );
+        let text = br#"{"steps": [{"no": 1, "parts": [{}]}, {"no": 2}]}
+            {"steps": [{"no": 3, "parts": [{}, {}]}]}"#;
+        let outcome = read_text(&plan(&contract), text).unwrap();
+        assert_eq!(outcome.csv(&["a"]), rows, "{:?}", outcome.quarantined);
+    }
+
+    #[test]
+    fn not_a_number_is_broken_unless_agreed() {
+        let contract = COLUMNAR.replace(", layout: columns, nan: missing", "");
+        let text = br#"[{"code": "01", "place": NaN}, {"code": "02"}]"#;
+        let outcome = read_text(&plan(&contract), text).unwrap();
+        assert_eq!(outcome.csv(&["code"]), "02");
+        assert_eq!(outcome.rules(), ["json"]);
+    }
+
+    #[test]
+    fn ten_thousand_children_of_one_parent_share_its_values() {
+        let contract = "format: {kind: json, record: /list}
+columns:
+  - {name: parent, from: ../id, type: int}
+  - {name: own, from: id, type: int}
+";
+        let children: Vec<String> = (0..10_000).map(|id| format!("{{\"id\": {id}}}")).collect();
+        let text = format!("{{\"list\": [{}], \"id\": 7}}", children.join(","));
+        let outcome = read_text(&plan(contract), text.as_bytes()).unwrap();
+        assert_eq!(outcome.accepted(), 10_000);
+        assert!(outcome.csv(&["parent", "own"]).ends_with("7,9998;7,9999"));
     }
 }

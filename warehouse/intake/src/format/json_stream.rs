@@ -12,8 +12,8 @@ const MOST_FIELDS: usize = 1 << 16;
 
 /// What the walk reports.
 pub(crate) enum JsonEvent<'a> {
-    /// One record, as written.
-    Record(&'a [u8]),
+    /// One record, as written, with what each `*` of the path to it stood for.
+    Record(&'a [String], &'a [u8]),
     /// A number, text, boolean or null of the envelope with the keys that lead to it.
     Scalar(&'a [String], &'a [u8]),
 }
@@ -26,6 +26,12 @@ pub(crate) struct JsonWalk<'r, R> {
     raw: Vec<u8>,
     longest_record: usize,
     peeked: Option<u8>,
+    /// What each `*` of the record path stands for here.
+    keys: Vec<String>,
+    /// Whether `NaN` is read as null.
+    pub nan_is_missing: bool,
+    /// How often it was.
+    pub nans: u64,
     /// Whether the record path was found.
     pub found_records: bool,
 }
@@ -41,6 +47,9 @@ impl<'r, R: Read> JsonWalk<'r, R> {
             raw: Vec::new(),
             longest_record,
             peeked: None,
+            keys: Vec::new(),
+            nan_is_missing: false,
+            nans: 0,
             found_records: false,
         }
     }
@@ -73,12 +82,13 @@ impl<'r, R: Read> JsonWalk<'r, R> {
         let Some(first) = self.peek_token()? else {
             return Err(truncated());
         };
-        if self.path == self.record_path {
+        if self.is_on_the_way() && self.path.len() == self.record_path.len() {
             self.found_records = true;
             return self.records(first, visit);
         }
         match first {
             b'{' => self.object(visit),
+            b'[' if self.is_on_the_way() && self.wildcard_follows() => self.array(visit),
             // Arrays beside the records hold nothing the contract names.
             b'[' => {
                 self.raw.clear();
@@ -90,6 +100,58 @@ impl<'r, R: Read> JsonWalk<'r, R> {
                 visit(JsonEvent::Scalar(&self.path, &self.raw))
             }
         }
+    }
+
+    /// Whether the path so far leads to records.
+    fn is_on_the_way(&self) -> bool {
+        self.path.len() <= self.record_path.len()
+            && self
+                .path
+                .iter()
+                .zip(self.record_path)
+                .all(|(step, wanted)| wanted == "*" || step == wanted)
+    }
+
+    fn wildcard_follows(&self) -> bool {
+        self.record_path
+            .get(self.path.len())
+            .is_some_and(|step| step == "*")
+    }
+
+    /// An array on the way to the records, each element a step.
+    fn array(&mut self, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
+        self.next()?;
+        if self.peek_token()? == Some(b']') {
+            self.next()?;
+            // An empty array on the way is an answer without records.
+            self.found_records = true;
+            return Ok(());
+        }
+        for position in 0u64.. {
+            self.step(position.to_string(), visit)?;
+            match self.next_token()? {
+                Some(b',') => {}
+                Some(b']') => return Ok(()),
+                None => return Err(truncated()),
+                Some(_) => return Err(malformed("elements are not separated by commas")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The value behind a key or position.
+    fn step(&mut self, key: String, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
+        let is_wildcard = self.is_on_the_way() && self.wildcard_follows();
+        if is_wildcard {
+            self.keys.push(key.clone());
+        }
+        self.path.push(key);
+        self.value(visit)?;
+        self.path.pop();
+        if is_wildcard {
+            self.keys.pop();
+        }
+        Ok(())
     }
 
     /// The value at the record path: an array of records, a single record, or nothing.
@@ -118,6 +180,9 @@ impl<'r, R: Read> JsonWalk<'r, R> {
                 self.scalar()?;
                 match self.raw.as_slice() {
                     b"null" | b"\"\"" => Ok(()),
+                    _ if self.record_path.iter().any(|step| step == "*") => {
+                        visit(JsonEvent::Record(&self.keys, &self.raw))
+                    }
                     _ => Err(malformed("the record path leads to a plain value")),
                 }
             }
@@ -131,7 +196,7 @@ impl<'r, R: Read> JsonWalk<'r, R> {
             Some(b'{' | b'[') => self.skip_nested(true)?,
             Some(_) => self.scalar()?,
         }
-        visit(JsonEvent::Record(&self.raw))
+        visit(JsonEvent::Record(&self.keys, &self.raw))
     }
 
     fn object(&mut self, visit: &mut Visit<'_>) -> Result<(), IntakeError> {
@@ -151,9 +216,7 @@ impl<'r, R: Read> JsonWalk<'r, R> {
             if self.next_token()? != Some(b':') {
                 return Err(self.unexpected("a colon is missing")?);
             }
-            self.path.push(key);
-            self.value(visit)?;
-            self.path.pop();
+            self.step(key, visit)?;
             match self.next_token()? {
                 Some(b',') => {}
                 Some(b'}') => return Ok(()),
@@ -177,6 +240,10 @@ impl<'r, R: Read> JsonWalk<'r, R> {
                 }
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => depth -= 1,
+                b'N' if self.nan_is_missing => {
+                    self.not_a_number(keep)?;
+                    continue;
+                }
                 _ => {}
             }
             self.next()?;
@@ -220,6 +287,9 @@ impl<'r, R: Read> JsonWalk<'r, R> {
         if self.peek()? == Some(b'"') {
             return self.string(true);
         }
+        if self.peek()? == Some(b'N') && self.nan_is_missing {
+            return self.not_a_number(true);
+        }
         while let Some(byte) = self.peek()? {
             if matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace() {
                 break;
@@ -229,6 +299,24 @@ impl<'r, R: Read> JsonWalk<'r, R> {
         }
         if serde_json::from_slice::<serde::de::IgnoredAny>(&self.raw).is_err() {
             return Err(self.unexpected("a value is not JSON")?);
+        }
+        Ok(())
+    }
+
+    /// Reads `NaN` and keeps null in its place.
+    fn not_a_number(&mut self, keep: bool) -> Result<(), IntakeError> {
+        for wanted in *b"NaN" {
+            match self.next()? {
+                Some(byte) if byte == wanted => {}
+                None => return Err(truncated()),
+                Some(_) => return Err(malformed("a value is not JSON")),
+            }
+        }
+        self.nans += 1;
+        if keep {
+            for byte in *b"null" {
+                self.keep(byte)?;
+            }
         }
         Ok(())
     }
@@ -323,6 +411,40 @@ pub(crate) fn object_entries(raw: &[u8]) -> Option<Vec<(String, &[u8])>> {
         at = skip_spaces(raw, at + 1);
     }
     Some(entries)
+}
+
+/// Elements of an array as written; `None` for what is no array.
+pub(crate) fn array_elements(raw: &[u8]) -> Option<Vec<&[u8]>> {
+    serde_json::from_slice::<serde::de::IgnoredAny>(raw).ok()?;
+    let mut at = skip_spaces(raw, 0);
+    if raw.get(at) != Some(&b'[') {
+        return None;
+    }
+    let mut elements = Vec::new();
+    at = skip_spaces(raw, at + 1);
+    while raw.get(at).is_some_and(|byte| *byte != b']') {
+        let end = value_end(raw, at);
+        elements.push(raw.get(at..end)?);
+        at = skip_spaces(raw, end);
+        if raw.get(at) != Some(&b',') {
+            break;
+        }
+        at = skip_spaces(raw, at + 1);
+    }
+    Some(elements)
+}
+
+/// Keys and values of an object, or positions and elements of an array.
+pub(crate) fn entries(raw: &[u8]) -> Option<Vec<(String, &[u8])>> {
+    if raw.first() != Some(&b'[') {
+        return object_entries(raw);
+    }
+    let elements = array_elements(raw)?.into_iter().enumerate();
+    Some(
+        elements
+            .map(|(position, element)| (position.to_string(), element))
+            .collect(),
+    )
 }
 
 fn skip_spaces(raw: &[u8], mut at: usize) -> usize {

@@ -73,8 +73,9 @@ pub(crate) fn read(
         }
     }
     Ok(Envelope {
-        expected: None,
         notices: mapping.notices,
+        columns: mapping.columns,
+        ..Envelope::default()
     })
 }
 
@@ -123,21 +124,21 @@ fn text_columns<'a>(
         .sources
         .iter()
         .map(|source| match source {
-            FieldSource::Field(index) => texts(batch.column(*index).as_ref()),
+            FieldSource::Field(index) => viewed_texts(batch.column(*index).as_ref()),
             _ => Ok(Texts::Absent),
         })
         .collect()
 }
 
-fn texts(array: &dyn Array) -> Result<Texts<'_>, IntakeError> {
+fn viewed_texts(array: &dyn Array) -> Result<Texts<'_>, IntakeError> {
     if let Some(views) = array.as_string_view_opt() {
         return Ok(Texts::Views(views));
     }
-    written(array).map(Texts::Written)
+    texts(array).map(Texts::Written)
 }
 
-/// Every value of an array without texts as the text a contract would read.
-fn written(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
+/// Every value of an array as the text a contract would read.
+pub(crate) fn texts(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
     macro_rules! numbers {
         ($type:ty) => {
             array
@@ -148,6 +149,9 @@ fn written(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
         };
     }
     Ok(match array.data_type() {
+        DataType::Utf8 => owned(array.as_string::<i32>().iter()),
+        DataType::LargeUtf8 => owned(array.as_string::<i64>().iter()),
+        DataType::Utf8View => owned(array.as_string_view().iter()),
         DataType::Int8 => numbers!(Int8Type),
         DataType::Int16 => numbers!(Int16Type),
         DataType::Int32 => numbers!(Int32Type),
@@ -199,6 +203,10 @@ fn written(array: &dyn Array) -> Result<Vec<Option<String>>, IntakeError> {
         }
         other => return Err(unreadable(other)),
     })
+}
+
+fn owned<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<String>> {
+    values.map(|value| value.map(str::to_owned)).collect()
 }
 
 fn decimal_text(value: i128, scale: i8) -> String {

@@ -28,8 +28,20 @@ pub(crate) fn read(
     longest_record: usize,
     batches: &mut Batches<'_, '_>,
 ) -> Result<Envelope, IntakeError> {
+    let places = places(plan);
+    let highest = places
+        .iter()
+        .flatten()
+        .map(|(level, _)| *level)
+        .max()
+        .unwrap_or(0);
     let mut walk = Walk {
         plan,
+        places,
+        highest,
+        around: Vec::new(),
+        waiting: Vec::new(),
+        waiting_bytes: 0,
         format,
         longest_record,
         path: Vec::new(),
@@ -47,7 +59,8 @@ pub(crate) fn read(
     // An error answer explains more than the damage behind it.
     let is_empty_answer = walk.answer()?;
     walked?;
-    if !walk.found_records && !is_empty_answer && !walk.root_is_right() {
+    let may_be_absent = is_empty_answer || plan.contract.child_of.is_some();
+    if !walk.found_records && !may_be_absent && !walk.root_is_right() {
         return Err(Refusal::new(
             RefusalRule::Malformed,
             format!(
@@ -90,8 +103,34 @@ impl<R: Read> BufRead for EventReader<R> {
     }
 }
 
+/// For each column, where its value may stand: how many elements above the record, and the path
+/// from there.
+fn places(plan: &Plan) -> Vec<Vec<(usize, String)>> {
+    let place = |from: &String| {
+        let mut rest = from.as_str();
+        let mut level = 0;
+        while let Some(above) = rest.strip_prefix("../") {
+            rest = above;
+            level += 1;
+        }
+        (level, rest.to_owned())
+    };
+    plan.columns
+        .iter()
+        .map(|column| column.from.iter().map(place).collect())
+        .collect()
+}
+
 struct Walk<'a> {
     plan: &'a Plan,
+    places: Vec<Vec<(usize, String)>>,
+    /// How far above the record the highest value stands.
+    highest: usize,
+    /// Open elements around the record that columns reach up to, the outermost first.
+    around: Vec<Around>,
+    /// Records whose elements around them are not complete.
+    waiting: Vec<Record>,
+    waiting_bytes: usize,
     format: &'a XmlFormat,
     longest_record: usize,
     path: Vec<String>,
@@ -104,6 +143,16 @@ struct Walk<'a> {
     unknown: BTreeSet<String>,
     has_root: bool,
     found_records: bool,
+}
+
+/// An open element around records.
+struct Around {
+    /// Elements above the record.
+    level: usize,
+    /// Position in the waiting records of the first inside it.
+    first: usize,
+    values: Vec<Option<String>>,
+    repeated: Option<usize>,
 }
 
 /// The record under work.
@@ -133,6 +182,9 @@ impl Walk<'_> {
                     return Err(self.too_large());
                 }
                 Err(quick_xml::Error::Io(error)) => {
+                    if let Some(refusal) = super::refusal_of(&error) {
+                        return Err(refusal.into());
+                    }
                     return Err(super::stream_error(io::Error::new(
                         error.kind(),
                         error.to_string(),
@@ -193,6 +245,9 @@ impl Walk<'_> {
         }
         self.path.push(String::from_utf8_lossy(name).into_owned());
         self.text.clear();
+        if self.record.is_none() {
+            self.open_around();
+        }
         if self.record.is_none() && self.path == self.format.record {
             self.found_records = true;
             self.record = Some(Record {
@@ -202,7 +257,7 @@ impl Walk<'_> {
                 bytes: 0,
             });
         }
-        if self.record.is_some() {
+        if self.record.is_some() || !self.around.is_empty() {
             // Each attribute is compared with all before it.
             for (position, attribute) in start.attributes().enumerate() {
                 let (Ok(attribute), true) = (attribute, position < MOST_ATTRIBUTES) else {
@@ -227,42 +282,127 @@ impl Walk<'_> {
         let is_record = self.record.is_some() && self.path.len() == self.format.record.len();
         if is_record {
             if let Some(record) = self.record.take() {
-                batches.push(|builder, number| match record.repeated {
-                    Some(column) => {
-                        let name = self.plan.columns[column].from[0].clone();
-                        builder.push_broken(number, "repeated_element", Some(name), |column| {
-                            record.cell(column)
-                        });
-                    }
-                    None if record.is_mixed => {
-                        builder.push_broken(number, "mixed_content", None, |column| {
-                            record.cell(column)
-                        });
-                    }
-                    None => builder.push(number, |column| record.cell(column)),
-                })?;
+                if self.highest == 0 {
+                    self.push(&record, batches)?;
+                } else {
+                    self.wait(record)?;
+                }
             }
         } else if self.record.is_some() {
             let text = std::mem::take(&mut self.text);
             self.keep(text);
         } else {
             self.keep_envelope();
+            if !self.around.is_empty() {
+                let text = std::mem::take(&mut self.text);
+                self.keep(text);
+            }
+            self.close_around(batches)?;
         }
         self.text.clear();
         self.path.pop();
         Ok(())
     }
 
-    /// Stores a value of the record in the columns that name its path.
+    fn push(&self, record: &Record, batches: &mut Batches<'_, '_>) -> Result<(), IntakeError> {
+        batches.push(|builder, number| match record.repeated {
+            Some(column) => {
+                let name = self.plan.columns[column].from[0].clone();
+                builder.push_broken(number, "repeated_element", Some(name), None, |column| {
+                    record.cell(column)
+                });
+            }
+            None if record.is_mixed => {
+                builder.push_broken(number, "mixed_content", None, None, |column| {
+                    record.cell(column)
+                });
+            }
+            None => builder.push(number, |column| record.cell(column)),
+        })
+    }
+
+    fn wait(&mut self, record: Record) -> Result<(), IntakeError> {
+        self.waiting_bytes += record.bytes + size_of::<Record>();
+        if self.waiting_bytes > self.longest_record {
+            return Err(Refusal::new(
+                RefusalRule::TooLarge,
+                format!(
+                    "the records inside one element are longer than {} MiB together",
+                    self.longest_record >> 20
+                ),
+            )
+            .into());
+        }
+        self.waiting.push(record);
+        Ok(())
+    }
+
+    /// Starts to collect the values of an element around records.
+    fn open_around(&mut self) {
+        let above = self.format.record.len().checked_sub(self.path.len());
+        let Some(level) = above.filter(|level| (1..=self.highest).contains(level)) else {
+            return;
+        };
+        if self.format.record.starts_with(&self.path) {
+            self.around.push(Around {
+                level,
+                first: self.waiting.len(),
+                values: vec![None; self.plan.columns.len()],
+                repeated: None,
+            });
+        }
+    }
+
+    /// Gives the values of an element that closes to the records inside it.
+    fn close_around(&mut self, batches: &mut Batches<'_, '_>) -> Result<(), IntakeError> {
+        let depth = self.path.len();
+        let is_around = self
+            .around
+            .last()
+            .is_some_and(|around| depth + around.level == self.format.record.len());
+        if !is_around {
+            return Ok(());
+        }
+        let Some(around) = self.around.pop() else {
+            return Ok(());
+        };
+        for record in &mut self.waiting[around.first..] {
+            record.repeated = record.repeated.or(around.repeated);
+            for (value, above) in record.values.iter_mut().zip(&around.values) {
+                if value.is_none() {
+                    value.clone_from(above);
+                }
+            }
+        }
+        if around.level == self.highest {
+            self.waiting_bytes = 0;
+            for record in std::mem::take(&mut self.waiting) {
+                self.push(&record, batches)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores a value of the record, or of an element around it, in the columns that name its path.
     fn keep(&mut self, value: String) {
+        if self.record.is_none() {
+            self.keep_around(value);
+            return;
+        }
         let relative = self.path[self.format.record.len()..].join("/");
         let has_children = value.trim().is_empty();
         let mut is_known = false;
         let Some(record) = &mut self.record else {
             return;
         };
-        for (index, column) in self.plan.columns.iter().enumerate() {
-            if !column.from.contains(&relative) {
+        let mut leads_on = false;
+        for (index, places) in self.places.iter().enumerate() {
+            let mut inside = places.iter().filter(|(level, _)| *level == 0);
+            leads_on |= inside.clone().any(|(_, path)| {
+                path.strip_prefix(relative.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+            });
+            if !inside.any(|(_, path)| *path == relative) {
                 continue;
             }
             is_known = true;
@@ -272,14 +412,30 @@ impl Walk<'_> {
             }
             record.values[index] = Some(value.clone());
         }
-        let leads_on = self.plan.columns.iter().any(|column| {
-            column.from.iter().any(|path| {
-                path.strip_prefix(relative.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
-            })
-        });
         if !is_known && !leads_on && !has_children && self.unknown.len() < 64 {
             self.unknown.insert(relative);
+        }
+    }
+
+    fn keep_around(&mut self, value: String) {
+        for around in &mut self.around {
+            let depth = self.format.record.len() - around.level;
+            if self.path.len() <= depth {
+                continue;
+            }
+            let relative = self.path[depth..].join("/");
+            for (index, places) in self.places.iter().enumerate() {
+                let is_named = places
+                    .iter()
+                    .any(|(level, path)| *level == around.level && *path == relative);
+                if !is_named {
+                    continue;
+                }
+                if around.values[index].is_some() {
+                    around.repeated = Some(index);
+                }
+                around.values[index] = Some(value.clone());
+            }
         }
     }
 
@@ -287,6 +443,14 @@ impl Walk<'_> {
         let text = self.text.trim();
         if self.format.expected_count.as_deref() == Some(self.path.as_slice()) {
             self.envelope.expected = text.parse().ok();
+        }
+        if let Some(pages) = &self.plan.contract.pages {
+            if pages.number.as_deref() == Some(self.path.as_slice()) {
+                self.envelope.page = text.parse().ok();
+            }
+            if pages.size.as_deref() == Some(self.path.as_slice()) {
+                self.envelope.page_size = text.parse().ok();
+            }
         }
         for (index, answer) in self.format.errors.iter().enumerate() {
             if answer.code == self.path {
@@ -398,107 +562,4 @@ fn entity(name: &str) -> Option<char> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use crate::testing::{plan, read_text};
-    use rstest::rstest;
-
-    const CONTRACT: &str = r#"
-format:
-  kind: xml
-  record: /root/list/item
-  expected_count: /root/total
-  errors: [/error/text, {code: /root/code, message: /root/message, empty: ["006"]}]
-columns:
-  - {name: number, from: no, type: bigint}
-  - {name: place, from: [address/city, "@city"], type: string, nullable: true}
-"#;
-
-    #[rstest]
-    #[case(
-        "<root><total>1</total><list><item><no>1</no><address><city>서울</city></address></item></list></root>",
-        "1,서울",
-        ""
-    )]
-    #[case(
-        "<root><list><item city='부산'><no>1</no></item><item><no>2</no></item></list></root>",
-        "1,부산;2,",
-        ""
-    )]
-    #[case(
-        "<root><list><item><no>1</no><address><city>a&amp;b&#44032;<![CDATA[<c>]]></city></address></item></list></root>",
-        "1,a&b가<c>",
-        ""
-    )]
-    #[case(
-        "<root><total>30</total><list><item><no>1</no></item></list></root>",
-        "1,",
-        "1 of 30 delivered"
-    )]
-    #[case(
-        "<root><list><item><no>1</no><new>x</new></item></list></root>",
-        "1,",
-        "`new` is not in the contract"
-    )]
-    #[case(
-        "<?xml version='1.0' encoding='EUC-KR'?><root><list><item><no>1</no></item></list></root>",
-        "1,",
-        "declares EUC-KR"
-    )]
-    #[case("<root><code>006</code><message>없음</message></root>", "", "")]
-    #[case("<root><total>0</total><list/></root>", "", "")]
-    fn answers_become_rows(#[case] text: &str, #[case] rows: &str, #[case] notice: &str) {
-        let outcome = read_text(&plan(CONTRACT), text.as_bytes()).unwrap();
-        assert_eq!(outcome.csv(&["number", "place"]), rows);
-        assert!(
-            outcome.notices.join("; ").contains(notice),
-            "{:?}",
-            outcome.notices
-        );
-        if notice.is_empty() {
-            assert!(outcome.notices.is_empty(), "{:?}", outcome.notices);
-        }
-    }
-
-    #[rstest]
-    #[case("<root><list><item><no>1</no></item>", "truncated", "ends before")]
-    #[case(
-        "<root><list><item><no>1</no></item></list></wrong>",
-        "malformed",
-        "XML"
-    )]
-    #[case(
-        "<root><list><item><no>1</no></item></list></root><root/>",
-        "malformed",
-        "second root"
-    )]
-    #[case(
-        "<root><list><item><no>&bomb;</no></item></list></root>",
-        "malformed",
-        "entity"
-    )]
-    #[case(
-        "<root><code>018</code><message>잘못</message></root>",
-        "error_answer",
-        "code 018: 잘못"
-    )]
-    #[case("<error><text>점검 중</text></error>>", "error_answer", "점검 중")]
-    #[case("<other/>", "malformed", "/root/list/item")]
-    #[case("", "truncated", "ends before")]
-    #[case("<root><list><item><nr>1</nr></item></list></root>", "header", "`nr`")]
-    fn broken_answers_are_refused(#[case] text: &str, #[case] rule: &str, #[case] reason: &str) {
-        let refusal = read_text(&plan(CONTRACT), text.as_bytes()).unwrap_err();
-        assert_eq!(refusal.rule.as_str(), rule, "{refusal}");
-        assert!(refusal.message.contains(reason), "{refusal}");
-    }
-
-    #[test]
-    fn bad_records_are_quarantined_alone() {
-        let text = b"<root><list><item><no>x</no></item><item><no>1</no><no>2</no></item>\
-            <item><no>3</no><address><city>\xff</city></address></item><item><no>4</no></item></list></root>";
-        let outcome = read_text(&plan(CONTRACT), text).unwrap();
-        assert_eq!(outcome.csv(&["number"]), "4");
-        let rules: Vec<_> = outcome.quarantined.iter().map(|row| row.rule).collect();
-        assert_eq!(rules, ["type", "repeated_element", "encoding"]);
-    }
-}
+mod tests;

@@ -39,7 +39,10 @@ columns:
 const SOURCES: &[(&str, &str, &str)] = &[
     ("wages", "required", "{kind: csv, encoding: cp949}"),
     ("lines", "none", "{kind: csv}"),
+    ("months", "none", "{kind: csv}"),
     ("packed", "none", "{kind: csv, compression: gzip}"),
+    ("pressed", "none", "{kind: csv, compression: zstd}"),
+    ("zipped", "none", "{kind: csv, compression: zip}"),
     ("answers", "none", "{kind: json, record: /body/item}"),
     ("ndjson", "none", "{kind: json, lines: true}"),
     ("feed", "none", "{kind: xml, record: /response/item}"),
@@ -167,10 +170,12 @@ impl Bench {
         let contracts = SOURCES
             .iter()
             .map(|(source, manifest, format)| {
-                let rest = if *manifest == "required" {
-                    "period: {from: manifest}\nrevision: replace_period\n"
-                } else {
-                    ""
+                let rest = match *source {
+                    "months" => "period: {from: filename, pattern: '_([0-9]{6})'}\nrevision: replace_period\nperiod_check: {column: day}\n",
+                    _ if *manifest == "required" => {
+                        "period: {from: manifest}\nrevision: replace_period\n"
+                    }
+                    _ => "",
                 };
                 let yaml = format!(
                     "source: {source}\nmanifest: {manifest}\n{rest}control_totals: [won]\nreject_threshold: 0.5\nformat: {format}{COLUMNS}"
@@ -190,6 +195,8 @@ impl Bench {
                 part_bytes: 1000,
                 record_bytes: 1 << 20,
                 workbook_bytes: 32 << 20,
+                expanded_bytes: 64 << 20,
+                expanded_ratio: 400,
             },
         };
         let bench = Self { folder, context };

@@ -1,10 +1,11 @@
 //! JSON, XML and compressed text built to exhaust, deceive or escape their readers.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{Read, Write, repeat};
+use std::io::{Cursor, Read, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rstest::rstest;
 
 use super::bench::{Bin, Case, NAME, delimited, person, run};
 use crate::chunks::ReadLimits;
@@ -296,6 +297,12 @@ async fn xml_ends_in_its_bin() {
             "a page that says sorry",
             "feed",
             "<html><body>점검 중</body></html>",
+            Bin::Refused("malformed", "a web page"),
+        ),
+        Case::bare(
+            "an answer of another kind",
+            "feed",
+            "<notice>점검 중</notice>",
             Bin::Refused("malformed", "nothing stands at"),
         ),
     ])
@@ -306,6 +313,21 @@ fn gzip(reader: &mut impl Read) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     std::io::copy(reader, &mut encoder).unwrap();
     encoder.finish().unwrap()
+}
+
+fn archive(name: &str, bytes: &[u8]) -> Vec<u8> {
+    archives(&[(name, bytes)])
+}
+
+fn archives(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer
+            .start_file(*name, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
 }
 
 #[tokio::test]
@@ -320,7 +342,28 @@ async fn compressed_text_ends_in_its_bin() {
     let mut flipped = whole.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 0x10;
-    let line = gzip(&mut text.as_bytes().chain(repeat(b'0').take(64 << 20)));
+    // Lines within the longest record: it is the ratio that stops the reading.
+    let zeros = text.clone() + &format!("{}\n", "0".repeat(1 << 16)).repeat(1 << 10);
+    let gzip_bomb = gzip(&mut zeros.as_bytes());
+    let zstd_bomb = zstd::stream::encode_all(zeros.as_bytes(), 3).unwrap();
+    let zip_bomb = archive("data.csv", zeros.as_bytes());
+    let mut digits = 7u64;
+    let line: String = (0..200_000)
+        .map(|_| {
+            digits = digits
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            format!("{digits:020}")
+        })
+        .collect();
+    let line = gzip(&mut text.as_bytes().chain(line.as_bytes()));
+    let zip = archive("data.csv", text.as_bytes());
+    let slip = archive("../../outside/secret", text.as_bytes());
+    let person_named = {
+        let name = format!("{}.csv", person(1));
+        archives(&[(&name, text.as_bytes()), ("other.csv", text.as_bytes())])
+    };
+    let zstd = zstd::stream::encode_all(text.as_bytes(), 3).unwrap();
     run(vec![
         Case::bare("whole", "packed", whole, Bin::Accepted("서울||1;부산||2")),
         Case::bare(
@@ -350,31 +393,71 @@ async fn compressed_text_ends_in_its_bin() {
         Case::bare(
             "not compressed",
             "packed",
-            text,
-            Bin::Refused("truncated", "cut off or damaged"),
+            text.clone(),
+            Bin::Refused("malformed", "not compressed"),
         ),
         Case::bare(
-            "a line that expands a thousandfold",
+            "a line beyond the longest record",
             "packed",
             line,
             Bin::Refused("too_large", "longer than 1 MiB"),
         ),
+        Case::bare(
+            "a bomb of gzip",
+            "packed",
+            gzip_bomb,
+            Bin::Refused("too_large", "more than 400 times"),
+        ),
+        Case::bare(
+            "a bomb of zstd",
+            "pressed",
+            zstd_bomb,
+            Bin::Refused("too_large", "more than 400 times"),
+        ),
+        Case::bare(
+            "a bomb in a zip",
+            "zipped",
+            zip_bomb,
+            Bin::Refused("too_large", "more than 400 times"),
+        ),
+        Case::bare(
+            "a member that leads out of the archive",
+            "zipped",
+            slip,
+            Bin::Refused("malformed", "leads out of the archive"),
+        ),
+        Case::bare(
+            "two members, one named like a person's number",
+            "zipped",
+            person_named,
+            Bin::Refused("malformed", "2 files, `[masked]`, `other.csv`"),
+        ),
+        Case::bare("zip", "zipped", zip, Bin::Accepted("서울||1;부산||2")),
+        Case::bare("zstd", "pressed", zstd, Bin::Accepted("서울||1;부산||2")),
     ])
     .await;
 }
 
-/// Text that stays within a reader's buffers is one thing, what its rows become another.
-#[test]
-fn wide_records_that_become_many_long_rows_are_refused() {
-    let plan = plan(
-        "format: {kind: csv}
-unpivot: {columns: '^y(\\d+)$', name: year, value: won}
+/// Text that stays within a reader's buffers is one thing, what its rows become another, whether
+/// they are accepted, quarantined or kept until all keys are known.
+#[rstest]
+#[case::accepted("", "string", "")]
+#[case::quarantined("", "string", "?")]
+#[case::unique("unique: [year]\n", "int, nullable: true, on_fail: \"null\"", "")]
+fn wide_records_that_become_many_long_rows_are_refused(
+    #[case] checks: &str,
+    #[case] note: &str,
+    #[case] won: &str,
+) {
+    let plan = plan(&format!(
+        "format: {{kind: csv}}
+{checks}unpivot: {{columns: '^y(\\d+)$', name: year, value: won}}
 columns:
-  - {name: note, from: 내용, type: string}
-  - {name: year, type: int}
-  - {name: won, type: won, nullable: true}
-",
-    );
+  - {{name: note, from: 내용, type: {note}}}
+  - {{name: year, type: int}}
+  - {{name: won, type: won, nullable: true}}
+"
+    ));
     let (_folder, _, context) = context();
     let mut text = b"\xEB\x82\xB4\xEC\x9A\xA9".to_vec();
     for year in 0..4000 {
@@ -383,7 +466,7 @@ columns:
     text.push(b'\n');
     for _ in 0..4 {
         text.extend([b'x'; 1 << 20]);
-        text.extend([b','; 4000]);
+        text.extend(format!(",{won}").repeat(4000).into_bytes());
         text.push(b'\n');
     }
     let outcome = read_text(

@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
+use arrow_array::Array;
+use chrono::NaiveDate;
 use rstest::rstest;
 
 use super::bench::{BIRTH, Bench, Beside, Bin, Case, cp949, delimited, manifest, person, run};
@@ -433,4 +435,61 @@ async fn file_of_the_same_size_and_time_is_read_before_it_is_removed(#[case] rep
         1 + usize::from(replaced)
     );
     assert!(!format!("{outcomes:?}").contains(BIRTH));
+}
+
+#[tokio::test]
+async fn file_of_another_month_by_its_content_ends_in_its_bin() {
+    let month = |name, rows: &[&str], bin| Case {
+        file: "months_202408.csv".to_owned(),
+        ..Case::bare(name, "months", delimited(rows), bin)
+    };
+    run(vec![
+        month(
+            "all of July",
+            &["서울,20240701,1", "부산,20240731,2"],
+            Bin::Refused("wrong_period", "2 of 2 rows have a day outside the period"),
+        ),
+        month(
+            "two of three of September",
+            &["서울,20240901,1", "부산,20240831,2", "대구,20240930,3"],
+            Bin::Refused("wrong_period", "2 of 3 rows have a day outside the period"),
+        ),
+        month(
+            "one of three of July",
+            &["서울,20240801,1", "부산,20240731,2", "대구,20240831,3"],
+            Bin::Quarantined(
+                "서울|2024-08-01|1;대구|2024-08-31|3",
+                &[(2, "day", "wrong_period")],
+            ),
+        ),
+    ])
+    .await;
+}
+
+/// No manifest, no earlier delivery, no word from the operator: the first day of the calendar
+/// would be stored as the day on which the rows became known.
+#[tokio::test]
+async fn file_of_an_unknown_day_is_refused_until_the_day_is_said() {
+    let mut bench = Bench::new().await;
+    // It was refused before, and would be looked into again.
+    fs::remove_file(bench.landing().join("wages/wages_202406_r1.csv")).unwrap();
+    let said = bench.context.known_on;
+    bench.context.known_on = NaiveDate::MIN;
+    bench.put("lines/lines.csv", delimited(&["서울,,1"]).as_bytes(), None);
+    let before = bench.state().await;
+    let outcome = bench.run().await.outcomes.remove(0);
+    let faults = super::state::refused(&outcome, "manifest", "--known-on");
+    assert!(faults.is_empty(), "{faults:?}");
+    assert_eq!(bench.state().await, before);
+    let ledger = bench.rows("ops.deliveries").await;
+    let days = ledger.iter().map(|batch| {
+        let days = batch.column_by_name("known_on").unwrap();
+        days.null_count()
+    });
+    assert_eq!(days.sum::<usize>(), 1);
+    assert!(bench.run().await.outcomes.is_empty(), "read again unasked");
+    bench.context.known_on = said;
+    let outcomes = bench.run().await.outcomes;
+    let statuses: Vec<_> = outcomes.iter().map(|outcome| outcome.status).collect();
+    assert_eq!(statuses, [DeliveryStatus::Accepted], "{outcomes:?}");
 }

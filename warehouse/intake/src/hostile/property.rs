@@ -54,6 +54,8 @@ fn check(layout: Layout, seed: u64) -> &'static str {
     // No column is a person's, so there is nothing to hash.
     let context = RowContext {
         hasher: None,
+        forgotten: None,
+        period: None,
         known_on: 0,
     };
     let mut end = "";

@@ -307,7 +307,7 @@ async fn bytes_that_are_hardly_text_end_in_their_bin() {
             "no header, a repeated text",
             "lines",
             format!("{},{NAME},{NAME},20240801,1\n", person(1)),
-            Bin::Refused("header", "names a text twice"),
+            Bin::Refused("header", "no text of the first line is in the contract"),
         ),
         Case::bare(
             "a person's number as a header",

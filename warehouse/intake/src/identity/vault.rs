@@ -3,50 +3,89 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::XNonce;
-use chacha20poly1305::aead::{Aead, Payload};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::hash::{PersonDigest, PersonHasher};
+use super::hash::{OPAQUE_PAYLOAD, PersonDigest, PersonHasher};
 use super::keys::{Keys, sync_folder};
-use super::runs::{Found, Run, RunSet};
+use super::run::Run;
+use super::runs::RunSet;
 use crate::error::{IntakeError, Refusal, RefusalRule};
-use crate::rows::{DETAIL_BYTES, DetailEntry, Identities, PersonEntry};
+use crate::rows::{DETAIL_BYTES, DetailEntry, Identities, OpaqueEntry, PersonEntry};
 
-/// Sealed resident number: 8 bytes and the tag.
-const NUMBER_PAYLOAD: usize = 24;
-/// Plain name or contact: two bytes of length, then the text, filled up so that lengths do not show.
-const DETAIL_PLAIN: usize = DETAIL_BYTES + 2;
-const DETAIL_PAYLOAD: usize = DETAIL_PLAIN + 16;
+/// A resident number as a number.
+pub(super) const NUMBER_PAYLOAD: usize = 8;
+/// Kind, length and text of a name or contact, filled up so that lengths do not show.
+pub(super) const DETAIL_PAYLOAD: usize = DETAIL_BYTES + 2;
 /// Person digest, then the keyed digest of the value.
-const DETAIL_KEY: usize = 32;
+pub(super) const DETAIL_KEY: usize = 32;
 /// Bytes of the digest that make the person key.
-const PERSON_KEY_BYTES: usize = 8;
+pub(super) const PERSON_KEY_BYTES: usize = 8;
 /// Resident numbers held back before they are compared with the vault: 24 bytes each.
 const HELD_PERSONS: usize = 2_000_000;
 const HELD_DETAILS: usize = 100_000;
+const HELD_OPAQUES: usize = 250_000;
+const OPAQUE_KEY: usize = 8;
+/// Digest under the forget key.
+pub(super) const FORGOTTEN_KEY: usize = 16;
+/// Day of the request, days since 1970-01-01; whether the person key is of the pepper of today; the
+/// person key, to find rows that come back with a backup after the number is gone.
+pub(super) const FORGOTTEN_PAYLOAD: usize = 13;
 
 /// Who stands behind a person key: resident number, names and contacts, sealed.
 ///
 /// Keyed by the full 128-bit digest, so that two persons whose first 64 bits agree are noticed.
-/// Sealing is XChaCha20-Poly1305 with the digest as nonce and associated data: a digest stands for
-/// one plaintext only, so a nonce never seals two, and writing a person again changes no byte.
+/// Writing a person again changes nothing.
 #[derive(Clone)]
 pub struct Vault {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     folder: PathBuf,
-    cipher: XChaCha20Poly1305,
-    hasher: PersonHasher,
+    pub(super) hasher: PersonHasher,
+    pub(super) forget_hasher: PersonHasher,
     stores: Mutex<Stores>,
 }
 
-struct Stores {
-    numbers: RunSet<16, NUMBER_PAYLOAD>,
-    details: RunSet<DETAIL_KEY, DETAIL_PAYLOAD>,
+/// The parts of a vault, each a folder of its own.
+pub(super) struct Stores {
+    /// Resident numbers, by person digest.
+    pub numbers: RunSet<16, NUMBER_PAYLOAD>,
+    /// Names and contacts, by person digest and keyed digest of the value.
+    pub details: RunSet<DETAIL_KEY, DETAIL_PAYLOAD>,
+    /// Opaque digests as providers delivered them, by their keyed digest.
+    pub opaques: RunSet<OPAQUE_KEY, OPAQUE_PAYLOAD>,
+    /// Persons who are to be forgotten, by their digest under the forget key.
+    pub forgotten: RunSet<FORGOTTEN_KEY, FORGOTTEN_PAYLOAD>,
+}
+
+/// Folder of the sealed records of quarantined rows, which the records re-seal themselves.
+pub(super) const RECORDS: &str = "records";
+
+/// Folders of the parts; what a vault holds beside them nothing here knows how to re-key.
+pub(super) const PARTS: [&str; 4] = ["numbers", "details", "opaques", "forgotten"];
+
+impl Stores {
+    fn open(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
+        let [numbers, details, opaques, forgotten] = PARTS;
+        Ok(Self {
+            numbers: RunSet::open(&folder.join(numbers), numbers, keys.vault_cipher())?,
+            details: RunSet::open(&folder.join(details), details, keys.vault_cipher())?,
+            opaques: RunSet::open(&folder.join(opaques), opaques, keys.vault_cipher())?,
+            forgotten: RunSet::open(&folder.join(forgotten), forgotten, keys.vault_cipher())?,
+        })
+    }
+
+    fn open_to_read(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
+        let [numbers, details, opaques, forgotten] = PARTS;
+        let cipher = || keys.vault_cipher();
+        Ok(Self {
+            numbers: RunSet::open_to_read(&folder.join(numbers), numbers, cipher())?,
+            details: RunSet::open_to_read(&folder.join(details), details, cipher())?,
+            opaques: RunSet::open_to_read(&folder.join(opaques), opaques, cipher())?,
+            forgotten: RunSet::open_to_read(&folder.join(forgotten), forgotten, cipher())?,
+        })
+    }
 }
 
 /// What a delivery added to the vault.
@@ -80,36 +119,31 @@ impl Vault {
         Self::open(folder, keys)
     }
 
-    /// Opens the vault; refuses keys it was not made with.
+    /// Opens the vault to write; refuses keys it was not made with. Only one process at a time may.
     pub fn open(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
-        let path = folder.join(KEY_IDS);
-        if !path.exists() {
-            return Err(IntakeError::Vault {
-                message: format!("no vault in {}: run `goyong init` first", folder.display()),
-            });
-        }
-        let ids = fs::read_to_string(&path)
-            .map_err(|error| IntakeError::file("read vault key ids", &path, error))?;
-        if ids != key_ids(keys) {
-            return Err(IntakeError::Vault {
-                message: format!(
-                    "the keys in {} are not those the vault {} was made with: use the right key folder",
-                    keys.folder().display(),
-                    folder.display()
-                ),
-            });
-        }
-        Ok(Self {
+        check_key_ids(folder, keys)?;
+        Ok(Self::with(folder, keys, Stores::open(folder, keys)?))
+    }
+
+    /// Opens the vault and changes nothing in it, beside a process that may be writing.
+    pub fn open_to_read(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
+        check_key_ids(folder, keys)?;
+        Ok(Self::with(
+            folder,
+            keys,
+            Stores::open_to_read(folder, keys)?,
+        ))
+    }
+
+    fn with(folder: &Path, keys: &Keys, stores: Stores) -> Self {
+        Self {
             shared: Arc::new(Shared {
                 folder: folder.to_owned(),
-                cipher: keys.vault_cipher(),
                 hasher: keys.hasher(),
-                stores: Mutex::new(Stores {
-                    numbers: RunSet::open(&folder.join("numbers"))?,
-                    details: RunSet::open(&folder.join("details"))?,
-                }),
+                forget_hasher: keys.forget_hasher(),
+                stores: Mutex::new(stores),
             }),
-        })
+        }
     }
 
     /// The folder.
@@ -122,19 +156,42 @@ impl Vault {
         self.stores().numbers.entries()
     }
 
+    /// Whether two vaults make the same pseudonyms.
+    pub(super) fn has_pepper_of(&self, other: &Self) -> bool {
+        let probe = [b'0'; 13];
+        self.shared.hasher.person(&probe) == other.shared.hasher.person(&probe)
+    }
+
+    /// Names everything in the vault's folder that none of its parts is.
+    pub(super) fn unknown_parts(&self) -> Result<Vec<String>, IntakeError> {
+        let folder = &self.shared.folder;
+        let error = |source| IntakeError::file("list vault folder", folder, source);
+        let mut unknown = Vec::new();
+        for entry in fs::read_dir(folder).map_err(error)? {
+            let name = entry.map_err(error)?.file_name();
+            let name = name.to_string_lossy().into_owned();
+            if name != KEY_IDS && name != RECORDS && !PARTS.contains(&name.as_str()) {
+                unknown.push(name);
+            }
+        }
+        Ok(unknown)
+    }
+
     /// Starts collecting the identities of a delivery. Nothing counts until it is committed.
     pub fn begin(&self) -> VaultBatch {
         VaultBatch {
             vault: self.clone(),
             persons: Vec::new(),
             details: Vec::new(),
+            opaques: Vec::new(),
             pending_numbers: Vec::new(),
             pending_details: Vec::new(),
+            pending_opaques: Vec::new(),
             receipt: VaultReceipt::default(),
         }
     }
 
-    fn stores(&self) -> MutexGuard<'_, Stores> {
+    pub(super) fn stores(&self) -> MutexGuard<'_, Stores> {
         match self.shared.stores.lock() {
             Ok(stores) => stores,
             // The stores are consistent between any two calls; a panic elsewhere changes nothing.
@@ -142,63 +199,45 @@ impl Vault {
         }
     }
 
-    fn seal(&self, nonce: &XNonce, key: &[u8], plain: &[u8]) -> Result<Vec<u8>, IntakeError> {
-        let payload = Payload {
-            msg: plain,
-            aad: key,
-        };
-        self.shared
-            .cipher
-            .encrypt(nonce, payload)
-            .map_err(|_| IntakeError::Vault {
-                message: "an entry could not be sealed".to_owned(),
-            })
-    }
-
     #[cfg(test)]
     pub(crate) fn number_of(&self, digest: &PersonDigest) -> Option<String> {
-        let mut stores = self.stores();
-        for run in stores.numbers.runs_mut() {
-            if let Ok(Found::Present(entry)) = run.find(digest, PERSON_KEY_BYTES) {
-                let sealed: [u8; NUMBER_PAYLOAD] = run.payload(entry).ok()?;
-                let payload = Payload {
-                    msg: &sealed,
-                    aad: digest,
-                };
-                let plain = self
-                    .shared
-                    .cipher
-                    .decrypt(&number_nonce(digest), payload)
-                    .ok()?;
-                let number = u64::from_be_bytes(plain.try_into().ok()?);
-                return Some(format!("{number:013}"));
-            }
-        }
-        None
+        let found = self.stores().numbers.with_prefix(digest).ok()?;
+        let (_, payload) = found.first()?;
+        Some(format!("{:013}", u64::from_be_bytes(**payload)))
     }
+}
+
+/// Refuses keys the vault was not made with.
+fn check_key_ids(folder: &Path, keys: &Keys) -> Result<(), IntakeError> {
+    let path = folder.join(KEY_IDS);
+    let ids = match fs::read_to_string(&path) {
+        Ok(ids) => ids,
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            return Err(IntakeError::Vault {
+                message: format!("no vault in {}: run `goyong init` first", folder.display()),
+            });
+        }
+        Err(error) => return Err(IntakeError::file("read vault key ids", &path, error)),
+    };
+    if ids == key_ids(keys) {
+        return Ok(());
+    }
+    Err(IntakeError::Vault {
+        message: format!(
+            "the keys in {} are not those the vault {} was made with: use the right key folder",
+            keys.folder().display(),
+            folder.display()
+        ),
+    })
 }
 
 fn key_ids(keys: &Keys) -> String {
     format!(
-        "pepper {}\nvault {}\n",
+        "pepper {}\nvault {}\nforget {}\n",
         keys.pepper_id(),
-        keys.vault_key_id()
+        keys.vault_key_id(),
+        keys.forget_key_id()
     )
-}
-
-fn number_nonce(digest: &PersonDigest) -> XNonce {
-    let mut nonce = [0; 24];
-    nonce[..16].copy_from_slice(digest);
-    XNonce::from(nonce)
-}
-
-/// Bytes 8 to 32 of the key: half of the person's digest and the whole digest of the value.
-fn detail_nonce(key: &[u8; DETAIL_KEY]) -> XNonce {
-    let mut nonce = [0; 24];
-    nonce.copy_from_slice(&key[8..]);
-    // Numbers end their nonce in zeros; a detail never does.
-    nonce[23] |= 1;
-    XNonce::from(nonce)
 }
 
 /// The identities of one delivery on their way into the vault.
@@ -209,8 +248,10 @@ pub struct VaultBatch {
     vault: Vault,
     persons: Vec<PersonEntry>,
     details: Vec<DetailEntry>,
-    pending_numbers: Vec<Run<16>>,
-    pending_details: Vec<Run<DETAIL_KEY>>,
+    opaques: Vec<OpaqueEntry>,
+    pending_numbers: Vec<Run<16, NUMBER_PAYLOAD>>,
+    pending_details: Vec<Run<DETAIL_KEY, DETAIL_PAYLOAD>>,
+    pending_opaques: Vec<Run<OPAQUE_KEY, OPAQUE_PAYLOAD>>,
     receipt: VaultReceipt,
 }
 
@@ -219,11 +260,15 @@ impl VaultBatch {
     pub(crate) fn add(&mut self, mut identities: Identities) -> Result<(), IntakeError> {
         self.persons.extend_from_slice(&identities.persons);
         self.details.append(&mut identities.details);
+        self.opaques.append(&mut identities.opaques);
         if self.persons.len() >= HELD_PERSONS {
             self.flush_persons()?;
         }
         if self.details.len() >= HELD_DETAILS {
             self.flush_details()?;
+        }
+        if self.opaques.len() >= HELD_OPAQUES {
+            self.flush_opaques()?;
         }
         Ok(())
     }
@@ -233,61 +278,53 @@ impl VaultBatch {
         self.prepare()?;
         let numbers = std::mem::take(&mut self.pending_numbers);
         let details = std::mem::take(&mut self.pending_details);
+        let opaques = std::mem::take(&mut self.pending_opaques);
         let vault = self.vault.clone();
         let mut stores = vault.stores();
         stores.numbers.commit(numbers)?;
         stores.details.commit(details)?;
+        stores.opaques.commit(opaques)?;
         Ok(self.receipt)
     }
 
     /// Compares and seals everything held back; finds a key collision before anything counts.
     pub fn prepare(&mut self) -> Result<(), IntakeError> {
         self.flush_persons()?;
-        self.flush_details()
+        self.flush_details()?;
+        self.flush_opaques()
     }
 
     fn flush_persons(&mut self) -> Result<(), IntakeError> {
         if self.persons.is_empty() {
             return Ok(());
         }
-        self.persons.sort_unstable_by_key(|person| person.digest);
+        self.persons
+            .sort_unstable_by_key(|entry| u128::from_be_bytes(entry.digest));
         self.persons.dedup_by_key(|entry| entry.digest);
         for pair in self.persons.windows(2) {
             if pair[0].digest[..PERSON_KEY_BYTES] == pair[1].digest[..PERSON_KEY_BYTES] {
                 return Err(collision());
             }
         }
+        let keys: Vec<PersonDigest> = self.persons.iter().map(|entry| entry.digest).collect();
         let vault = self.vault.clone();
         let mut stores = vault.stores();
-        let mut sealed: Vec<(PersonDigest, [u8; NUMBER_PAYLOAD])> = Vec::new();
-        for entry in &self.persons {
-            let runs = stores.numbers.runs_mut().iter_mut();
-            let mut known = false;
-            for run in runs.chain(&mut self.pending_numbers) {
-                match run.find(&entry.digest, PERSON_KEY_BYTES)? {
-                    Found::Absent => {}
-                    Found::Present(_) => {
-                        known = true;
-                        break;
-                    }
-                    Found::Collision => return Err(collision()),
-                }
-            }
-            if known {
-                continue;
-            }
-            let plain = Zeroizing::new(entry.number.to_be_bytes());
-            let text = vault.seal(&number_nonce(&entry.digest), &entry.digest, &*plain)?;
-            let mut payload = [0; NUMBER_PAYLOAD];
-            payload.copy_from_slice(&text);
-            sealed.push((entry.digest, payload));
+        let known = stores
+            .numbers
+            .known(&mut self.pending_numbers, &keys, PERSON_KEY_BYTES)?
+            .map_err(|_| collision())?;
+        let new = known.iter().filter(|known| !**known).count();
+        if new > 0 {
+            let entries = self.persons.iter().zip(&known);
+            let run = stores.numbers.write_pending(
+                entries
+                    .filter(|(_, known)| !**known)
+                    .map(|(entry, _)| (&entry.digest, entry.number.to_be_bytes())),
+            )?;
+            self.pending_numbers.push(run);
+            self.receipt.new_persons += new as u64;
         }
         self.wipe_persons();
-        if !sealed.is_empty() {
-            self.receipt.new_persons += sealed.len() as u64;
-            let run = stores.numbers.write_pending(sealed.iter().copied())?;
-            self.pending_numbers.push(run);
-        }
         Ok(())
     }
 
@@ -312,35 +349,52 @@ impl VaultBatch {
             .collect();
         keyed.sort_by_key(|(key, _)| *key);
         keyed.dedup_by_key(|(key, _)| *key);
+        let keys: Vec<[u8; DETAIL_KEY]> = keyed.iter().map(|(key, _)| *key).collect();
         let mut stores = vault.stores();
-        let mut sealed: Vec<([u8; DETAIL_KEY], [u8; DETAIL_PAYLOAD])> = Vec::new();
-        for (key, entry) in &mut keyed {
-            let mut known = false;
-            let runs = stores.details.runs_mut().iter_mut();
-            for run in runs.chain(&mut self.pending_details) {
-                if run.find(key, DETAIL_KEY)? != Found::Absent {
-                    known = true;
-                    break;
-                }
-            }
-            if !known {
-                let mut plain = Zeroizing::new([0u8; DETAIL_PLAIN]);
-                let length = entry.value.len().min(DETAIL_BYTES);
-                plain[0] = entry.kind;
-                plain[1] = length as u8;
-                plain[2..2 + length].copy_from_slice(&entry.value.as_bytes()[..length]);
-                let text = vault.seal(&detail_nonce(key), key.as_slice(), plain.as_slice())?;
-                let mut payload = [0; DETAIL_PAYLOAD];
-                payload.copy_from_slice(&text);
-                sealed.push((*key, payload));
-            }
+        let known = stores
+            .details
+            .known(&mut self.pending_details, &keys, DETAIL_KEY)?
+            .map_err(|_| collision())?;
+        let new = known.iter().filter(|known| !**known).count();
+        if new > 0 {
+            let entries = keyed.iter().zip(&known);
+            let run = stores.details.write_pending(
+                entries
+                    .filter(|(_, known)| !**known)
+                    .map(|((key, entry), _)| (key, *detail_payload(entry))),
+            )?;
+            self.pending_details.push(run);
+            self.receipt.new_details += new as u64;
+        }
+        for (_, entry) in &mut keyed {
             entry.value.zeroize();
         }
-        if !sealed.is_empty() {
-            self.receipt.new_details += sealed.len() as u64;
-            let run = stores.details.write_pending(sealed.iter().copied())?;
-            self.pending_details.push(run);
+        Ok(())
+    }
+
+    fn flush_opaques(&mut self) -> Result<(), IntakeError> {
+        if self.opaques.is_empty() {
+            return Ok(());
         }
+        self.opaques.sort_unstable_by_key(|entry| entry.digest);
+        self.opaques.dedup_by_key(|entry| entry.digest);
+        let keys: Vec<[u8; OPAQUE_KEY]> = self.opaques.iter().map(|entry| entry.digest).collect();
+        let vault = self.vault.clone();
+        let mut stores = vault.stores();
+        let known = stores
+            .opaques
+            .known(&mut self.pending_opaques, &keys, OPAQUE_KEY)?
+            .map_err(|_| collision())?;
+        if known.contains(&false) {
+            let entries = self.opaques.iter().zip(&known);
+            let run = stores.opaques.write_pending(
+                entries
+                    .filter(|(_, known)| !**known)
+                    .map(|(entry, _)| (&entry.digest, entry.input.to_payload())),
+            )?;
+            self.pending_opaques.push(run);
+        }
+        self.opaques.clear();
         Ok(())
     }
 
@@ -360,13 +414,24 @@ impl Drop for VaultBatch {
         }
         let numbers = std::mem::take(&mut self.pending_numbers);
         let details = std::mem::take(&mut self.pending_details);
-        if numbers.is_empty() && details.is_empty() {
+        let opaques = std::mem::take(&mut self.pending_opaques);
+        if numbers.is_empty() && details.is_empty() && opaques.is_empty() {
             return;
         }
         let stores = self.vault.stores();
         stores.numbers.discard(numbers);
         stores.details.discard(details);
+        stores.opaques.discard(opaques);
     }
+}
+
+fn detail_payload(entry: &DetailEntry) -> Zeroizing<[u8; DETAIL_PAYLOAD]> {
+    let mut payload = Zeroizing::new([0; DETAIL_PAYLOAD]);
+    let length = entry.value.len().min(DETAIL_BYTES);
+    payload[0] = entry.kind;
+    payload[1] = length as u8;
+    payload[2..2 + length].copy_from_slice(&entry.value.as_bytes()[..length]);
+    payload
 }
 
 fn collision() -> IntakeError {
@@ -378,134 +443,4 @@ fn collision() -> IntakeError {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::rows::DETAIL_NAME;
-
-    fn numbers(range: std::ops::Range<u64>) -> Vec<[u8; 13]> {
-        range
-            .map(|index| {
-                let mut digits = [b'0'; 13];
-                digits.copy_from_slice(format!("{:013}", 8_001_011_000_000u64 + index).as_bytes());
-                digits
-            })
-            .collect()
-    }
-
-    fn identities(hasher: &PersonHasher, digits: &[[u8; 13]]) -> Identities {
-        let mut identities = Identities::default();
-        for number in digits {
-            let digest = hasher.person(number);
-            identities.persons.push(PersonEntry {
-                digest,
-                number: std::str::from_utf8(number).unwrap().parse().unwrap(),
-            });
-            identities.details.push(DetailEntry {
-                person: digest,
-                kind: DETAIL_NAME,
-                value: "가나다".to_owned(),
-            });
-        }
-        identities
-    }
-
-    #[test]
-    fn persons_are_kept_once_and_come_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let hasher = keys.hasher();
-        let vault = Vault::create(&folder.path().join("vault"), &keys).unwrap();
-        let first = numbers(0..5000);
-        let mut batch = vault.begin();
-        batch.add(identities(&hasher, &first)).unwrap();
-        batch.add(identities(&hasher, &first[..100])).unwrap();
-        let receipt = batch.commit().unwrap();
-        assert_eq!((receipt.new_persons, receipt.new_details), (5000, 5000));
-
-        let mut batch = vault.begin();
-        batch
-            .add(identities(&hasher, &numbers(4990..5010)))
-            .unwrap();
-        assert_eq!(batch.commit().unwrap().new_persons, 10);
-
-        let vault = Vault::open(&folder.path().join("vault"), &keys).unwrap();
-        assert_eq!(vault.persons(), 5010);
-        for number in [first[0], first[4999]] {
-            let text = String::from_utf8(number.to_vec()).unwrap();
-            assert_eq!(vault.number_of(&hasher.person(&number)), Some(text));
-        }
-    }
-
-    #[test]
-    fn refused_delivery_leaves_the_vault_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let vault = Vault::create(&folder.path().join("vault"), &keys).unwrap();
-        let mut batch = vault.begin();
-        batch
-            .add(identities(&keys.hasher(), &numbers(0..10)))
-            .unwrap();
-        batch.prepare().unwrap();
-        drop(batch);
-        assert_eq!(vault.persons(), 0);
-        assert_eq!(
-            fs::read_dir(folder.path().join("vault/numbers"))
-                .unwrap()
-                .count(),
-            0
-        );
-    }
-
-    #[test]
-    fn two_digests_with_one_person_key_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let vault = Vault::create(&folder.path().join("vault"), &keys).unwrap();
-        let entry = |tail: u8| {
-            let mut digest = [7; 16];
-            digest[15] = tail;
-            let mut identities = Identities::default();
-            identities.persons.push(PersonEntry { digest, number: 1 });
-            identities
-        };
-        let mut batch = vault.begin();
-        batch.add(entry(1)).unwrap();
-        batch.commit().unwrap();
-        let mut batch = vault.begin();
-        batch.add(entry(2)).unwrap();
-        let error = batch.commit().unwrap_err();
-        assert!(matches!(
-            error,
-            IntakeError::Refused(Refusal {
-                rule: RefusalRule::KeyCollision,
-                ..
-            })
-        ));
-        assert_eq!(vault.persons(), 1);
-    }
-
-    #[test]
-    fn other_keys_are_refused_and_no_number_is_readable() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::create(&folder.path().join("keys")).unwrap();
-        let other = Keys::create(&folder.path().join("other")).unwrap();
-        let path = folder.path().join("vault");
-        let vault = Vault::create(&path, &keys).unwrap();
-        let mut batch = vault.begin();
-        batch
-            .add(identities(&keys.hasher(), &numbers(0..1)))
-            .unwrap();
-        batch.commit().unwrap();
-        assert!(Vault::open(&path, &other).is_err());
-        for part in ["numbers", "details"] {
-            for entry in fs::read_dir(path.join(part)).unwrap() {
-                let bytes = fs::read(entry.unwrap().path()).unwrap();
-                assert!(memchr::memmem::find(&bytes, b"8001011000000").is_none());
-                assert!(memchr::memmem::find(&bytes, "가나다".as_bytes()).is_none());
-                let packed = 8_001_011_000_000u64.to_be_bytes();
-                assert!(memchr::memmem::find(&bytes, &packed[2..]).is_none());
-            }
-        }
-    }
-}
+mod tests;

@@ -18,6 +18,8 @@ use crate::delivery::DeliveryStatus;
 use crate::identity::{Keys, Vault};
 use crate::testing::contract;
 
+mod checks;
+
 const WAGES: &str = r#"
 source: wages
 manifest: required
@@ -42,13 +44,13 @@ columns:
   - {name: a, type: int}
 "#;
 
-struct Bench {
+pub(super) struct Bench {
     folder: tempfile::TempDir,
-    context: IntakeContext,
+    pub context: IntakeContext,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("warehouse");
         let warehouse = Warehouse::create(&StoreConfig { root: root.clone() })
@@ -77,11 +79,11 @@ impl Bench {
         Self { folder, context }
     }
 
-    fn landing(&self) -> PathBuf {
+    pub fn landing(&self) -> PathBuf {
         self.folder.path().join("landing")
     }
 
-    async fn run(&self) -> Vec<DeliveryOutcome> {
+    pub async fn run(&self) -> Vec<DeliveryOutcome> {
         let summary = ingest_landing(&self.context, &self.landing(), &mut |_| {})
             .await
             .unwrap();
@@ -107,7 +109,7 @@ impl Bench {
             .collect()
     }
 
-    async fn texts(&self, table: &str, column: &str) -> Vec<String> {
+    pub async fn texts(&self, table: &str, column: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for batch in self.rows(table).await {
             let array = batch.column_by_name(column).unwrap();
@@ -118,7 +120,17 @@ impl Bench {
         texts
     }
 
-    async fn count(&self, table: &str) -> usize {
+    /// `_row_number` of every row.
+    pub async fn numbers(&self, table: &str) -> Vec<i64> {
+        let mut numbers = Vec::new();
+        for batch in self.rows(table).await {
+            let array = batch.column_by_name("_row_number").unwrap();
+            numbers.extend(array.as_primitive::<Int64Type>().values().iter());
+        }
+        numbers
+    }
+
+    pub async fn count(&self, table: &str) -> usize {
         self.rows(table)
             .await
             .iter()
@@ -424,13 +436,8 @@ async fn crash_before_the_memo_repeats_nothing() {
     let path = bench.landing().join("wages/wages_202408_r1.csv");
     let canonical = fs::canonicalize(&path).unwrap();
     let seen = format!("wages/{}", canonical.display());
-    let key = format!("wages/2024-08/{}", first[0].sha256);
-    for (scope, key) in [
-        ("intake/seen", seen.as_str()),
-        ("intake/revision", "wages/2024-08"),
-    ] {
-        warehouse.memo_put(scope, key, "").await.unwrap();
-    }
+    let key = format!("wages/2024-08/r1/{}", first[0].sha256);
+    warehouse.memo_put("intake/seen", &seen, "").await.unwrap();
     let forgotten = warehouse.memo_get("intake/bytes", &key).await.unwrap();
     assert!(forgotten.is_some());
     // The memo of the bytes cannot be removed, so the same is tried through a fresh state.

@@ -12,6 +12,17 @@ const SHOWN_BYTES: usize = 4 * SHOWN_CHARACTERS + 64;
 /// 2020-10-01 in days: newborns' numbers have no check digit since (주민등록법 시행규칙 제2조).
 pub(super) const NUMBERS_WITHOUT_CHECK_DIGIT_FROM: i32 = 18_536;
 
+impl Plan {
+    /// A text about values that may stand in quarantine, masked where it may hold an identity.
+    pub(crate) fn scrubbed(&self, text: String) -> String {
+        if self.scrub && may_hold_resident_number(&text) {
+            MASKED.to_owned()
+        } else {
+            text
+        }
+    }
+}
+
 /// A raw value outside identifying columns: decoded or escaped, cut, and in sources with
 /// identities searched for numbers that look like resident numbers.
 pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
@@ -38,6 +49,9 @@ pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
             .collect(),
     }
 }
+
+/// 1900-01-01 in days: century codes 9 and 0 are right, but nobody born then works or claims today.
+pub(super) const BORN_TOO_LONG_AGO_BEFORE: i32 = -25_567;
 
 pub(super) fn add_flag(flags: &mut String, flag: &str) {
     if !flags.is_empty() {

@@ -3,7 +3,8 @@
 use arrow_array::RecordBatch;
 use zeroize::Zeroize;
 
-use crate::identity::PersonDigest;
+use super::{OriginalRecord, RawCells};
+use crate::identity::{OpaqueDigest, OpaqueInput, PersonDigest};
 
 /// A record that went to quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,10 @@ pub struct QuarantinedRow {
     pub rule: &'static str,
     /// The value as delivered; `[masked]` where it may identify a person.
     pub raw_value: Option<String>,
+    /// Its value of the column whose sums are reconciled, when it could be read.
+    pub(crate) won: Option<i128>,
+    /// The record as delivered, for the vault.
+    pub(crate) original: OriginalRecord,
 }
 
 /// Sums of one control column.
@@ -25,6 +30,8 @@ pub struct ControlSum {
     pub accepted: i128,
     /// Over quarantined rows whose value could be read.
     pub quarantined: i128,
+    /// Over rows of persons who are to be forgotten.
+    pub forgotten: i128,
     /// Quarantined rows whose value could not be read.
     pub unreadable: u64,
 }
@@ -45,6 +52,13 @@ pub(crate) struct DetailEntry {
     pub value: String,
 }
 
+/// A provider's opaque digest on its way to the vault.
+#[derive(Clone, Copy)]
+pub(crate) struct OpaqueEntry {
+    pub digest: OpaqueDigest,
+    pub input: OpaqueInput,
+}
+
 /// Kinds of [`DetailEntry`].
 pub(crate) const DETAIL_NAME: u8 = 1;
 pub(crate) const DETAIL_CONTACT: u8 = 2;
@@ -56,6 +70,7 @@ pub(crate) const DETAIL_BYTES: usize = 254;
 pub(crate) struct Identities {
     pub persons: Vec<PersonEntry>,
     pub details: Vec<DetailEntry>,
+    pub opaques: Vec<OpaqueEntry>,
 }
 
 impl Drop for Identities {
@@ -80,8 +95,18 @@ pub(crate) struct ParsedRows {
     pub quarantined: Vec<QuarantinedRow>,
     pub control: Vec<ControlSum>,
     pub identities: Identities,
+    /// Rows of persons who are to be forgotten: neither accepted nor quarantined.
+    pub forgotten: u64,
     /// Rows offered, accepted or not.
     pub delivered: u64,
     /// Records of the file that were read; unpivot makes several rows of one.
     pub record_count: u64,
+    /// Rows whose day lies outside the delivery's period, whatever became of them.
+    pub outside_period: u64,
+    /// Hash of each accepted row's key, empty when nothing must be unique.
+    pub key_hashes: Vec<u128>,
+    /// Persons, details and digests up to each accepted row, empty when no row can be set aside.
+    pub identity_ends: Vec<[u32; 3]>,
+    /// The accepted rows as delivered, empty when no row can be set aside any more.
+    pub raw_cells: RawCells,
 }

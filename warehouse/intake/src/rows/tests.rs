@@ -73,6 +73,31 @@ fn wrong_check_digit_is_a_flag_and_none_after_october_2020() {
 }
 
 #[test]
+fn foreigner_is_told_and_birth_before_1900_is_a_flag() {
+    let foreign = number(b"9101015", "00000");
+    let outcome = read_person(&foreign);
+    assert_eq!(
+        outcome.csv(&["birth_date", "sex", "foreigner"]),
+        "1991-01-01,m,true"
+    );
+    assert!(outcome.flags.is_empty());
+    let wrong = wrong_check_digit(&foreign);
+    assert_eq!(read_person(&wrong).flags, ["rrn_checksum"]);
+    let old = number(b"9912319", "00000");
+    assert_eq!(read_person(&old).flags, ["rrn_century"]);
+    assert_eq!(read_person(&number(b"0001010", "00000")).accepted(), 1);
+}
+
+#[rstest]
+#[case::not_a_leap_year(b"0002299")]
+#[case::month_13(b"8013011")]
+#[case::day_0(b"8001003")]
+fn days_the_calendar_lacks_are_quarantined(#[case] birth_and_code: &[u8; 7]) {
+    let outcome = read_person(&number(birth_and_code, "00000"));
+    assert_eq!(outcome.rules(), ["rrn_birth_date"]);
+}
+
+#[test]
 fn number_that_strayed_into_another_column_is_masked() {
     let stray = number(b"8001011", "00000");
     let contract = PERSON.replace(
@@ -194,4 +219,43 @@ fn one_undecodable_byte_quarantines_its_row_only() {
     assert_eq!(outcome.csv(&["a"]), "가;똠방각하");
     assert_eq!(outcome.rules(), ["encoding"]);
     assert_eq!(outcome.quarantined[0].raw_value.as_deref(), Some("\\xb0"));
+}
+
+#[test]
+fn rows_of_forgotten_persons_are_rejected_whether_or_not_they_break_a_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_keys_folder, keys, mut context) = crate::testing::context();
+    let vault = crate::Vault::create(&folder.path().join("vault"), &keys).unwrap();
+    let (forgotten, other) = (number(b"8002292", "00000"), number(b"8002292", "00001"));
+    let subject = crate::ForgetSubject::parse_number(&forgotten).unwrap();
+    vault.put_on_forget_list(&[subject], 20_000).unwrap();
+    context.forgotten = vault.forgotten().unwrap();
+    let plan = plan(
+        r#"
+control_totals: [won]
+format: {kind: csv}
+columns:
+  - {name: place, type: code, domain: ["1"]}
+  - {name: person_key, from: rrn, type: rrn}
+  - {name: won, type: won}
+"#,
+    );
+    let mut text = "place,rrn,won\n".to_owned();
+    for (place, person, won) in [
+        ("1", &forgotten, 10),
+        ("1", &other, 20),
+        ("2", &forgotten, 40),
+        ("2", &other, 80),
+    ] {
+        text.push_str(&format!("{place},{person},{won}\n"));
+    }
+    let path = folder.path().join("file");
+    std::fs::write(&path, text).unwrap();
+    let limits = crate::testing::limits(2, 64 << 10);
+    let outcome = crate::testing::read_path(&plan, &path, &context, limits).unwrap();
+    assert_eq!((outcome.delivered, outcome.accepted()), (4, 1));
+    assert_eq!(outcome.rules(), ["domain"]);
+    assert_eq!(outcome.forgotten, 2);
+    let sum = outcome.control[0];
+    assert_eq!((sum.accepted, sum.quarantined, sum.forgotten), (20, 80, 50));
 }

@@ -3,6 +3,7 @@
 //! It answers snapshots without replaying Delta logs, and it is what `verify` compares the disk with. It is always
 //! derivable from the logs except for releases and memos, so the order is: log first, then ledger.
 
+mod expiry;
 mod record;
 mod releases;
 
@@ -20,7 +21,10 @@ use crate::error::{Result, StoreError};
 use crate::snapshot::PartitionState;
 
 /// Migrations in order, forward only; the database's `user_version` counts those applied.
-const MIGRATIONS: [&str; 1] = [include_str!("0001_tables_and_releases.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("0001_tables_and_releases.sql"),
+    include_str!("0002_expiry.sql"),
+];
 
 /// A commit as recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,10 +186,11 @@ impl Ledger {
         rows.iter().map(recorded_file).collect()
     }
 
-    /// Every file the table ever had.
+    /// Every file the table ever had and that has not ended.
     pub(crate) async fn all_files(&self, table: &TableName) -> Result<Vec<RecordedFile>> {
         let rows = sqlx::query(
-            "select path, partition, sha256, bytes, rows from files where table_name = ?1 order by path",
+            "select path, partition, sha256, bytes, rows from files \
+             where table_name = ?1 and expired_at is null order by path",
         )
         .bind(table.to_string())
         .fetch_all(&self.pool)

@@ -92,11 +92,12 @@ impl Ledger {
             .acquire()
             .await
             .map_err(StoreError::ledger(READ))?;
-        let ids: Vec<String> =
-            sqlx::query_scalar("select release_id from releases order by sequence")
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(StoreError::ledger(READ))?;
+        let ids: Vec<String> = sqlx::query_scalar(
+            "select release_id from releases where expired_at is null order by sequence",
+        )
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(StoreError::ledger(READ))?;
         let mut releases = Vec::with_capacity(ids.len());
         for id in ids {
             releases.extend(read(&mut connection, &id).await?);
@@ -139,7 +140,7 @@ async fn insert(connection: &mut SqliteConnection, release: &Release) -> Result<
 async fn read(connection: &mut SqliteConnection, id: &str) -> Result<Option<Release>> {
     let error = || StoreError::ledger(READ);
     let Some(head) =
-        sqlx::query("select business_date, content_hash, note from releases where release_id = ?1")
+        sqlx::query("select business_date, content_hash, note from releases where release_id = ?1 and expired_at is null")
             .bind(id)
             .fetch_optional(&mut *connection)
             .await

@@ -162,8 +162,10 @@ async fn file_statistics_are_exact() {
     let text = add["stats"].as_str().unwrap();
     assert!(text.contains("\"won\":900719925474099312"), "{text}");
     let found = statistics(add);
-    assert_eq!(found["minValues"]["person_key"], 1);
-    assert_eq!(found["maxValues"]["person_key"], 3);
+    // The log outlives a forgotten person's rows.
+    assert!(found["minValues"].get("person_key").is_none());
+    assert!(found["maxValues"].get("person_key").is_none());
+    assert_eq!(found["nullCount"]["person_key"], 0);
     assert_eq!(found["minValues"]["name"], "가");
     assert_eq!(found["nullCount"]["name"], 1);
     assert_eq!(found["nullCount"]["won"], 1);

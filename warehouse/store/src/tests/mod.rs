@@ -3,6 +3,7 @@
 
 mod commits;
 mod crashes;
+mod expiry;
 mod interchange;
 mod releases;
 

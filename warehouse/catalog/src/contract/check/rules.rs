@@ -14,7 +14,9 @@ pub(super) fn check(contract: &Contract, source: &Source<'_>) -> Result<(), Cont
     check_name(contract, source)?;
     check_columns(contract, source)?;
     check_references(contract, source)?;
-    check_format(contract, source)
+    super::row_checks::check(contract, source)?;
+    check_format(contract, source)?;
+    super::layout::check(contract, source)
 }
 
 fn check_name(contract: &Contract, source: &Source<'_>) -> Result<(), ContractError> {
@@ -196,7 +198,10 @@ fn check_format(contract: &Contract, source: &Source<'_>) -> Result<(), Contract
             None,
         ));
     }
-    if contract.period == PeriodRule::Manifest && contract.manifest == ManifestRule::None {
+    if contract.period == PeriodRule::Manifest
+        && contract.manifest == ManifestRule::None
+        && contract.child_of.is_none()
+    {
         return Err(source.error(
             "period:",
             "the period stands in a manifest that the provider does not write".into(),

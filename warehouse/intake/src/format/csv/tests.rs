@@ -50,6 +50,30 @@ fn records_are_cut_as_written(#[case] text: &str, #[case] expected: &str) {
     "# x,\"y\na,b,c\n#1,2,3\n4,5,6\n",
     "4,5,6"
 )]
+#[case::percent("{kind: csv, delimiter: \"%\"}", "a%b%c\n1,5%2%\"3%4\"\n", "1,5,2,3%4")]
+#[case::tab("{kind: csv, delimiter: \"\\t\"}", "a\tb\tc\n1\t\t3\n", "1,,3")]
+#[case::semicolon("{kind: csv, delimiter: \";\"}", "a;b;c\n1,2;2;3\n", "1,2,2,3")]
+#[case::single_quotes(
+    "{kind: csv, quote: \"'\"}",
+    "a,b,c\n'1,''x',\"2\",3\n",
+    "1,'x,\"2\",3"
+)]
+#[case::backslash_before_newline(
+    "{kind: csv, escape: backslash}",
+    "a,b,c\n\"1\\\n\",2,3\n4,5,6\n",
+    "1\n,2,3;4,5,6"
+)]
+#[case::comment_between_and_behind(
+    "{kind: csv, comment: \"#\"}",
+    "a,b,c\n1,2,3\n# \"\n4,#5,6\n#",
+    "1,2,3;4,#5,6"
+)]
+#[case::header_of_merged_cells(
+    "{kind: csv, header_lines: 2, header_fill: true}",
+    "x,,y\n1,2,3\n7,8,9\n",
+    "7,8,9"
+)]
+#[case::repeated_headers("{kind: csv, repeated_headers: number}", "a,,a\n1,2,3\n", "1,2,3")]
 #[case::skipped("{kind: csv, skip_lines: 2}", "title\n\na,b,c\n1,2,3\n", "1,2,3")]
 #[case::trimmed("{kind: csv, trim: true}", "a, b, c\n 1 , 2, 3\n", "1,2,3")]
 fn contract_says_how_it_is_written(
@@ -57,8 +81,83 @@ fn contract_says_how_it_is_written(
     #[case] text: &str,
     #[case] expected: &str,
 ) {
-    let outcome = read_text(&plan(&bare(format)), text.as_bytes()).unwrap();
+    let mut contract = bare(format);
+    if format.contains("header_fill") {
+        contract = renamed(&contract, ["x | 1", "x | 2", "y | 3"]);
+    }
+    if format.contains("repeated_headers") {
+        contract = renamed(&contract, ["a", "column 2", "a (2)"]);
+    }
+    let outcome = read_text(&plan(&contract), text.as_bytes()).unwrap();
     assert_eq!(outcome.csv(&["a", "b", "c"]), expected);
+    for part_bytes in [1, 7] {
+        let parts = read_with(&plan(&contract), text.as_bytes(), limits(2, part_bytes)).unwrap();
+        assert_eq!(parts.csv(&["a", "b", "c"]), expected, "{part_bytes} bytes");
+    }
+}
+
+/// The contract with other headers for its columns.
+fn renamed(contract: &str, headers: [&str; 3]) -> String {
+    let mut contract = contract.to_owned();
+    for (name, header) in ["a", "b", "c"].into_iter().zip(headers) {
+        contract = contract.replace(
+            &format!("{{name: {name}, "),
+            &format!("{{name: {name}, from: \"{header}\", "),
+        );
+    }
+    contract
+}
+
+#[test]
+fn numbered_headers_are_reported() {
+    let format = bare("{kind: csv, repeated_headers: number}");
+    let contract = renamed(&format, ["a", "a (2)", "a (3)"]);
+    let outcome = read_text(&plan(&contract), b"a,a,a\n1,2,3\n").unwrap();
+    assert_eq!(outcome.csv(&["a", "b", "c"]), "1,2,3");
+    assert_eq!(
+        outcome.notices,
+        ["headers are repeated or empty, they were numbered: `a (2)`, `a (3)`"]
+    );
+}
+
+#[test]
+fn mixed_line_ends_are_cut_alike_at_every_part_size() {
+    let mut text = "a,b,c\r\n".to_owned();
+    let mut expected = Vec::new();
+    for row in 0..200 {
+        let end = ["\n", "\r\n", "\r"][row % 3];
+        let inside = ["\r\n", "\n", "\r"][row % 3];
+        text.push_str(&format!("{row},\"x{inside}y\",z{end}"));
+        expected.push(format!("{row},x{inside}y,z"));
+    }
+    let expected = expected.join(";");
+    for part_bytes in [1, 2, 3, 5, 8, 13, 21, 64, 1000, 1 << 20] {
+        let outcome = read_with(&plan(THREE), text.as_bytes(), limits(2, part_bytes)).unwrap();
+        assert_eq!(
+            outcome.csv(&["a", "b", "c"]),
+            expected,
+            "{part_bytes} bytes"
+        );
+        assert_eq!(outcome.records, 200);
+    }
+}
+
+#[rstest]
+#[case::utf8("utf-8", "a,b,c\n가,\u{0}X,3\n나,5,6\n".as_bytes(), b"\xff\xb0")]
+#[case::cp949("cp949", b"a,b,c\n\xb0\xa1,\0X,3\n\xb3\xaa,5,6\n", b"\xff\xff")]
+#[case::cp949_half_a_letter("cp949", b"a,b,c\n1,\0X,3\n\xb3\xaa,5,6\n", b"ok\xb0")]
+fn undecodable_bytes_quarantine_their_row_alone(
+    #[case] encoding: &str,
+    #[case] text: &[u8],
+    #[case] broken: &[u8],
+) {
+    let place = memchr::memmem::find(text, b"\0X").unwrap();
+    let bytes = [&text[..place], broken, &text[place + 2..]].concat();
+    let contract = bare(&format!("{{kind: csv, encoding: {encoding}}}"));
+    let outcome = read_text(&plan(&contract), &bytes).unwrap();
+    assert_eq!(outcome.csv(&["a", "b", "c"]), "나,5,6");
+    assert_eq!(outcome.rules(), ["encoding"]);
+    assert_eq!(outcome.quarantined[0].column, "b");
 }
 
 #[rstest]

@@ -313,7 +313,7 @@ fn next_record(dialect: &Dialect, rest: &mut &[u8]) -> Option<Option<Record>> {
     };
     loop {
         let mut field = Vec::new();
-        let is_quoted = rest.first().is_some() && rest.first().copied() == dialect.quote;
+        let is_quoted = !rest.is_empty() && rest.first().copied() == dialect.quote;
         if is_quoted {
             *rest = &rest[1..];
             loop {

@@ -1,0 +1,109 @@
+//! Old versions leave the disk and nothing else does.
+
+use chrono::{NaiveDate, Utc};
+
+use super::*;
+use crate::{ReleaseRequest, StoreError};
+
+const AUGUST: &str = "2024-08-01";
+
+async fn publish(fixture: &Fixture, version: i64) -> String {
+    let request = ReleaseRequest {
+        business_date: NaiveDate::from_ymd_opt(2024, 8, 31).unwrap(),
+        tables: vec![(table(), version)],
+        note: String::new(),
+    };
+    fixture.warehouse.publish(request).await.unwrap().id
+}
+
+fn data_files(fixture: &Fixture) -> usize {
+    let mut found = Vec::new();
+    crate::verify::list_files(&fixture.path("lake"), &mut found).unwrap();
+    let is_data = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "parquet");
+    found.iter().filter(is_data).count()
+}
+
+async fn replaced_twice() -> Fixture {
+    let fixture = Fixture::new().await;
+    for key in [1, 2, 3] {
+        fixture
+            .write(CommitMode::ReplaceAll, &[(AUGUST, &[key])])
+            .await
+            .unwrap();
+        publish(&fixture, key - 1).await;
+    }
+    fixture
+}
+
+#[tokio::test]
+async fn superseded_versions_and_their_releases_leave_the_newest_stays() {
+    let fixture = replaced_twice().await;
+    let orphan = fixture.path("lake/core/person_month/part-orphan.parquet");
+    std::fs::write(&orphan, b"left by a crash").unwrap();
+    assert_eq!(data_files(&fixture), 4);
+    let report = fixture.warehouse.expire(Utc::now()).await.unwrap();
+    assert_eq!(report.releases, ["2024-08-31.1", "2024-08-31.2"]);
+    assert_eq!((report.files, data_files(&fixture)), (3, 1));
+    let releases = fixture.warehouse.releases().await.unwrap();
+    assert_eq!(releases.len(), 1);
+    assert_eq!(releases[0].id, "2024-08-31.3");
+    assert!(
+        fixture
+            .warehouse
+            .release("2024-08-31.1")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let verified = fixture.warehouse.verify(None).await.unwrap();
+    assert!(verified.problems.is_empty() && verified.orphans.is_empty());
+    let error = fixture
+        .warehouse
+        .snapshot_at(&table(), 0)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, StoreError::Expired { version: 0, .. }),
+        "{error}"
+    );
+    let newest = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(newest.rows(), 1);
+    // A later release of the day takes a number nobody had.
+    fixture
+        .write(CommitMode::ReplaceAll, &[(AUGUST, &[4])])
+        .await
+        .unwrap();
+    assert_eq!(publish(&fixture, 3).await, "2024-08-31.4");
+}
+
+#[tokio::test]
+async fn what_was_superseded_after_the_moment_stays() {
+    let fixture = replaced_twice().await;
+    let long_ago = "2000-01-01T00:00:00Z".parse().unwrap();
+    let report = fixture.warehouse.expire(long_ago).await.unwrap();
+    assert_eq!(report, crate::ExpireReport::default());
+    assert_eq!(data_files(&fixture), 3);
+    assert_eq!(
+        fixture
+            .warehouse
+            .snapshot_at(&table(), 0)
+            .await
+            .unwrap()
+            .unwrap()
+            .rows(),
+        1
+    );
+}
+
+/// The process died after the ledger was told and before the files were removed.
+#[tokio::test]
+async fn interrupted_expiry_leaves_no_hole_and_ends_when_run_again() {
+    let fixture = replaced_twice().await;
+    fixture.warehouse.ledger().expire(Utc::now()).await.unwrap();
+    assert_eq!(data_files(&fixture), 3);
+    let verified = fixture.warehouse.verify(None).await.unwrap();
+    assert!(verified.problems.is_empty());
+    assert_eq!(verified.orphans.len(), 2);
+    let report = fixture.warehouse.expire(Utc::now()).await.unwrap();
+    assert_eq!((report.files, data_files(&fixture)), (2, 1));
+}
