@@ -230,7 +230,7 @@ impl<'p> RowBuilder<'p> {
     ) {
         self.delivered += 1;
         let won = self.count_control_of_quarantined(&cell);
-        let original = self.original(whole, &cell);
+        let original = self.original(Some(rule), whole, &cell);
         self.quarantined.push(QuarantinedRow {
             record,
             column: String::new(),
@@ -243,11 +243,12 @@ impl<'p> RowBuilder<'p> {
 
     fn original<'r>(
         &mut self,
+        broken: Option<Rule>,
         whole: Option<&[u8]>,
         cell: &impl Fn(usize) -> Cell<'r>,
     ) -> OriginalRecord {
         let hasher = self.context.hasher.as_ref();
-        let original = OriginalRecord::new(self.plan, hasher, whole, cell);
+        let original = OriginalRecord::new(self.plan, hasher, broken, whole, cell);
         self.original_bytes += original.plain.len();
         original
     }
@@ -587,7 +588,7 @@ impl<'p> RowBuilder<'p> {
             Cell::Missing => None,
             Cell::Raw(raw) | Cell::Broken(_, raw) => Some(self.shown(column, raw)),
         };
-        let original = self.original(None, cell);
+        let original = self.original(None, None, cell);
         self.quarantined.push(QuarantinedRow {
             record,
             column: column.name.clone(),
