@@ -4,10 +4,12 @@
 mod command_line;
 mod contract;
 mod demo;
+mod hostile;
 mod layering;
 mod linkage;
 mod privacy;
 mod quarantine;
 mod real_files;
+mod secrets;
 mod support;
 mod vault;

@@ -157,7 +157,8 @@ async fn run_ingest(common: &CommonArguments, arguments: &IngestArguments) -> Re
         &mut std::io::stdout().lock(),
     )?;
     for file in &intake.unmatched {
-        console.say(&format!("no contract matches {}", file.display()));
+        // A name from outside: quoted, so that it steers no terminal.
+        console.say(&format!("no contract matches {file:?}"));
     }
     Ok(if intake.refused() > 0 {
         CHECK_FAILED

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod contract;
 mod demo;
+mod hardening;
 mod output;
 mod progress;
 mod quarantine;
@@ -38,6 +39,7 @@ const LOCKED: u8 = 75;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    hardening::keep_memory_off_the_disk();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if is_help(&error) => error.exit(),

@@ -214,7 +214,7 @@ impl OpenProject {
             Some(day) => day,
             None => match (self.latest_known_on().await?, needs_day) {
                 (Some(day), _) => day,
-                // Every delivery of the landing folder brings its own day in the manifest.
+                // A delivery that brings no day of its own is then refused.
                 (None, false) => NaiveDate::MIN,
                 (None, true) => bail!(
                     "no delivery has said which day it is; tell when these files became known, such as --known-on 2026-11-01"

@@ -69,11 +69,31 @@ fn sums_as_text<'de, D: Deserializer<'de>>(
         }
     }
 
-    let sums = BTreeMap::<String, TextOrNumber>::deserialize(deserializer)?;
-    Ok(sums
-        .into_iter()
-        .map(|(column, TextOrNumber(sum))| (column, sum))
-        .collect())
+    struct SumsVisitor;
+
+    impl<'de> serde::de::Visitor<'de> for SumsVisitor {
+        type Value = BTreeMap<String, String>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("sums by column")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut map: A,
+        ) -> Result<Self::Value, A::Error> {
+            let mut sums = BTreeMap::new();
+            while let Some((column, TextOrNumber(sum))) = map.next_entry()? {
+                // Which of two sums counts is for the provider to say.
+                if sums.insert(column, sum).is_some() {
+                    return Err(serde::de::Error::custom("duplicate sum of a column"));
+                }
+            }
+            Ok(sums)
+        }
+    }
+
+    deserializer.deserialize_map(SumsVisitor)
 }
 
 /// The period a delivery is about: a year, half-year, quarter, month or day.

@@ -26,6 +26,7 @@ use crate::quarantine::{quarantine_batch, quarantine_options, quarantine_schema}
 use crate::read::{DeliveredFile, FileReport, hash_of_hashes, read_files};
 use crate::revision::{InPlace, in_place, partition_of};
 use crate::rows::{ParsedRows, RowContext, period_days};
+use crate::shown::{MASKED, may_hold_resident_number, shown_name, shown_notices};
 use crate::staging::{RowStamp, staged_batch, staging_options};
 pub(crate) use crate::store_access::{store_error, table};
 use crate::unique::{KEYS_IN_MEMORY, UniqueKeys, repeated_keys};
@@ -47,7 +48,8 @@ pub struct IntakeContext {
     pub keys: Arc<Keys>,
     /// The contracts, by source.
     pub contracts: BTreeMap<String, Contract>,
-    /// Day on which deliveries without a date of their own became known.
+    /// Day on which deliveries without a date of their own became known; where it is
+    /// [`NaiveDate::MIN`], nobody knows it and such deliveries are refused.
     pub known_on: NaiveDate,
     /// Where originals are kept, encrypted; `None` keeps none.
     pub archive: Option<PathBuf>,
@@ -58,6 +60,8 @@ pub struct IntakeContext {
 const BYTES_SCOPE: &str = "intake/bytes";
 /// Column texts of the delivery accepted last, by source.
 const HEADER_SCOPE: &str = "intake/header";
+/// Most bytes of a delivery's name in the name of its archive; file systems allow 255 in all.
+const ARCHIVED_NAME_BYTES: usize = 180;
 
 /// [`ingest_parcel`] of one file.
 #[cfg(test)]
@@ -87,15 +91,21 @@ pub(crate) async fn ingest_parcel(
     parcel: &Parcel<'_>,
 ) -> Result<Ingested, IntakeError> {
     let file_name = parcel.name(contract);
+    let named = if may_hold_resident_number(&file_name) {
+        MASKED
+    } else {
+        file_name.as_str()
+    };
     let plan = Plan::new(contract)?
         .with_children(children_of(context, &contract.source))
-        .for_file(&file_name);
+        .for_file(named);
     let mut delivery = Delivery {
         context,
         plan: &plan,
         parcel,
         manifest: parcel.manifest,
         outcome: blank_outcome(context, contract, parcel, &file_name),
+        file_name,
         hashes: Vec::new(),
         period: None,
         headers: Vec::new(),
@@ -154,17 +164,18 @@ pub(crate) fn refused_unread(
 ) -> DeliveryOutcome {
     let file_name = path
         .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
+        .map(|name| shown_name(&name.to_string_lossy()))
         .unwrap_or_default();
+    let source = shown_name(source);
     DeliveryOutcome {
         delivery_id: format!("{source}/-/r1/{file_name}"),
-        source: source.to_owned(),
+        source,
         period: None,
         revision: 1,
         known_on: context.known_on,
         file_name,
         sha256: String::new(),
-        bytes: std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+        bytes: std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len()),
         status: DeliveryStatus::Refused,
         rule: Some(refusal.rule.as_str().to_owned()),
         reason: Some(refusal.message.clone()),
@@ -198,7 +209,7 @@ fn blank_outcome(
 ) -> DeliveryOutcome {
     let nothing = Refusal::new(RefusalRule::Manifest, "");
     let mut outcome = refused_unread(context, &contract.source, &parcel.paths[0], &nothing);
-    outcome.file_name = file_name.to_owned();
+    outcome.file_name = shown_name(file_name);
     outcome.rule = None;
     outcome.reason = None;
     if let Some(parent) = parcel.parent {
@@ -207,7 +218,12 @@ fn blank_outcome(
         outcome.known_on = parent.known_on;
     }
     if let Some(manifest) = parcel.manifest {
-        outcome.period = manifest.period.clone();
+        // What is no period may be anything; it is not stored.
+        outcome.period = manifest
+            .period
+            .as_deref()
+            .and_then(|text| Period::parse(text).ok())
+            .map(|period| period.to_string());
         outcome.revision = manifest.revision;
         outcome.known_on = manifest.known_on.unwrap_or(context.known_on);
         outcome.rows_expected = Some(manifest.rows);
@@ -221,6 +237,8 @@ struct Delivery<'a> {
     plan: &'a Plan,
     parcel: &'a Parcel<'a>,
     manifest: Option<&'a Manifest>,
+    /// As it is on the disk; the outcome has it as it may be shown.
+    file_name: String,
     outcome: DeliveryOutcome,
     /// Hashes of the files, when no manifest states one.
     hashes: Vec<String>,
@@ -256,14 +274,21 @@ impl Delivery<'_> {
             .into());
         }
         if let Some(manifest) = self.manifest {
-            judge_manifest(contract, manifest, &self.outcome.file_name)?;
+            judge_manifest(contract, manifest, &self.file_name)?;
         } else if contract.manifest == ManifestRule::Required {
             return Err(Refusal::new(
                 RefusalRule::Manifest,
                 format!(
-                    "the manifest {}.manifest.json is missing: ask the provider for it",
-                    self.outcome.file_name
+                    "the manifest `{}.manifest.json` is missing: ask the provider for it",
+                    self.file_name
                 ),
+            )
+            .into());
+        }
+        if self.outcome.known_on == NaiveDate::MIN {
+            return Err(Refusal::new(
+                RefusalRule::Manifest,
+                "nobody has said when the file became known: ingest again and say it, such as --known-on 2026-11-01",
             )
             .into());
         }
@@ -289,9 +314,9 @@ impl Delivery<'_> {
         let contract = &self.plan.contract;
         let text = match &contract.period {
             PeriodRule::None => return Ok(()),
-            PeriodRule::Manifest => self.outcome.period.clone(),
+            PeriodRule::Manifest => self.manifest.and_then(|manifest| manifest.period.clone()),
             PeriodRule::Filename { pattern } => Regex::new(pattern).ok().and_then(|expression| {
-                let captures = expression.captures(&self.outcome.file_name)?;
+                let captures = expression.captures(&self.file_name)?;
                 Some(captures.get(1)?.as_str().to_owned())
             }),
         };
@@ -482,8 +507,9 @@ impl Delivery<'_> {
         };
         self.outcome.bytes = report.bytes;
         self.outcome.rows_expected = report.expected.or(self.outcome.rows_expected);
-        self.outcome.notices = std::mem::take(&mut report.notices);
-        self.compare_columns(&mut report.columns).await?;
+        self.compare_columns(&mut report.columns, &mut report.notices)
+            .await?;
+        self.outcome.notices = shown_notices(std::mem::take(&mut report.notices));
         let verdict = match report.refusal {
             // A file that is not the one described explains its damage better than the damage.
             Some(refusal) => match self.manifest {
@@ -549,7 +575,12 @@ impl Delivery<'_> {
     }
 
     /// Says what is new since the delivery accepted before.
-    async fn compare_columns(&mut self, columns: &mut Columns) -> Result<(), IntakeError> {
+    async fn compare_columns(
+        &mut self,
+        columns: &mut Columns,
+        notices: &mut Vec<String>,
+    ) -> Result<(), IntakeError> {
+        columns.make_shown();
         let previous = self
             .context
             .warehouse
@@ -559,7 +590,7 @@ impl Delivery<'_> {
         let previous: Option<Vec<String>> =
             previous.and_then(|text| serde_json::from_str(&text).ok());
         if let Some(previous) = previous.filter(|_| !columns.headers.is_empty()) {
-            columns.compare_with(&self.plan.contract, &previous, &mut self.outcome.notices);
+            columns.compare_with(&self.plan.contract, &previous, notices);
         }
         self.headers = std::mem::take(&mut columns.headers);
         self.outcome.drift = std::mem::take(&mut columns.drift);
@@ -749,9 +780,18 @@ impl Delivery<'_> {
     }
 
     /// Two deliveries may share a file name; their archives must not.
-    fn archive_name(&self, file_name: &str) -> String {
+    fn archive_name(&self, position: usize, file_name: &str) -> String {
         let digest = self.outcome.sha256.get(..12).unwrap_or_default();
-        format!("{digest}_{file_name}")
+        let mut name = shown_name(file_name);
+        if self.parcel.paths.len() > 1 && name != file_name {
+            // What told the pages apart may have been cut off or masked.
+            name = format!("{position}_{name}");
+        }
+        let end = (0..=ARCHIVED_NAME_BYTES.min(name.len()))
+            .rev()
+            .find(|end| name.is_char_boundary(*end))
+            .unwrap_or(0);
+        format!("{digest}_{}", &name[..end])
     }
 
     fn refused(mut self, refusal: Refusal) -> DeliveryOutcome {

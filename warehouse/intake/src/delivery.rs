@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use goyong_catalog::contract::{ColumnType, Contract, Drift};
 use goyong_catalog::manifest::Manifest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -290,7 +291,7 @@ impl Tally {
             };
             let read = sum.accepted + sum.quarantined + sum.forgotten;
             let scale = scale_of(column.kind);
-            let Some(stated_sum) = value::decimal(stated.trim().as_bytes(), scale) else {
+            let Some(stated_sum) = stated_sum(stated, scale) else {
                 return Err(Refusal::new(
                     RefusalRule::Manifest,
                     format!("the manifest's sum of {} is no number", column.name),
@@ -365,13 +366,19 @@ impl Tally {
         let read = sum.accepted + sum.quarantined + sum.forgotten;
         let stated = manifest
             .and_then(|manifest| manifest.control.get(&name))
-            .and_then(|text| value::decimal(text.trim().as_bytes(), 0));
+            .and_then(|text| stated_sum(text, 0));
         let delivered = match stated {
             Some(stated) if sum.unreadable > 0 => stated,
             _ => read,
         };
         Some((name, delivered, sum))
     }
+}
+
+/// A sum of the manifest; `None` when it is no number or larger than any sum of rows.
+fn stated_sum(text: &str, scale: u32) -> Option<i128> {
+    value::decimal(text.trim().as_bytes(), scale)
+        .filter(|sum| sum.unsigned_abs() < 10 * value::MOST_CONTROL)
 }
 
 pub(crate) fn checksum_refusal(stated: &str, found: &str) -> Refusal {
@@ -385,6 +392,11 @@ pub(crate) fn checksum_refusal(stated: &str, found: &str) -> Refusal {
         ),
     )
 }
+
+/// A higher revision could never be corrected by the next.
+const HIGHEST_REVISION: u32 = 9_999;
+/// Years in which content can become known; later ones would be the newest day for ever.
+const KNOWN_YEARS: RangeInclusive<i32> = 1900..=2199;
 
 pub(crate) fn scale_of(kind: ColumnType) -> u32 {
     match kind {
@@ -428,6 +440,19 @@ pub(crate) fn judge_manifest(
         && stated != file_name
     {
         return refuse(format!("the manifest is about the file `{stated}`"));
+    }
+    if !(1..=HIGHEST_REVISION).contains(&manifest.revision) {
+        return refuse(format!(
+            "the manifest says revision {}, revisions go from 1 to {HIGHEST_REVISION}",
+            manifest.revision
+        ));
+    }
+    if let Some(day) = manifest.known_on
+        && !KNOWN_YEARS.contains(&day.year())
+    {
+        return refuse(format!(
+            "the manifest says the content became known on {day}: no such day can be meant"
+        ));
     }
     if manifest.sha256.len() != 64 || !manifest.sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
     {

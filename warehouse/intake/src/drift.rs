@@ -1,11 +1,12 @@
 //! Differences between the columns a file has and those expected, in words and as data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use goyong_catalog::contract::{Contract, Drift, DriftAction, DriftKind, DriftPolicy, FormatKind};
 use goyong_types::nearest_name;
 
 use crate::error::{Refusal, RefusalRule};
+use crate::shown::shown_name;
 
 /// What a file's columns are, and where they are not the contract's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,17 +114,19 @@ pub(crate) fn suggested<'h>(wanted: &[String], unused: &[&'h str]) -> Option<&'h
 impl Columns {
     /// Adds the columns of another answer of the delivery; what one lacks another may have.
     pub fn add(&mut self, other: Self) {
+        let mut headers: HashSet<String> = self.headers.iter().cloned().collect();
         for header in other.headers {
-            if !self.headers.contains(&header) {
+            if headers.insert(header.clone()) {
                 self.headers.push(header);
             }
         }
+        let key = |one: &Drift| (one.kind.as_str(), one.column.clone(), one.header.clone());
+        let mut known: HashSet<_> = self.drift.iter().map(key).collect();
         for one in other.drift {
-            if !self.drift.contains(&one) {
+            if known.insert(key(&one)) {
                 self.drift.push(one);
             }
         }
-        let headers = &self.headers;
         self.drift.retain(|one| {
             one.kind != DriftKind::Missing
                 || one
@@ -131,6 +134,16 @@ impl Columns {
                     .as_ref()
                     .is_none_or(|header| !headers.contains(header))
         });
+    }
+
+    /// Makes texts from the file harmless before they are stored.
+    pub fn make_shown(&mut self) {
+        for header in &mut self.headers {
+            *header = shown_name(header);
+        }
+        for header in self.drift.iter_mut().filter_map(|one| one.header.as_mut()) {
+            *header = shown_name(header);
+        }
     }
 
     /// Compares with the delivery accepted before and says what is new.
@@ -195,11 +208,14 @@ impl Columns {
         if !come.is_empty() {
             notices.push(format!("new since the last delivery: {}", quoted(come)));
         }
+        let told: HashSet<String> = self
+            .drift
+            .iter()
+            .filter(|one| one.kind == DriftKind::Missing)
+            .filter_map(|one| one.header.clone())
+            .collect();
         for header in &gone {
-            let is_told = self.drift.iter().any(|one| {
-                one.kind == DriftKind::Missing && one.header.as_deref() == Some(**header)
-            });
-            if !is_told {
+            if !told.contains(**header) {
                 self.drift.push(Drift {
                     is_new: Some(true),
                     ..drift(DriftKind::Missing, None, Some(header))

@@ -2,6 +2,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::shown::{shown_line, shown_path};
+
 /// Why a delivery was not taken. The live table is as it was before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -13,11 +15,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal by rule with its explanation.
+    /// A refusal by rule with its explanation; what stands in it from outside is made harmless.
     pub fn new(rule: RefusalRule, message: impl Into<String>) -> Self {
         Self {
             rule,
-            message: message.into(),
+            message: shown_line(&message.into()),
         }
     }
 }
@@ -29,6 +31,8 @@ pub enum RefusalRule {
     Manifest,
     /// No contract has the source's name.
     UnknownSource,
+    /// What lies there is a link, pipe, device or folder, or its name cannot be written.
+    NotAFile,
     /// The bytes are not those the manifest describes.
     Checksum,
     /// The provider answered with an error.
@@ -65,6 +69,7 @@ impl RefusalRule {
         match self {
             Self::Manifest => "manifest",
             Self::UnknownSource => "unknown_source",
+            Self::NotAFile => "not_a_file",
             Self::Checksum => "checksum",
             Self::ErrorAnswer => "error_answer",
             Self::Truncated => "truncated",
@@ -96,7 +101,7 @@ pub enum IntakeError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A file could not be read or written.
-    #[error("{operation} {}: {source}", path.display())]
+    #[error("{operation} {}: {source}", shown_path(path))]
     File {
         /// What was tried.
         operation: &'static str,

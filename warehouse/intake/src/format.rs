@@ -50,9 +50,7 @@ impl<'p, 's> Batches<'p, 's> {
         self.in_batch += 1;
         self.records += 1;
         let rows = self.builder.accepted() + self.builder.pending_quarantine();
-        if rows >= BATCH_ROWS
-            || (rows.is_multiple_of(256) && self.builder.text_bytes() >= BATCH_TEXT_BYTES)
-        {
+        if rows >= BATCH_ROWS || self.builder.text_bytes() >= BATCH_TEXT_BYTES {
             self.flush()?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Which field of a record serves which column: by header text, never by position alone.
 
+use std::collections::{HashMap, HashSet};
+
 use goyong_catalog::contract::{DriftAction, DriftKind, Unpivot};
 use regex::Regex;
 
@@ -104,10 +106,15 @@ impl Mapping {
         }
         mapping.find_repeated(&headers, &used)?;
         mapping.find_missing(plan, &headers, &mut used, &missing)?;
+        let repeated: HashSet<String> = mapping
+            .columns
+            .drift
+            .iter()
+            .filter(|one| one.kind == DriftKind::Duplicated)
+            .filter_map(|one| one.header.clone())
+            .collect();
         for header in unused_of(&headers, &used) {
-            if mapping.columns.drift.iter().any(|one| {
-                one.kind == DriftKind::Duplicated && one.header.as_deref() == Some(header)
-            }) {
+            if repeated.contains(header) {
                 continue;
             }
             mapping.notices.push(format!(
@@ -130,11 +137,15 @@ impl Mapping {
 
     /// A text that stands twice is refused where it serves a column.
     fn find_repeated(&mut self, headers: &[&str], used: &[bool]) -> Result<(), Refusal> {
+        let mut first_at = HashMap::new();
         for (position, header) in headers.iter().enumerate() {
-            let first = headers[..position].iter().position(|other| other == header);
-            let Some(first) = first.filter(|_| !header.is_empty()) else {
+            if header.is_empty() {
                 continue;
-            };
+            }
+            let first = *first_at.entry(header).or_insert(position);
+            if first == position {
+                continue;
+            }
             if used[first] || used[position] {
                 return Err(Refusal::new(
                     RefusalRule::Header,
@@ -192,10 +203,23 @@ impl Mapping {
                 refused.push((column.name.as_str(), column.from.as_slice()));
             }
         }
+        // A first line of which nothing is known may be a record: it is not shown.
+        let is_known = used.contains(&true);
+        if !is_known {
+            refused = missing
+                .iter()
+                .map(|index| &plan.columns[*index])
+                .map(|column| (column.name.as_str(), column.from.as_slice()))
+                .collect();
+        }
         if refused.is_empty() {
             return Ok(());
         }
-        Err(missing_columns(&refused, &unused_of(headers, used)))
+        let unused = unused_of(headers, used);
+        Err(missing_columns(
+            &refused,
+            is_known.then_some(unused.as_slice()),
+        ))
     }
 
     /// Maps columns by position, for files without header.
@@ -281,12 +305,17 @@ fn wide_fields(
         variants.push(Variant { field, groups });
     }
     if variants.is_empty() {
+        // A first line of which nothing is known may be a record: it is not shown.
+        let found = if used.contains(&true) {
+            format!("the file has {}", quoted(headers))
+        } else {
+            "no text of the first line is in the contract".to_owned()
+        };
         return Err(Refusal::new(
             RefusalRule::Header,
             format!(
-                "no header matches `{}` of unpivot; the file has {}",
-                unpivot.columns,
-                quoted(headers)
+                "no header matches `{}` of unpivot; {found}",
+                unpivot.columns
             ),
         )
         .into());
@@ -304,11 +333,12 @@ fn unused_of<'h>(headers: &[&'h str], used: &[bool]) -> Vec<&'h str> {
         .collect()
 }
 
-fn missing_columns(missing: &[(&str, &[String])], unused: &[&str]) -> Refusal {
+/// `unused` are the texts that serve no column, `None` when they may not be shown.
+fn missing_columns(missing: &[(&str, &[String])], unused: Option<&[&str]>) -> Refusal {
     let mut parts = Vec::new();
     for (name, from) in missing {
         let wanted = from.first().map_or(*name, String::as_str);
-        let nearest = suggested(from, unused);
+        let nearest = suggested(from, unused.unwrap_or_default());
         parts.push(match nearest {
             Some(nearest) => format!(
                 "column `{wanted}` ({name}) is missing, the file has `{nearest}`: add that to `from` if it is the same"
@@ -316,10 +346,16 @@ fn missing_columns(missing: &[(&str, &[String])], unused: &[&str]) -> Refusal {
             None => format!("column `{wanted}` ({name}) is missing"),
         });
     }
-    if unused.is_empty() {
-        parts.push("the file has no other columns".to_owned());
-    } else if !parts.iter().any(|part| part.contains("the file has")) {
-        parts.push(format!("the file has {}", quoted(unused)));
+    match unused {
+        None => parts.push(
+            "no text of the first line is in the contract: the header is missing or the file is another source's"
+                .to_owned(),
+        ),
+        Some([]) => parts.push("the file has no other columns".to_owned()),
+        Some(unused) if !parts.iter().any(|part| part.contains("the file has")) => {
+            parts.push(format!("the file has {}", quoted(unused)));
+        }
+        Some(_) => {}
     }
     Refusal::new(RefusalRule::Header, parts.join("; "))
 }

@@ -1,10 +1,12 @@
 //! Folders of deliveries: what is there, in which order, and what was seen before.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, FileType};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
+use chrono::NaiveDate;
 use goyong_catalog::contract::Contract;
 use goyong_catalog::manifest::{Manifest, Period};
 use sha2::{Digest, Sha256};
@@ -17,7 +19,9 @@ use crate::delivery::{DeliveryOutcome, DeliveryStatus, stated_by_name};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::glob::matches_glob;
 use crate::identity::hex;
+use crate::input::{not_a_file, open_regular};
 use crate::ledger::record_deliveries;
+use crate::shown::{may_hold_resident_number, shown_name};
 use crate::store_access::store_error;
 
 mod captures;
@@ -91,21 +95,35 @@ pub async fn ingest_landing(
     progress: &mut IntakeProgress<'_>,
 ) -> Result<IntakeSummary, IntakeError> {
     let mut candidates = Vec::new();
+    let mut unknown = Vec::new();
     for folder in entries(landing)? {
-        if !folder.is_dir() {
+        let kind = kind_of(&folder)?;
+        if kind.is_file() {
+            unknown.push(folder);
             continue;
         }
         let source = name_of(&folder);
-        for path in entries(&folder)? {
-            if path.is_file() && !name_of(&path).ends_with(MANIFEST_ENDING) {
-                candidates.push(candidate(&source, path)?);
+        if !kind.is_dir() {
+            candidates.extend(candidate(&source, folder)?);
+            continue;
+        }
+        let paths = entries(&folder)?;
+        for path in &paths {
+            let name = name_of(path);
+            match name.strip_suffix(MANIFEST_ENDING) {
+                None => candidates.extend(candidate(&source, path.clone())?),
+                // Its file may still be on its way.
+                Some(file) if !paths.iter().any(|other| name_of(other) == file) => {
+                    unknown.push(path.clone());
+                }
+                Some(_) => {}
             }
         }
     }
     ingest(
         context,
         candidates,
-        Vec::new(),
+        unknown,
         context.archive.is_some(),
         progress,
     )
@@ -133,7 +151,7 @@ pub async fn ingest_folder(
         // One file may hold the records of several sources.
         for contract in context.contracts.values() {
             if recognises(contract, &relative, &file_name) {
-                candidates.push(candidate(&contract.source, path.clone())?);
+                candidates.extend(candidate(&contract.source, path.clone())?);
                 is_known = true;
             }
         }
@@ -163,8 +181,8 @@ pub async fn ingest_path(
     let Some(source) = source else {
         return Ok(None);
     };
-    let candidate = candidate(source, path.to_path_buf())?;
-    let summary = ingest(context, vec![candidate], Vec::new(), false, progress).await?;
+    let candidates = candidate(source, path.to_path_buf())?.into_iter().collect();
+    let summary = ingest(context, candidates, Vec::new(), false, progress).await?;
     Ok(Some(summary))
 }
 
@@ -212,7 +230,7 @@ async fn ingest(
     });
     let mut pending = load_pending(context).await?;
     for (candidate, contract_mark) in due {
-        let file_name = name_of(&candidate.path);
+        let file_name = shown_name(&name_of(&candidate.path));
         progress(IntakeEvent::Started {
             source: &candidate.source,
             file_name: &file_name,
@@ -307,17 +325,22 @@ fn refused(context: &IntakeContext, candidate: &Candidate, refusal: &Refusal) ->
     ))
 }
 
-fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
-    let error = |error| IntakeError::file("read", &path, error);
-    let metadata = fs::metadata(&path).map_err(error)?;
-    let modified = metadata
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .map_or(0, |elapsed| elapsed.as_nanos());
+/// What lies at a path; `None` when it is gone since the folder was listed.
+fn candidate(source: &str, path: PathBuf) -> Result<Option<Candidate>, IntakeError> {
+    let metadata = match fs::symlink_metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(IntakeError::file("read", &path, error)),
+    };
     let file_name = name_of(&path);
     let manifest_path = path.with_file_name(format!("{file_name}{MANIFEST_ENDING}"));
-    let (manifest, manifest_mark) = read_manifest(&manifest_path)?;
+    let (manifest, manifest_mark) = if !metadata.is_file() {
+        (Err(not_a_file(metadata.file_type())), String::new())
+    } else if path.file_name().is_some_and(|name| name.to_str().is_none()) {
+        (Err(unwritable_name()), String::new())
+    } else {
+        read_manifest(&manifest_path)?
+    };
     let by_name = stated_by_name(source, &file_name);
     let (period, revision) = match (&manifest, by_name) {
         (Ok(Some(manifest)), _) => (manifest.period.clone(), manifest.revision),
@@ -325,15 +348,33 @@ fn candidate(source: &str, path: PathBuf) -> Result<Candidate, IntakeError> {
         _ => (None, 1),
     };
     let period = period.and_then(|text| Period::parse(&text).ok());
-    Ok(Candidate {
+    // Size and time of change may be copied with a file; its place on the disk and the time of
+    // its arrival there may not. An inbox removes what it knows.
+    let mark = format!(
+        "{}:{}:{}:{}.{:09}:{manifest_mark}",
+        metadata.len(),
+        metadata.mtime(),
+        metadata.ino(),
+        metadata.ctime(),
+        metadata.ctime_nsec()
+    );
+    Ok(Some(Candidate {
         source: source.to_owned(),
         bytes: metadata.len(),
-        mark: format!("{}:{modified}:{manifest_mark}", metadata.len()),
+        mark,
         manifest,
         order: (period, revision, file_name),
         pages: vec![path.clone()],
         path,
-    })
+    }))
+}
+
+/// Two names that differ in such bytes only would be one in every record of deliveries.
+fn unwritable_name() -> Refusal {
+    Refusal::new(
+        RefusalRule::NotAFile,
+        "the file's name is not UTF-8: rename it",
+    )
 }
 
 /// The manifest beside a file, if there is one and it can be read.
@@ -348,29 +389,72 @@ type ReadManifest = (Result<Option<Manifest>, Refusal>, String);
 
 fn read_manifest(path: &Path) -> Result<ReadManifest, IntakeError> {
     let error = |error| IntakeError::file("read manifest", path, error);
-    let Ok(metadata) = fs::metadata(path) else {
-        return Ok((Ok(None), String::new()));
-    };
     let refuse = |message: &str| Err(Refusal::new(RefusalRule::Manifest, message));
-    if metadata.len() > MANIFEST_BYTES {
+    match fs::symlink_metadata(path) {
+        // A data file may have a name that leaves no room for a manifest's.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::InvalidFilename
+            ) =>
+        {
+            return Ok((Ok(None), String::new()));
+        }
+        Err(source) => return Err(error(source)),
+        Ok(_) => {}
+    }
+    let file = match open_regular(path) {
+        Ok(file) => file,
+        Err(IntakeError::Refused(refusal)) => {
+            let message = format!("the manifest: {}", refusal.message);
+            return Ok((refuse(&message), "not a file".to_owned()));
+        }
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(MANIFEST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(error)?;
+    if bytes.len() as u64 > MANIFEST_BYTES {
         return Ok((refuse("the manifest is too large"), "large".to_owned()));
     }
-    let bytes = fs::read(path).map_err(error)?;
     let mark = hex(&Sha256::digest(&bytes)[..8]);
     let manifest = match serde_json::from_slice(&bytes) {
         Ok(manifest) => Ok(Some(manifest)),
-        Err(error) => refuse(&format!("the manifest cannot be read: {error}")),
+        Err(error) => refuse(&format!(
+            "the manifest cannot be read: {} in line {}, column {}",
+            manifest_fault(&error),
+            error.line(),
+            error.column()
+        )),
     };
     Ok((manifest, mark))
 }
 
-/// Changes when a contract or one of its children does: a file it refused is then looked into
-/// again.
+/// What is wrong with a manifest, without the value that is wrong: it may stand for a person.
+fn manifest_fault(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let text = error.to_string();
+    match error.classify() {
+        Category::Data if text.starts_with("missing field") || text.starts_with("duplicate") => {
+            text.split(" at line").next().unwrap_or_default().to_owned()
+        }
+        Category::Data => "a value of the wrong type".to_owned(),
+        Category::Eof => "it ends before it is complete".to_owned(),
+        Category::Syntax | Category::Io => "it is not JSON in UTF-8".to_owned(),
+    }
+}
+
+/// Changes when a contract or one of its children does, and when a first day is known: a file that
+/// was refused is then looked into again.
 fn contract_mark(context: &IntakeContext, source: &str) -> String {
     let Some(contract) = context.contracts.get(source) else {
         return "-".to_owned();
     };
     let mut text = format!("{contract:?}");
+    if context.known_on == NaiveDate::MIN {
+        text.push_str("no day");
+    }
     for child in children_of(context, source) {
         text.push_str(&format!("{child:?}"));
     }
@@ -378,8 +462,18 @@ fn contract_mark(context: &IntakeContext, source: &str) -> String {
 }
 
 fn seen_key(candidate: &Candidate) -> String {
-    let path = fs::canonicalize(&candidate.path).unwrap_or_else(|_| candidate.path.clone());
-    format!("{}/{}", candidate.source, path.display())
+    // The folder only: the name itself may be a link.
+    let path = candidate.path.parent().and_then(|folder| {
+        let folder = fs::canonicalize(folder).ok()?;
+        Some(folder.join(candidate.path.file_name()?))
+    });
+    let path = path.unwrap_or_else(|| candidate.path.clone());
+    let path = path.to_string_lossy();
+    if may_hold_resident_number(&path) {
+        let digest = hex(&Sha256::digest(path.as_bytes())[..16]);
+        return format!("{}/{digest}", candidate.source);
+    }
+    format!("{}/{path}", candidate.source)
 }
 
 /// What became of a file when it was looked into before.
@@ -446,10 +540,14 @@ fn clear(paths: &[PathBuf]) -> Result<(), IntakeError> {
         let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
         for file in [path, &manifest] {
             match fs::remove_file(file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(IntakeError::file("take out of the inbox", file, error));
-                }
-                _ => {}
+                Ok(()) => {}
+                // A name may leave no room for a manifest's.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::NotFound | ErrorKind::InvalidFilename
+                    ) => {}
+                Err(error) => return Err(IntakeError::file("take out of the inbox", file, error)),
             }
         }
     }
@@ -530,11 +628,11 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), Int
     const DEPTH: usize = 16;
     for path in entries(folder)? {
         // A link could lead anywhere, round in circles too.
-        let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
-        if is_link {
+        let kind = kind_of(&path)?;
+        if kind.is_symlink() {
             continue;
         }
-        if path.is_dir() {
+        if kind.is_dir() {
             if depth < DEPTH {
                 walk(&path, files, depth + 1)?;
             }
@@ -543,6 +641,13 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), Int
         }
     }
     Ok(())
+}
+
+/// What a path names, links not followed.
+fn kind_of(path: &Path) -> Result<FileType, IntakeError> {
+    fs::symlink_metadata(path)
+        .map(|metadata| metadata.file_type())
+        .map_err(|error| IntakeError::file("read", path, error))
 }
 
 fn name_of(path: &Path) -> String {

@@ -190,7 +190,10 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
     let won = |of: fn(&DeliveryOutcome) -> i128| -> Result<ArrayRef, ArrowError> {
         let values = outcomes.iter().map(|outcome| {
             let is_known = outcome.control_name.is_some();
-            is_known.then(|| of(outcome))
+            // A sum that does not fit is missing rather than wrong.
+            is_known
+                .then(|| of(outcome))
+                .filter(|sum| sum.unsigned_abs() < 10 * value::MOST_CONTROL)
         });
         let array = PrimitiveArray::<Decimal128Type>::from_iter(values);
         Ok(Arc::new(array.with_precision_and_scale(28, 0)?))
@@ -206,9 +209,10 @@ pub(crate) fn deliveries_batch(outcomes: &[DeliveryOutcome]) -> Result<RecordBat
                 .then(|| serde_json::to_string(&outcome.drift).unwrap_or_default())
         })
         .collect();
-    let known_on = outcomes
-        .iter()
-        .map(|outcome| Some(value::days_of(outcome.known_on)));
+    let known_on = outcomes.iter().map(|outcome| {
+        let is_known = outcome.known_on != NaiveDate::MIN;
+        is_known.then(|| value::days_of(outcome.known_on))
+    });
     RecordBatch::try_new(
         deliveries_schema(),
         vec![
@@ -268,7 +272,11 @@ fn outcome_of(batch: &RecordBatch, row: usize) -> Option<DeliveryOutcome> {
         source: text("source")?,
         period: text("period"),
         revision: u32::try_from(count("revision")?).ok()?,
-        known_on: day(column("known_on")?.as_primitive::<Date32Type>().value(row))?,
+        known_on: match column("known_on") {
+            Some(days) => day(days.as_primitive::<Date32Type>().value(row))?,
+            // A refused file of which nobody said when it became known.
+            None => NaiveDate::MIN,
+        },
         file_name: text("file_name").unwrap_or_default(),
         sha256: text("sha256").unwrap_or_default(),
         bytes: count("bytes")?,

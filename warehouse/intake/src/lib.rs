@@ -24,6 +24,8 @@ mod expand;
 mod format;
 mod glob;
 mod header;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod infer;
 mod input;
@@ -42,6 +44,7 @@ mod revision;
 mod rewrite;
 mod row_checks;
 mod rows;
+mod shown;
 mod staging;
 mod store_access;
 #[cfg(test)]

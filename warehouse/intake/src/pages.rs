@@ -88,7 +88,7 @@ impl<'c> PageTally<'c> {
         }
         self.records += records;
         self.notices.push(format!(
-            "{name} came before with delivery {delivery}; its {records} records were not loaded again"
+            "`{name}` came before with delivery {delivery}; its {records} records were not loaded again"
         ));
     }
 
@@ -114,14 +114,14 @@ impl<'c> PageTally<'c> {
         {
             return Err(Refusal::new(
                 RefusalRule::Malformed,
-                format!("{name} is named page {by_name} and says it is page {stated}"),
+                format!("`{name}` is named page {by_name} and says it is page {stated}"),
             ));
         }
         let number = by_name.or(envelope.page).unwrap_or(self.pages);
         if let Some(other) = self.numbers.insert(number, name.to_owned()) {
             return Err(Refusal::new(
                 RefusalRule::Malformed,
-                format!("{other} and {name} are both page {number}: remove one of them"),
+                format!("`{other}` and `{name}` are both page {number}: remove one of them"),
             ));
         }
         Ok(())

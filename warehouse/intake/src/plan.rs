@@ -76,6 +76,9 @@ pub(crate) struct ColumnPlan {
     pub constant: Option<Vec<u8>>,
 }
 
+/// Most digits of a control total; see [`value::MOST_CONTROL`].
+const MOST_CONTROL_DIGITS: u8 = 27;
+
 /// Written in `from`, it stands for the name of the file.
 pub(crate) const FILE_NAME: &str = "$file_name";
 
@@ -113,6 +116,20 @@ impl Plan {
             .iter()
             .filter_map(|name| columns.iter().position(|column| column.name == *name))
             .collect();
+        for column in &contract.columns {
+            if let ColumnType::Decimal(precision, _) = column.column_type
+                && precision > MOST_CONTROL_DIGITS
+                && contract.control_totals.contains(&column.name)
+            {
+                return Err(IntakeError::Contract {
+                    source_name: contract.source.clone(),
+                    message: format!(
+                        "column `{}` is a control total, at most decimal({MOST_CONTROL_DIGITS},s) can be summed",
+                        column.name
+                    ),
+                });
+            }
+        }
         let names: Vec<String> = value_schema
             .fields()
             .iter()

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 
 use goyong_catalog::contract::{Compression, Encoding, FormatKind};
@@ -22,9 +22,10 @@ use crate::input::DeliveryReader;
 use crate::pages::PageTally;
 use crate::plan::Plan;
 use crate::rows::{ParsedRows, RowContext};
+use crate::shown::shown_name;
 
 /// Most bytes of a header with all lines before it.
-const HEAD_BYTES: usize = 1 << 20;
+pub(crate) const HEAD_BYTES: usize = 1 << 20;
 /// Most bytes of a workbook, which is held in memory.
 const WORKBOOK_FILE_BYTES: u64 = 256 << 20;
 
@@ -97,7 +98,6 @@ pub(crate) fn read_files(
                 };
                 let mut content = Content {
                     plan,
-                    path: &path,
                     name: &name,
                     context,
                     limits,
@@ -111,7 +111,7 @@ pub(crate) fn read_files(
             Ok(()) => {}
             Err(IntakeError::Refused(mut refusal)) => {
                 if !is_alone {
-                    refusal.message = format!("{name}: {}", refusal.message);
+                    refusal.message = format!("{}: {}", shown_name(&name), refusal.message);
                 }
                 report.refusal = Some(refusal);
             }
@@ -152,7 +152,6 @@ pub(crate) fn hash_of_hashes(mut hashes: Vec<String>) -> String {
 /// One file under work.
 struct Content<'a, 'c> {
     plan: &'a Plan,
-    path: &'a Path,
     name: &'a str,
     context: &'a RowContext,
     limits: ReadLimits,
@@ -166,22 +165,24 @@ impl Content<'_, '_> {
         sink: &mut RowSink<'_>,
     ) -> Result<(), IntakeError> {
         let format = &self.plan.contract.format;
-        let head = head_of(self.reopen()?, magic::HEAD_BYTES)?;
+        let head = reader
+            .head(magic::HEAD_BYTES)
+            .map_err(|source| IntakeError::Stream { source })?;
         magic::refuse_other_content(format, &head)?;
         let name = self.name;
         match format.compression {
             Compression::None if matches!(format.kind, FormatKind::Parquet) => {
-                // Parquet is read from its end; hash first, then the same file again.
-                pass(reader)?;
-                let file = self.reopen()?;
+                // Parquet is read from its end; hash first, then the same open file again.
+                let file = passed(reader)?;
                 let (plan, context) = (self.plan, self.context);
+                let longest_value = self.limits.record_bytes;
                 let mut records = 0;
                 let mut counted = |rows: ParsedRows| {
                     records += rows.record_count;
                     sink(rows)
                 };
                 let envelope = overlapped(plan, context, &mut counted, |batches| {
-                    parquet::read(plan, file, batches)
+                    parquet::read(plan, file, longest_value, batches)
                 })?;
                 Ok(self.pages.add(name, envelope, records)?)
             }
@@ -196,8 +197,7 @@ impl Content<'_, '_> {
             }
             Compression::Zip => {
                 // The directory of an archive stands at its end.
-                pass(reader)?;
-                let file = self.reopen()?;
+                let file = passed(reader)?;
                 let bytes = file
                     .metadata()
                     .map_err(|source| IntakeError::Stream { source })?
@@ -218,10 +218,6 @@ impl Content<'_, '_> {
                 Ok(())
             }
         }
-    }
-
-    fn reopen(&self) -> Result<File, IntakeError> {
-        File::open(self.path).map_err(|error| IntakeError::file("open", self.path, error))
     }
 
     /// Reads what a decompressor puts out, once it looks like the layout of the contract.
@@ -261,10 +257,10 @@ impl Content<'_, '_> {
     }
 }
 
-/// Lets a whole file pass through its hash and archive.
-fn pass(reader: &mut DeliveryReader) -> Result<(), IntakeError> {
+/// Lets a whole file pass through its hash and archive, and gives the same open file again.
+fn passed(reader: &mut DeliveryReader) -> Result<File, IntakeError> {
     std::io::copy(reader, &mut std::io::sink())
-        .map(|_| ())
+        .and_then(|_| reader.rewound())
         .map_err(|source| IntakeError::Stream { source })
 }
 

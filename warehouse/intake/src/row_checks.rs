@@ -18,7 +18,8 @@ use self::codes::CodeCheck;
 use self::condition::Condition;
 use crate::error::IntakeError;
 use crate::plan::Plan;
-use crate::rows::{MASKED, ParsedRows, RowContext};
+use crate::rows::{ParsedRows, RowContext};
+use crate::shown::MASKED;
 
 /// The contract's checks, bound to the columns of the value schema.
 #[derive(Clone, Debug, Default)]
@@ -192,7 +193,8 @@ pub(crate) fn shown_row(
         let value = if plan.masked_outputs.contains(index) {
             MASKED.to_owned()
         } else {
-            value_text(batch.column(*index), row)
+            let value = plan.scrubbed(value_text(batch.column(*index), row));
+            value.chars().take(SHOWN_CHARACTERS).collect()
         };
         values.push(if columns.len() == 1 {
             value
@@ -205,15 +207,19 @@ pub(crate) fn shown_row(
     (names.join(", "), Some(value))
 }
 
+/// Most letters of a value that are shown.
+const SHOWN_CHARACTERS: usize = 200;
+/// Letters behind them that are looked at too: a number must not be cut in two and then shown.
+const LETTERS_BEHIND: usize = 64;
+
 fn value_text(array: &dyn Array, row: usize) -> String {
-    const SHOWN_CHARACTERS: usize = 200;
     let options = FormatOptions::new().with_null("null");
     match ArrayFormatter::try_new(array, &options) {
         Ok(formatter) => formatter
             .value(row)
             .to_string()
             .chars()
-            .take(SHOWN_CHARACTERS)
+            .take(SHOWN_CHARACTERS + LETTERS_BEHIND)
             .collect(),
         Err(_) => String::new(),
     }

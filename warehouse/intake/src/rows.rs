@@ -16,16 +16,16 @@ mod set_aside;
 
 use crate::buffer::{ColumnBuffer, Values};
 use crate::encoding::TextDecoder;
-use crate::error::IntakeError;
+use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::identity::{Forgotten, OpaqueInput, PersonHasher, opaque_text, person_key};
 use crate::plan::{ColumnPlan, Plan, RangePlan};
 use crate::unique::key_hashes;
-use crate::value;
+use crate::value::{self, MOST_CONTROL};
+pub(crate) use checks::shown_value;
 use checks::{
     BORN_TOO_LONG_AGO_BEFORE, NUMBERS_WITHOUT_CHECK_DIGIT_FROM, add_flag, check_exact, check_text,
     first_of_month, rewrite,
 };
-pub(crate) use checks::{MASKED, shown_value};
 pub(crate) use original::{OriginalRecord, StoredRecord};
 pub use parsed::{ControlSum, QuarantinedRow};
 pub(crate) use parsed::{
@@ -79,6 +79,8 @@ pub(crate) struct RowBuilder<'p> {
     identities: Identities,
     identity_ends: Vec<[u32; 3]>,
     raw_cells: RawCells,
+    /// Bytes of the quarantined rows' originals.
+    original_bytes: usize,
     delivered: u64,
     scratch: Vec<u8>,
     row_flags: String,
@@ -92,6 +94,9 @@ pub(crate) struct RowBuilder<'p> {
 
 /// The rule a value breaks.
 type Rule = &'static str;
+
+/// Most bytes of text that rows held at once may have.
+const MOST_TEXT_BYTES: usize = 256 << 20;
 
 impl<'p> RowBuilder<'p> {
     pub fn new(plan: &'p Plan, context: &'p RowContext) -> Self {
@@ -112,6 +117,7 @@ impl<'p> RowBuilder<'p> {
             identities: Identities::default(),
             identity_ends: Vec::new(),
             raw_cells: RawCells::default(),
+            original_bytes: 0,
             delivered: 0,
             scratch: Vec::new(),
             row_flags: String::new(),
@@ -134,9 +140,17 @@ impl<'p> RowBuilder<'p> {
         self.quarantined.len()
     }
 
-    /// Bytes of text held since the last [`finish`](Self::finish).
+    /// Bytes of text held since the last [`finish`](Self::finish), in rows and in originals of
+    /// rows that are or may still be set aside.
     pub fn text_bytes(&self) -> usize {
-        self.buffers.iter().map(ColumnBuffer::text_bytes).sum()
+        let rows: usize = self.buffers.iter().map(ColumnBuffer::text_bytes).sum();
+        rows + self.raw_cells.bytes() + self.original_bytes
+    }
+
+    /// Whether [`finish`](Self::finish) will refuse what is held: a few bytes of a file may
+    /// stand for many in its rows, where one record becomes several.
+    pub fn is_overfull(&self) -> bool {
+        self.text_bytes() > MOST_TEXT_BYTES
     }
 
     /// Checks one record; `cell` gives what stands there for a column of the contract.
@@ -216,26 +230,41 @@ impl<'p> RowBuilder<'p> {
     ) {
         self.delivered += 1;
         let won = self.count_control_of_quarantined(&cell);
+        let original = self.original(Some(rule), whole, &cell);
         self.quarantined.push(QuarantinedRow {
             record,
             column: String::new(),
             rule,
             raw_value,
             won,
-            original: self.original(whole, &cell),
+            original,
         });
     }
 
     fn original<'r>(
-        &self,
+        &mut self,
+        broken: Option<Rule>,
         whole: Option<&[u8]>,
         cell: &impl Fn(usize) -> Cell<'r>,
     ) -> OriginalRecord {
-        OriginalRecord::new(self.plan, self.context.hasher.as_ref(), whole, cell)
+        let hasher = self.context.hasher.as_ref();
+        let original = OriginalRecord::new(self.plan, hasher, broken, whole, cell);
+        self.original_bytes += original.plain.len();
+        original
     }
 
     /// Hands out what was built and starts again empty.
     pub fn finish(&mut self) -> Result<ParsedRows, IntakeError> {
+        if self.is_overfull() {
+            return Err(Refusal::new(
+                RefusalRule::TooLarge,
+                format!(
+                    "a part of the file becomes more than {} MiB of text: ask the provider for one row per record",
+                    MOST_TEXT_BYTES >> 20
+                ),
+            )
+            .into());
+        }
         let source = self.plan.source();
         let arrow = |error| IntakeError::Arrow {
             source_name: source.to_owned(),
@@ -251,6 +280,7 @@ impl<'p> RowBuilder<'p> {
             RecordBatch::try_new_with_options(self.plan.value_schema.clone(), arrays, &options)
                 .map_err(arrow)?;
         self.rows = 0;
+        self.original_bytes = 0;
         let control = std::mem::replace(
             &mut self.control,
             vec![ControlSum::default(); self.plan.control.len()],
@@ -558,13 +588,14 @@ impl<'p> RowBuilder<'p> {
             Cell::Missing => None,
             Cell::Raw(raw) | Cell::Broken(_, raw) => Some(self.shown(column, raw)),
         };
+        let original = self.original(None, None, cell);
         self.quarantined.push(QuarantinedRow {
             record,
             column: column.name.clone(),
             rule,
             raw_value,
             won,
-            original: self.original(None, cell),
+            original,
         });
     }
 
@@ -597,6 +628,7 @@ impl<'p> RowBuilder<'p> {
             } else {
                 value::decimal(raw, scale)
             };
+            let value = value.filter(|value| value.unsigned_abs() < MOST_CONTROL);
             match value {
                 Some(value) => sum.quarantined += value,
                 None => sum.unreadable += 1,
@@ -611,7 +643,7 @@ impl<'p> RowBuilder<'p> {
     /// The raw value as it may be stored and shown.
     fn shown(&self, column: &ColumnPlan, raw: &[u8]) -> String {
         if column.masked {
-            return MASKED.to_owned();
+            return crate::shown::MASKED.to_owned();
         }
         shown_value(self.plan, raw)
     }

@@ -13,11 +13,11 @@ use goyong_catalog::contract::Contract;
 use goyong_catalog::manifest::Period;
 
 use crate::chunks::ReadLimits;
-use crate::error::Refusal;
+use crate::error::{IntakeError, Refusal};
 use crate::identity::Keys;
 use crate::plan::Plan;
-use crate::read::{DeliveredFile, read_files};
-use crate::rows::{ControlSum, QuarantinedRow, RowContext, period_days};
+use crate::read::{DeliveredFile, read_files, read_text as read_format_text};
+use crate::rows::{ControlSum, ParsedRows, QuarantinedRow, RowContext, period_days};
 use crate::unique::{KEYS_IN_MEMORY, UniqueKeys};
 use crate::value;
 
@@ -50,6 +50,8 @@ pub(crate) fn contract(yaml: &str) -> Contract {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub batches: Vec<RecordBatch>,
+    /// Place in the file of each accepted row, from 0.
+    pub numbers: Vec<u64>,
     pub quarantined: Vec<QuarantinedRow>,
     pub flags: Vec<String>,
     pub notices: Vec<String>,
@@ -65,6 +67,16 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// The accepted rows as `a,b;c,d`.
     pub fn csv(&self, columns: &[&str]) -> String {
+        let rows: Vec<String> = self
+            .cells(columns)
+            .iter()
+            .map(|row| row.join(","))
+            .collect();
+        rows.join(";")
+    }
+
+    /// The accepted rows.
+    pub fn cells(&self, columns: &[&str]) -> Vec<Vec<String>> {
         let mut rows = Vec::new();
         for batch in &self.batches {
             let arrays: Vec<_> = columns
@@ -72,11 +84,10 @@ impl Outcome {
                 .map(|name| batch.column_by_name(name).unwrap().clone())
                 .collect();
             for row in 0..batch.num_rows() {
-                let cells: Vec<String> = arrays.iter().map(|array| shown(array, row)).collect();
-                rows.push(cells.join(","));
+                rows.push(arrays.iter().map(|array| shown(array, row)).collect());
             }
         }
-        rows.join(";")
+        rows
     }
 
     pub fn accepted(&self) -> usize {
@@ -88,7 +99,7 @@ impl Outcome {
     }
 }
 
-fn shown(array: &ArrayRef, row: usize) -> String {
+pub(crate) fn shown(array: &ArrayRef, row: usize) -> String {
     if array.is_null(row) {
         return String::new();
     }
@@ -177,18 +188,7 @@ pub(crate) fn read_paths(
     context: &RowContext,
     limits: ReadLimits,
 ) -> Result<Outcome, Refusal> {
-    let mut outcome = Outcome {
-        batches: Vec::new(),
-        quarantined: Vec::new(),
-        flags: Vec::new(),
-        notices: Vec::new(),
-        control: vec![ControlSum::default(); plan.control.len()],
-        delivered: 0,
-        forgotten: 0,
-        records: 0,
-        outside_period: 0,
-        persons: 0,
-    };
+    let mut outcome = Outcome::empty(plan);
     let spill = paths[0].parent().unwrap();
     let mut unique = UniqueKeys::new(plan, spill, KEYS_IN_MEMORY);
     let files = paths
@@ -199,35 +199,85 @@ pub(crate) fn read_paths(
             earlier: None,
         })
         .collect();
-    let report = read_files(plan, files, context, limits, &mut |mut rows| {
+    let mut add = |mut rows: ParsedRows| {
         if let Some(unique) = &mut unique {
             unique.check(plan, context.hasher.as_ref(), &mut rows, outcome.records)?;
         }
-        for row in &mut rows.quarantined {
-            row.record += outcome.records as u32;
+        outcome.add(rows);
+        Ok(())
+    };
+    let report = read_files(plan, files, context, limits, &mut add).unwrap();
+    outcome.notices = report.notices;
+    match report.refusal {
+        Some(refusal) => Err(refusal),
+        None => Ok(outcome),
+    }
+}
+
+/// Reads text that is in memory, without a file.
+pub(crate) fn read_stream(
+    plan: &Plan,
+    bytes: &[u8],
+    context: &RowContext,
+    limits: ReadLimits,
+) -> Result<Outcome, Refusal> {
+    let mut outcome = Outcome::empty(plan);
+    let mut add = |rows| {
+        outcome.add(rows);
+        Ok(())
+    };
+    let mut reader = bytes;
+    match read_format_text(plan, context, limits, &mut reader, &mut add) {
+        Ok(envelope) => {
+            outcome.notices = envelope.notices;
+            Ok(outcome)
         }
-        outcome.outside_period += rows.outside_period;
-        outcome.persons += rows.identities.persons.len();
-        outcome
-            .flags
+        Err(IntakeError::Refused(refusal)) => Err(refusal),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl Outcome {
+    fn empty(plan: &Plan) -> Self {
+        Self {
+            batches: Vec::new(),
+            numbers: Vec::new(),
+            quarantined: Vec::new(),
+            flags: Vec::new(),
+            notices: Vec::new(),
+            control: vec![ControlSum::default(); plan.control.len()],
+            delivered: 0,
+            forgotten: 0,
+            records: 0,
+            outside_period: 0,
+            persons: 0,
+        }
+    }
+
+    fn add(&mut self, mut rows: ParsedRows) {
+        for row in &mut rows.quarantined {
+            row.record += self.records as u32;
+        }
+        let before = self.records;
+        let numbers = rows
+            .records
+            .iter()
+            .map(|record| before + u64::from(*record));
+        self.numbers.extend(numbers);
+        self.flags
             .extend(rows.flags.iter().map(|(_, flag)| flag.clone()));
-        outcome.quarantined.append(&mut rows.quarantined);
-        for (sum, part) in outcome.control.iter_mut().zip(&rows.control) {
+        self.quarantined.append(&mut rows.quarantined);
+        for (sum, part) in self.control.iter_mut().zip(&rows.control) {
             sum.accepted += part.accepted;
             sum.quarantined += part.quarantined;
             sum.forgotten += part.forgotten;
             sum.unreadable += part.unreadable;
         }
-        outcome.delivered += rows.delivered;
-        outcome.forgotten += rows.forgotten;
-        outcome.records += rows.record_count;
-        outcome.batches.push(rows.batch);
-        Ok(())
-    })
-    .unwrap();
-    outcome.notices = report.notices;
-    match report.refusal {
-        Some(refusal) => Err(refusal),
-        None => Ok(outcome),
+        self.outside_period += rows.outside_period;
+        self.persons += rows.identities.persons.len();
+        self.delivered += rows.delivered;
+        self.forgotten += rows.forgotten;
+        self.records += rows.record_count;
+        self.batches.push(rows.batch);
     }
 }

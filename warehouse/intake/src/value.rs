@@ -2,6 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+/// A control value at or above it, in units of its scale, counts as unreadable: sums of any number
+/// of rows then fit 128 bits, whatever their order.
+pub(crate) const MOST_CONTROL: u128 = 10u128.pow(27);
+
 /// An integer with optional sign; nothing else.
 pub fn integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = sign(text);

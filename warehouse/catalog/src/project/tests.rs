@@ -307,7 +307,9 @@ fn calendar_of_deliveries_says_what_the_contracts_say() {
 }
 
 fn contracts(columns: &str, rest: &str) -> String {
-    SOURCE.replace("source: spell", "source: loss").replace(
+    let source = SOURCE.replace("source: spell", "source: loss");
+    let source = source.replace("revision: upsert\nkey: [person_key]", "revision: append");
+    source.replace(
         "columns:\n  - {name: person_key, type: bigint}",
         &format!("columns:\n{columns}{rest}"),
     )

@@ -110,7 +110,7 @@ impl Delivery<'_> {
             let archive = match (&self.context.archive, self.parcel.parent) {
                 (Some(folder), None) if earlier.is_none() => Some(ArchiveWriter::create(
                     &folder.join(self.plan.source()),
-                    &self.archive_name(&name_of(path)),
+                    &self.archive_name(position, &name_of(path)),
                     &self.context.keys,
                 )?),
                 _ => None,

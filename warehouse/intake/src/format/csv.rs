@@ -1,5 +1,7 @@
 //! Delimited text, split on raw bytes: no trail byte of CP949 is a delimiter, quote or newline.
 
+use std::collections::HashMap;
+
 use goyong_catalog::contract::{CsvFormat, Encoding, QuoteEscape};
 
 use crate::chunks::{ChunkFormat, Part};
@@ -8,6 +10,7 @@ use crate::encoding::TextDecoder;
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::header::{Mapping, fill_header_lines, join_header_lines};
 use crate::plan::Plan;
+use crate::read::HEAD_BYTES;
 use crate::rows::{Cell, ParsedRows, RowBuilder, RowContext, shown_value};
 
 /// A delimited file whose header has been read.
@@ -43,7 +46,13 @@ pub(crate) struct Record {
     is_malformed: bool,
     /// A quote never closes.
     is_open: bool,
+    /// Fields behind the most that are kept.
+    beyond: usize,
 }
+
+/// Most fields of a record that are kept: a long line of delimiters must not take a multiple of
+/// its own size.
+const MOST_FIELDS: usize = 1 << 16;
 
 impl Record {
     pub fn field<'c>(&'c self, chunk: &'c [u8], index: usize) -> &'c [u8] {
@@ -56,7 +65,7 @@ impl Record {
     }
 
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.fields.len() + self.beyond
     }
 }
 
@@ -78,6 +87,7 @@ impl Splitter {
         record.unescaped.clear();
         record.is_malformed = false;
         record.is_open = false;
+        record.beyond = 0;
         let mut at = start;
         while let Some(byte) = chunk.get(at) {
             match byte {
@@ -104,6 +114,10 @@ impl Splitter {
                     end
                 }
             };
+            if record.fields.len() > MOST_FIELDS {
+                record.fields.truncate(MOST_FIELDS);
+                record.beyond += 1;
+            }
             match chunk.get(end) {
                 Some(byte) if *byte == self.delimiter => at = end + 1,
                 Some(b'\r') if chunk.get(end + 1) == Some(&b'\n') => return end + 2,
@@ -325,6 +339,18 @@ pub(crate) fn open<'p>(
             )
             .into());
         }
+        // A byte order mark was taken off the head.
+        if record.is_open || record.beyond > 0 || (at == head.len() && head.len() + 3 >= HEAD_BYTES)
+        {
+            return Err(unending_header(&record).into());
+        }
+        if record.is_malformed {
+            return Err(Refusal::new(
+                RefusalRule::Header,
+                "text stands behind a closing quote in the header: ask the provider to send it again",
+            )
+            .into());
+        }
         let mut line = Vec::with_capacity(record.len());
         for index in 0..record.len() {
             line.push(header_text(plan, record.field(head, index))?);
@@ -361,27 +387,40 @@ pub(crate) fn open<'p>(
     ))
 }
 
+fn unending_header(record: &Record) -> Refusal {
+    let (rule, what) = if record.is_open {
+        (RefusalRule::Truncated, "a quote in the header never closes")
+    } else if record.beyond > 0 {
+        (RefusalRule::TooLarge, "the header has too many columns")
+    } else {
+        (RefusalRule::TooLarge, "the header line does not end")
+    };
+    Refusal::new(
+        rule,
+        format!(
+            "{what}: at most {MOST_FIELDS} columns in {} KiB are read; newlines are missing or the file is cut off",
+            HEAD_BYTES >> 10
+        ),
+    )
+}
+
 /// Tells repeated and empty header texts apart by a number.
 fn number_headers(headers: &mut [String]) -> Option<String> {
     let mut numbered = Vec::new();
-    for column in 0..headers.len() {
-        let text = headers[column].trim().to_owned();
+    // How often each text stood before, with and without a number.
+    let mut earlier: HashMap<String, usize> = HashMap::new();
+    for (column, header) in headers.iter_mut().enumerate() {
+        let text = header.trim().to_owned();
         if text.is_empty() {
-            headers[column] = format!("column {}", column + 1);
-            numbered.push(headers[column].clone());
-            continue;
+            *header = format!("column {}", column + 1);
+            numbered.push(header.clone());
+        } else if let Some(times) = earlier.get(&text) {
+            *header = format!("{text} ({})", times + 1);
+            numbered.push(header.clone());
         }
-        let earlier = headers[..column]
-            .iter()
-            .filter(|other| {
-                other
-                    .strip_prefix(text.as_str())
-                    .is_some_and(|rest| rest.is_empty() || is_number_mark(rest))
-            })
-            .count();
-        if earlier > 0 {
-            headers[column] = format!("{text} ({})", earlier + 1);
-            numbered.push(headers[column].clone());
+        *earlier.entry(header.clone()).or_default() += 1;
+        if let Some(base) = without_number_mark(header) {
+            *earlier.entry(base.to_owned()).or_default() += 1;
         }
     }
     (!numbered.is_empty()).then(|| {
@@ -396,11 +435,13 @@ fn number_headers(headers: &mut [String]) -> Option<String> {
     })
 }
 
-/// ` (2)` and its kind.
-fn is_number_mark(text: &str) -> bool {
-    text.strip_prefix(" (")
-        .and_then(|rest| rest.strip_suffix(')'))
-        .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+/// A text before ` (2)` and its kind.
+fn without_number_mark(text: &str) -> Option<&str> {
+    let (base, number) = text.strip_suffix(')')?.rsplit_once(" (")?;
+    number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(base)
 }
 
 fn header_text(plan: &Plan, raw: &[u8]) -> Result<String, Refusal> {
@@ -502,6 +543,9 @@ impl CsvChunks<'_> {
         if let Some((rule, shown)) = broken {
             let whole = Some(&chunk[whole]);
             for _ in 0..mapping.variants.len().max(1) {
+                if builder.is_overfull() {
+                    return;
+                }
                 builder.push_broken(number, rule, shown.clone(), whole, |_| Cell::Missing);
             }
             return;
@@ -511,6 +555,9 @@ impl CsvChunks<'_> {
             builder.push(number, |column| mapping.cell(column, None, field));
         } else {
             for variant in &mapping.variants {
+                if builder.is_overfull() {
+                    return;
+                }
                 builder.push(number, |column| mapping.cell(column, Some(variant), field));
             }
         }

@@ -1,6 +1,6 @@
 //! Where the values of a JSON record stand: in it, in the objects around it, in the keys to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::json_stream::{array_elements, entries, object_entries};
 use crate::plan::{ColumnPlan, Plan};
@@ -304,8 +304,9 @@ impl Fields {
             true => object_entries(raw).ok_or("json")?,
             false => entries(raw).ok_or("json")?,
         };
-        for (position, (key, value)) in entries.iter().enumerate() {
-            if is_object && entries[..position].iter().any(|(other, _)| other == key) {
+        let mut keys = HashSet::new();
+        for (key, value) in &entries {
+            if is_object && !keys.insert(key.as_str()) {
                 return Err("repeated_field");
             }
             prefix.push(key.clone());

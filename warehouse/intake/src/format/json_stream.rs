@@ -7,6 +7,9 @@ use crate::error::{IntakeError, Refusal, RefusalRule};
 /// Deepest nesting that is followed.
 const DEPTH: usize = 64;
 
+/// Most fields of an object of a record.
+const MOST_FIELDS: usize = 1 << 16;
+
 /// What the walk reports.
 pub(crate) enum JsonEvent<'a> {
     /// One record, as written, with what each `*` of the path to it stood for.
@@ -392,6 +395,9 @@ pub(crate) fn object_entries(raw: &[u8]) -> Option<Vec<(String, &[u8])>> {
     let mut entries = Vec::new();
     at = skip_spaces(raw, at + 1);
     while raw.get(at) == Some(&b'"') {
+        if entries.len() >= MOST_FIELDS {
+            return None;
+        }
         let key_end = value_end(raw, at);
         let key = serde_json::from_slice(raw.get(at..key_end)?).ok()?;
         let colon = skip_spaces(raw, key_end);

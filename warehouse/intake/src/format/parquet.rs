@@ -1,6 +1,7 @@
 //! Parquet deliveries: typed already, checked like everything else.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -8,10 +9,13 @@ use arrow_array::types::{
     Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_array::{Array, RecordBatch, StringViewArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::DateTime;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
 
 use super::{Batches, Envelope};
 use crate::error::{IntakeError, Refusal, RefusalRule};
@@ -19,14 +23,20 @@ use crate::header::{FieldSource, Mapping};
 use crate::plan::Plan;
 use crate::rows::Cell;
 
-/// Reads a Parquet file.
+/// Reads a Parquet file; a text may have at most `longest_value` bytes.
 pub(crate) fn read(
     plan: &Plan,
     file: File,
+    longest_value: usize,
     batches: &mut Batches<'_, '_>,
 ) -> Result<Envelope, IntakeError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| malformed(&error.to_string()))?;
+    let unreadable_file = |error: ParquetError| malformed(&error.to_string());
+    let options = ArrowReaderOptions::new();
+    let metadata = ArrowReaderMetadata::load(&file, options.clone()).map_err(unreadable_file)?;
+    let schema = viewed(metadata.schema());
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options.with_schema(schema))
+            .map_err(unreadable_file)?;
     let headers: Vec<String> = builder
         .schema()
         .fields()
@@ -37,14 +47,25 @@ pub(crate) fn read(
     let reader = builder
         .with_batch_size(8192)
         .build()
-        .map_err(|error| malformed(&error.to_string()))?;
+        .map_err(unreadable_file)?;
     for batch in reader {
         let batch = batch.map_err(|error| malformed(&error.to_string()))?;
         let columns = text_columns(&mapping, &batch)?;
-        #[allow(clippy::needless_range_loop)] // a row is a place in every column
         for row in 0..batch.num_rows() {
+            let is_too_long = |column: &Texts<'_>| {
+                column
+                    .get(row)
+                    .is_some_and(|text| text.len() > longest_value)
+            };
+            if columns.iter().any(is_too_long) {
+                return Err(Refusal::new(
+                    RefusalRule::TooLarge,
+                    format!("a value is longer than {} MiB", longest_value >> 20),
+                )
+                .into());
+            }
             batches.push(|builder, number| {
-                builder.push(number, |column| match &columns[column][row] {
+                builder.push(number, |column| match columns[column].get(row) {
                     Some(text) => Cell::Raw(text.as_bytes()),
                     None => Cell::Missing,
                 });
@@ -58,18 +79,62 @@ pub(crate) fn read(
     })
 }
 
-fn text_columns(
+/// The schema with texts as views: one text of a dictionary may stand for every row, and a view
+/// repeats it without copying it.
+fn viewed(schema: &Schema) -> SchemaRef {
+    let is_text = |data_type: &DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8);
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Dictionary(_, value) if is_text(value) => {
+                field.as_ref().clone().with_data_type(DataType::Utf8View)
+            }
+            data_type if is_text(data_type) => {
+                field.as_ref().clone().with_data_type(DataType::Utf8View)
+            }
+            _ => field.as_ref().clone(),
+        })
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// The values of a column as the texts a contract would read.
+enum Texts<'a> {
+    Absent,
+    Views(&'a StringViewArray),
+    Written(Vec<Option<String>>),
+}
+
+impl Texts<'_> {
+    fn get(&self, row: usize) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Views(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Written(texts) => texts[row].as_deref(),
+        }
+    }
+}
+
+fn text_columns<'a>(
     mapping: &Mapping,
-    batch: &RecordBatch,
-) -> Result<Vec<Vec<Option<String>>>, IntakeError> {
+    batch: &'a RecordBatch,
+) -> Result<Vec<Texts<'a>>, IntakeError> {
     mapping
         .sources
         .iter()
         .map(|source| match source {
-            FieldSource::Field(index) => texts(batch.column(*index).as_ref()),
-            _ => Ok(vec![None; batch.num_rows()]),
+            FieldSource::Field(index) => viewed_texts(batch.column(*index).as_ref()),
+            _ => Ok(Texts::Absent),
         })
         .collect()
+}
+
+fn viewed_texts(array: &dyn Array) -> Result<Texts<'_>, IntakeError> {
+    if let Some(views) = array.as_string_view_opt() {
+        return Ok(Texts::Views(views));
+    }
+    texts(array).map(Texts::Written)
 }
 
 /// Every value of an array as the text a contract would read.

@@ -1,14 +1,16 @@
 //! Office Open XML workbooks, cell by cell; sizes are checked before anything is expanded.
 
+mod rows;
+mod shared_texts;
+
 use std::io::{Cursor, Read};
 
 use calamine::{Reader, Xlsx};
 use goyong_catalog::contract::{MergedCells, Sheet, XlsxFormat};
 use goyong_types::nearest_name;
 
-mod rows;
-
 use self::rows::{SheetRows, Value};
+use self::shared_texts::{MOST_SHARED_TEXTS, SharedTexts};
 use super::{Batches, Envelope};
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::expand::members::refuse_many_members;
@@ -104,6 +106,7 @@ pub(crate) fn refuse_bomb(bytes: &[u8], expanded_limit: u64) -> Result<(), Intak
     let mut archive =
         zip::ZipArchive::new(cursor).map_err(|error| malformed(&error.to_string()))?;
     let mut expanded = 0u64;
+    let mut texts = SharedTexts::default();
     for index in 0..archive.len() {
         let part = archive
             .by_index(index)
@@ -115,10 +118,17 @@ pub(crate) fn refuse_bomb(bytes: &[u8], expanded_limit: u64) -> Result<(), Intak
             _ => DESCRIPTION_SHARE,
         };
         let left = (expanded_limit - expanded).min(expanded_limit / share);
-        let written = std::io::copy(&mut part.take(left + 1), &mut std::io::sink())
+        let written = std::io::copy(&mut part.take(left + 1), &mut texts)
             .map_err(|error| malformed(&error.to_string()))?;
         if written > left {
             return Err(Refusal::new(RefusalRule::TooLarge, bomb_message(expanded_limit)).into());
+        }
+        if texts.count > MOST_SHARED_TEXTS {
+            return Err(Refusal::new(
+                RefusalRule::TooLarge,
+                format!("the workbook shares more than {MOST_SHARED_TEXTS} texts: ask the provider for a text file"),
+            )
+            .into());
         }
         expanded += written;
     }

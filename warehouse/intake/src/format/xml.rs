@@ -1,7 +1,9 @@
 //! XML answers and exports: a repeating element inside an envelope.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::io::{BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::rc::Rc;
 
 use goyong_catalog::contract::XmlFormat;
 use quick_xml::Reader;
@@ -11,10 +13,12 @@ use super::{Batches, Envelope};
 use crate::encoding::declared_encoding;
 use crate::error::{IntakeError, Refusal, RefusalRule};
 use crate::plan::Plan;
-use crate::rows::Cell;
+use crate::rows::Cell as FieldCell;
 
 /// Deepest nesting that is followed.
 const DEPTH: usize = 64;
+/// Most attributes of an element.
+const MOST_ATTRIBUTES: usize = 1000;
 
 /// Reads an XML document of UTF-8 text, or of text transcoded to it.
 pub(crate) fn read(
@@ -69,6 +73,34 @@ pub(crate) fn read(
     let mut envelope = walk.envelope;
     envelope.describe_fields(plan, batches.records(), &walk.known, &walk.unknown)?;
     Ok(envelope)
+}
+
+/// Passes on at most so many bytes for one tag or text, which the parser holds as a whole.
+struct EventReader<R> {
+    inner: BufReader<R>,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for EventReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: Read> BufRead for EventReader<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left.get() == 0 {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left.set(self.left.get().saturating_sub(amount));
+        self.inner.consume(amount);
+    }
 }
 
 /// For each column, where its value may stand: how many elements above the record, and the path
@@ -127,23 +159,33 @@ struct Around {
 struct Record {
     values: Vec<Option<String>>,
     repeated: Option<usize>,
+    /// Text stands beside an element in it: half of a value would be lost.
+    is_mixed: bool,
     bytes: usize,
 }
 
 impl Walk<'_> {
     fn run(&mut self, reader: impl Read, batches: &mut Batches<'_, '_>) -> Result<(), IntakeError> {
-        let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, reader));
+        let left = Rc::new(Cell::new(0));
+        let mut reader = Reader::from_reader(EventReader {
+            inner: BufReader::with_capacity(1 << 16, reader),
+            left: left.clone(),
+        });
         reader.config_mut().check_end_names = true;
         let mut buffer = Vec::new();
         loop {
             buffer.clear();
+            left.set(self.longest_record.max(1 << 16));
             let event = match reader.read_event_into(&mut buffer) {
                 Ok(event) => event,
+                Err(quick_xml::Error::Io(error)) if error.kind() == ErrorKind::FileTooLarge => {
+                    return Err(self.too_large());
+                }
                 Err(quick_xml::Error::Io(error)) => {
                     if let Some(refusal) = super::refusal_of(&error) {
                         return Err(refusal.into());
                     }
-                    return Err(super::stream_error(std::io::Error::new(
+                    return Err(super::stream_error(io::Error::new(
                         error.kind(),
                         error.to_string(),
                     )));
@@ -196,6 +238,11 @@ impl Walk<'_> {
         self.has_root = true;
         let name = start.name();
         let name: &[u8] = name.as_ref().as_ref();
+        if !self.text.trim().is_empty()
+            && let Some(record) = &mut self.record
+        {
+            record.is_mixed = true;
+        }
         self.path.push(String::from_utf8_lossy(name).into_owned());
         self.text.clear();
         if self.record.is_none() {
@@ -206,12 +253,14 @@ impl Walk<'_> {
             self.record = Some(Record {
                 values: vec![None; self.plan.columns.len()],
                 repeated: None,
+                is_mixed: false,
                 bytes: 0,
             });
         }
         if self.record.is_some() || !self.around.is_empty() {
-            for attribute in start.attributes() {
-                let Ok(attribute) = attribute else {
+            // Each attribute is compared with all before it.
+            for (position, attribute) in start.attributes().enumerate() {
+                let (Ok(attribute), true) = (attribute, position < MOST_ATTRIBUTES) else {
                     return Err(self.malformed("an attribute is written wrongly"));
                 };
                 let key: &[u8] = attribute.key.as_ref().as_ref();
@@ -260,6 +309,11 @@ impl Walk<'_> {
             Some(column) => {
                 let name = self.plan.columns[column].from[0].clone();
                 builder.push_broken(number, "repeated_element", Some(name), None, |column| {
+                    record.cell(column)
+                });
+            }
+            None if record.is_mixed => {
+                builder.push_broken(number, "mixed_content", None, None, |column| {
                     record.cell(column)
                 });
             }
@@ -412,12 +466,11 @@ impl Walk<'_> {
         if let Some(record) = &mut self.record {
             record.bytes += text.len();
             if record.bytes > self.longest_record {
-                return Err(Refusal::new(
-                    RefusalRule::TooLarge,
-                    format!("a record is longer than {} MiB", self.longest_record >> 20),
-                )
-                .into());
+                return Err(self.too_large());
             }
+        }
+        if self.text.len() > self.longest_record {
+            return Err(self.too_large());
         }
         self.text.push_str(text);
         Ok(())
@@ -460,6 +513,17 @@ impl Walk<'_> {
         }
     }
 
+    fn too_large(&self) -> IntakeError {
+        Refusal::new(
+            RefusalRule::TooLarge,
+            format!(
+                "a record, tag or text is longer than {} MiB",
+                self.longest_record >> 20
+            ),
+        )
+        .into()
+    }
+
     fn malformed(&self, what: &str) -> IntakeError {
         Refusal::new(
             RefusalRule::Malformed,
@@ -470,10 +534,10 @@ impl Walk<'_> {
 }
 
 impl Record {
-    fn cell(&self, column: usize) -> Cell<'_> {
+    fn cell(&self, column: usize) -> FieldCell<'_> {
         match &self.values[column] {
-            None => Cell::Missing,
-            Some(text) => Cell::Raw(text.as_bytes()),
+            None => FieldCell::Missing,
+            Some(text) => FieldCell::Raw(text.as_bytes()),
         }
     }
 }

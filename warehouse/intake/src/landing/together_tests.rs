@@ -117,7 +117,10 @@ async fn late_page_is_added_and_those_before_it_are_not_loaded_twice() {
     let second = bench.run().await;
     assert_eq!(balance(&second[0]), [3, 3, 0, 0]);
     let notices = second[0].notices.join("; ");
-    assert!(notices.contains("paged_x_p1.xml came before"), "{notices}");
+    assert!(
+        notices.contains("`paged_x_p1.xml` came before"),
+        "{notices}"
+    );
     assert!(!notices.contains("missing"), "{notices}");
     assert_eq!(
         bench.texts("staging.paged", "a").await,

@@ -114,11 +114,11 @@ fn gaps_are_reported_or_refused(#[case] files: &[(&str, String)], #[case] expect
 #[rstest]
 #[case(
     &[("x_p1.xml", page(1, 4, &[1, 2])), ("x_p01.xml", page(1, 4, &[1, 2]))],
-    "x_p1.xml and x_p01.xml are both page 1"
+    "`x_p1.xml` and `x_p01.xml` are both page 1"
 )]
 #[case(
     &[("x_p1.xml", page(2, 4, &[1, 2]))],
-    "x_p1.xml is named page 1 and says it is page 2"
+    "`x_p1.xml` is named page 1 and says it is page 2"
 )]
 #[case(
     &[("x_p1.xml", page(1, 4, &[1, 2])), ("x_p2.xml", "<r><i>".to_owned())],

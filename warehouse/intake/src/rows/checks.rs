@@ -1,33 +1,21 @@
 //! Rules a single value has to keep, and how a value that broke one may be shown.
 
-use std::sync::LazyLock;
-
-use regex::bytes::Regex;
-
 use super::Rule;
+use crate::encoding::TextDecoder;
 use crate::plan::{ColumnPlan, Plan, RangePlan};
+use crate::shown::{MASKED, may_hold_resident_number};
 
-/// What stands in quarantine for a value that may identify a person.
-pub(crate) const MASKED: &str = "[masked]";
 const SHOWN_CHARACTERS: usize = 200;
+/// Bytes of a value that are looked at to show it: four for each letter, and a number behind.
+const SHOWN_BYTES: usize = 4 * SHOWN_CHARACTERS + 64;
 
 /// 2020-10-01 in days: newborns' numbers have no check digit since (주민등록법 시행규칙 제2조).
 pub(super) const NUMBERS_WITHOUT_CHECK_DIGIT_FROM: i32 = 18_536;
 
-/// Whether the text holds something shaped like a resident number.
-fn may_hold_resident_number(raw: &[u8]) -> bool {
-    static RESIDENT_NUMBER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"[0-9]{6}[-\s]?[0-9]{7}").ok());
-    match &*RESIDENT_NUMBER {
-        Some(expression) => expression.is_match(raw),
-        None => true,
-    }
-}
-
 impl Plan {
     /// A text about values that may stand in quarantine, masked where it may hold an identity.
     pub(crate) fn scrubbed(&self, text: String) -> String {
-        if self.scrub && may_hold_resident_number(text.as_bytes()) {
+        if self.scrub && may_hold_resident_number(&text) {
             MASKED.to_owned()
         } else {
             text
@@ -38,12 +26,22 @@ impl Plan {
 /// A raw value outside identifying columns: decoded or escaped, cut, and in sources with
 /// identities searched for numbers that look like resident numbers.
 pub(crate) fn shown_value(plan: &Plan, raw: &[u8]) -> String {
-    if plan.scrub && may_hold_resident_number(raw) {
-        return MASKED.to_owned();
+    let head = &raw[..raw.len().min(SHOWN_BYTES)];
+    if plan.scrub {
+        let text = match plan.decoder {
+            TextDecoder::Cp949 => encoding_rs::EUC_KR.decode_without_bom_handling(head).0,
+            _ => String::from_utf8_lossy(head),
+        };
+        if may_hold_resident_number(&text) {
+            return MASKED.to_owned();
+        }
     }
-    match plan.decoder.decode(raw) {
+    // Where the head is not all, it may end inside a letter.
+    let inside = if head.len() < raw.len() { 4 } else { 1 };
+    let decoded = (0..inside).find_map(|cut| plan.decoder.decode(&head[..head.len() - cut]));
+    match decoded {
         Some(text) => text.chars().take(SHOWN_CHARACTERS).collect(),
-        None => raw
+        None => head
             .iter()
             .take(SHOWN_CHARACTERS)
             .flat_map(|byte| std::ascii::escape_default(*byte))
@@ -106,7 +104,10 @@ pub(super) fn check_exact(column: &ColumnPlan, number: i128, raw: &[u8]) -> Resu
 #[inline]
 fn in_domain(domain: &[Vec<u8>], text: &[u8]) -> bool {
     if domain.len() <= 12 {
-        domain.iter().any(|value| value == text)
+        // Codes are short: comparing their bytes here beats calling a function for each.
+        domain
+            .iter()
+            .any(|value| value.len() == text.len() && value.iter().eq(text))
     } else {
         domain
             .binary_search_by(|value| value.as_slice().cmp(text))

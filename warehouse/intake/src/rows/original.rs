@@ -28,10 +28,12 @@ impl fmt::Debug for OriginalRecord {
 }
 
 impl OriginalRecord {
-    /// Takes the record down; `whole` is its text where columns could not be told apart.
+    /// Takes the record down; `broken` is the rule it breaks as a whole, so that none of its values
+    /// is believed later, and `whole` its text where columns could not be told apart.
     pub fn new<'r>(
         plan: &Plan,
         hasher: Option<&PersonHasher>,
+        broken: Option<&str>,
         whole: Option<&[u8]>,
         cell: &impl Fn(usize) -> Cell<'r>,
     ) -> Self {
@@ -52,7 +54,13 @@ impl OriginalRecord {
             match cell(index) {
                 Cell::Missing => plain.push(MISSING),
                 Cell::Raw(raw) => {
-                    plain.push(RAW);
+                    match broken {
+                        None => plain.push(RAW),
+                        Some(rule) => {
+                            plain.push(BROKEN);
+                            put(&mut plain, rule.as_bytes());
+                        }
+                    }
                     put(&mut plain, raw);
                     if column.kind == ColumnType::ResidentNumber {
                         add_person(raw.trim_ascii());
@@ -189,7 +197,17 @@ impl<'b> Reader<'b> {
 
 /// A rule of a format by its name.
 fn format_rule(name: &[u8]) -> &'static str {
-    ["cell_error", "nested", "encoding"]
+    const RULES: [&str; 8] = [
+        "cell_error",
+        "encoding",
+        "field_count",
+        "mixed_content",
+        "nested",
+        "phantom_column",
+        "quoting",
+        "repeated_element",
+    ];
+    RULES
         .into_iter()
         .find(|rule| rule.as_bytes() == name)
         .unwrap_or("broken_value")
@@ -199,7 +217,9 @@ fn format_rule(name: &[u8]) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::rows::RowBuilder;
     use crate::testing::{context, plan};
+    use rstest::rstest;
 
     #[test]
     fn record_comes_back_and_shows_nothing_of_itself() {
@@ -222,7 +242,8 @@ columns:
         };
         let whole = format!("x,{number},y");
         let hasher = keys.hasher();
-        let original = OriginalRecord::new(&plan, Some(&hasher), Some(whole.as_bytes()), &cell);
+        let original =
+            OriginalRecord::new(&plan, Some(&hasher), None, Some(whole.as_bytes()), &cell);
         assert_eq!(original.persons, [digest]);
         assert!(!format!("{original:?}").contains(number));
 
@@ -243,5 +264,37 @@ columns:
                     || cut >= original.plain.len() - whole.len() - 4
             );
         }
+    }
+
+    #[rstest]
+    #[case("<r><a>1</a><a>2</a><b>x</b></r>", "repeated_element")]
+    #[case("<r>x<a>1</a><b>x</b></r>", "mixed_content")]
+    fn record_that_is_broken_as_a_whole_is_not_believed_later(
+        #[case] record: &str,
+        #[case] rule: &str,
+    ) {
+        let plan = plan(
+            "format: {kind: xml, record: /rs/r}
+columns:
+  - {name: a, type: int}
+  - {name: b, type: string}
+",
+        );
+        let text = format!("<rs>{record}</rs>");
+        let outcome = crate::testing::read_text(&plan, text.as_bytes()).unwrap();
+        assert_eq!(outcome.rules(), [rule]);
+        let mut stored = StoredRecord::parse(&outcome.quarantined[0].original.plain).unwrap();
+        let (_folder, _, row_context) = context();
+        let again = |stored: &StoredRecord| {
+            let mut builder = RowBuilder::new(&plan, &row_context);
+            builder.push(0, |column| stored.cell(&plan.columns[column]));
+            let rows = builder.finish().unwrap();
+            rows.quarantined.first().map(|row| row.rule)
+        };
+        assert_eq!(again(&stored), Some(rule));
+        stored.correct("a", b"1".to_vec());
+        assert_eq!(again(&stored), Some(rule));
+        stored.correct("b", b"x".to_vec());
+        assert_eq!(again(&stored), None);
     }
 }

@@ -44,6 +44,11 @@ impl RawCells {
         self.taken += 1;
     }
 
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What stood in a column of a row.
     pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
         let Some(taken) = self.rows.get(row) else {

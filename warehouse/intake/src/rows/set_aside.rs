@@ -59,7 +59,7 @@ impl ParsedRows {
                 rule: row.rule,
                 raw_value: row.raw_value,
                 won: reconciled.map(|output| exact(self.batch.column(output).as_ref(), number)),
-                original: OriginalRecord::new(plan, hasher, None, &cell),
+                original: OriginalRecord::new(plan, hasher, None, None, &cell),
             });
         }
         self.raw_cells.retain(&keep);

@@ -366,6 +366,9 @@ impl<'p> SheetRows<'p> {
                 mapping.variants.iter().map(Some).collect()
             };
             for variant in variants {
+                if builder.is_overfull() {
+                    return;
+                }
                 let cell = |column: usize| mapping.cell(column, variant, field);
                 if beyond {
                     let shown = "cells behind the last header".to_owned();
