@@ -148,6 +148,12 @@ impl StoredRecord {
         })
     }
 
+    /// Whether its columns could not be told apart, and none has been corrected.
+    pub fn is_unread(&self) -> bool {
+        let is_missing = |cell: &StoredCell| matches!(cell, StoredCell::Missing);
+        self.whole.is_some() && self.cells.iter().all(|(_, cell)| is_missing(cell))
+    }
+
     /// What stands in a column.
     pub fn cell(&self, column: &ColumnPlan) -> Cell<'_> {
         match self.cells.iter().find(|(name, _)| *name == column.name) {
@@ -296,5 +302,18 @@ columns:
         assert_eq!(again(&stored), Some(rule));
         stored.correct("b", b"x".to_vec());
         assert_eq!(again(&stored), None);
+    }
+
+    #[test]
+    fn record_whose_columns_were_not_told_apart_is_unread_until_it_is_corrected() {
+        let plan =
+            plan("format: {kind: csv}\ncolumns:\n  - {name: a, type: int, nullable: true}\n");
+        let original = OriginalRecord::new(&plan, None, Some("field_count"), Some(b"1,2"), &|_| {
+            Cell::Missing
+        });
+        let mut stored = StoredRecord::parse(&original.plain).unwrap();
+        assert!(stored.is_unread());
+        stored.correct("a", b"1".to_vec());
+        assert!(!stored.is_unread());
     }
 }
