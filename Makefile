@@ -41,7 +41,7 @@ unit: ## unit, integration and SQL tests
 browser: build ## open every page of a small demo in a browser and check it
 	tests/browser/run.sh $(GOYONG) $(OPEN_DATA)
 
-bench: build ## compare with DuckDB on the same files, same results
+bench: build ## compare with DuckDB, Polars and Splink on the same files, same results
 	tests/bench/run.sh $(GOYONG)
 
 clean-demo: ## remove the demo's folder
