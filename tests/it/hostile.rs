@@ -278,5 +278,8 @@ fn files_built_to_exhaust_memory_end_in_their_bin_under_a_cap() {
         .map(|name| (*name, std::fs::metadata(data.join(name)).unwrap().len()))
         .collect();
     assert_eq!(after, before);
-    assert_eq!(digests(&project_folder.join("warehouse/vault")), vault);
+    let mut known = digests(&project_folder.join("warehouse/vault"));
+    // What went to quarantine is kept, sealed.
+    known.retain(|name, _| !name.starts_with("records/"));
+    assert_eq!(known, vault);
 }
