@@ -3,16 +3,15 @@
 statements  delimited text, UTF-8 and CP949, to typed Parquet with the same checks on both sides
 intake      20 columns of CP949 with persons, at three sizes, against a plain conversion
 layout      spells sorted by person and start
-blind-spot  the blind-spot mart of a simulated country, from the tables it reads
+models      every core and mart model of a simulated country, at growing sizes, same SQL in DuckDB
+capped      the same at the largest size with 1 GiB of memory
 
 The results are compared before any figure is printed.
 """
 
 import argparse
 import hashlib
-import json
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -24,10 +23,11 @@ from intake import bench_intake
 from lake import assert_same, parquet_of, relation
 from layout import bench_layout
 from measure import alternate, noise, report, run
+from models import bench_growth, bench_models
 
 HERE = Path(__file__).parent
 BAD_ROWS_PER_THOUSAND = 4
-BENCHMARKS = ["statements", "intake", "layout", "blind-spot"]
+BENCHMARKS = ["statements", "intake", "layout", "models", "capped"]
 
 
 def generate_statements(path: Path, rows: int) -> None:
@@ -114,59 +114,6 @@ def bench_statements(goyong: str, work: Path, rows: int, rounds: int) -> None:
         )
 
 
-def bench_blind_spot(goyong: str, work: Path, persons: int, rounds: int) -> None:
-    folder = work / f"country_{persons}"
-    if not (folder / "demo.txt").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        run([goyong, "--dir", str(folder), "demo", "--persons", str(persons)])
-    lake = folder / "warehouse" / "lake"
-    model = "blind_spot_monthly"
-    months = [
-        row[0]
-        for row in duckdb.sql(
-            f"select distinct month::varchar from {relation(parquet_of(lake, 'core.coverage_month'))} order by 1"
-        ).fetchall()
-    ]
-    scripts = []
-    for month in months:
-        sql = subprocess.run(
-            [goyong, "--dir", str(folder), "show", model, "--as-of", month],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        scripts.append(sql)
-    inputs = sorted(set(re.findall(r'"(\w+)"\."(\w+)"', " ".join(scripts))))
-    plan = work / "blind_spot.json"
-    theirs = work / "duckdb_blind_spot"
-    theirs.mkdir(parents=True, exist_ok=True)
-    plan.write_text(
-        json.dumps(
-            {
-                "views": {
-                    f"{schema}.{table}": parquet_of(lake, f"{schema}.{table}") for schema, table in inputs
-                },
-                "scripts": scripts,
-                "out": str(theirs / "blind_spot.parquet"),
-            }
-        )
-    )
-    contenders = {
-        "goyong": lambda: run([goyong, "--dir", str(folder), "build", "-s", model, "--full-refresh"]),
-        "duckdb": lambda: run([sys.executable, str(HERE / "duckdb_models.py"), str(plan)]),
-    }
-    best = alternate(rounds, contenders)
-    rows = assert_same(
-        duckdb.connect(),
-        relation(parquet_of(lake, f"marts.{model}")),
-        f"read_parquet('{theirs}/blind_spot.parquet')",
-        "month::date as month, class, persons::bigint, estimate_persons::bigint, estimate_low::bigint, "
-        "estimate_high::bigint, uninsured_won::decimal(28, 0)",
-        model,
-    )
-    report(f"blind-spot mart of {persons} persons, {len(months)} months: {rows} rows, equal", best)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--goyong", required=True)
@@ -175,7 +122,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000_000, help="of the statements")
     parser.add_argument("--intake-rows", type=int, nargs="+", default=[2_000_000, 6_000_000, 20_000_000])
     parser.add_argument("--spells", type=int, default=30_000_000)
-    parser.add_argument("--persons", type=int, default=200_000)
+    parser.add_argument("--persons", type=int, nargs="+", default=[200_000, 600_000, 2_000_000], help="of the models")
+    parser.add_argument("--months", type=int, default=36, help="of the models")
+    parser.add_argument("--cap-mib", type=int, default=1024, help="of the capped models")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     digest = hashlib.sha256(Path(arguments.goyong).read_bytes()).hexdigest()[:12]
@@ -188,8 +137,10 @@ def main() -> None:
         bench_intake(goyong, work, arguments.intake_rows, rounds)
     if "layout" in arguments.only:
         bench_layout(goyong, work, arguments.spells, rounds)
-    if "blind-spot" in arguments.only:
-        bench_blind_spot(goyong, work, arguments.persons, rounds)
+    if "models" in arguments.only:
+        bench_growth(goyong, work, arguments.persons, arguments.months, rounds)
+    if "capped" in arguments.only:
+        bench_models(goyong, work, max(arguments.persons), arguments.months, rounds, arguments.cap_mib)
     print(f"\nnoise probe: {noise():.2f} s")
 
 

@@ -18,6 +18,16 @@ def parquet_of(lake: Path, table: str) -> list[str]:
     return [str(folder / file) for file in files]
 
 
+def partition_of(lake: Path, table: str) -> str | None:
+    """The column a Delta table is stored by."""
+    column = None
+    for entry in sorted((lake / table.replace(".", "/") / "_delta_log").glob("*.json")):
+        for line in entry.read_text().splitlines():
+            for name in json.loads(line).get("metaData", {}).get("partitionColumns", []):
+                column = name
+    return column
+
+
 def relation(files: list[str]) -> str:
     listed = ", ".join(f"'{file}'" for file in files)
     return f"read_parquet([{listed}], hive_partitioning = true)"
