@@ -30,6 +30,7 @@ mod config;
 mod country_tests;
 mod deliver;
 mod identity;
+mod inventory;
 mod law;
 mod national;
 mod random;

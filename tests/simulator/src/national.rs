@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::calendar::{day, first_of, next_weekday, text};
 use crate::deliver::{Manifest, iso, write_delivery};
-use crate::random::Random;
+use crate::random::{Random, splitmix};
 use crate::scenario::Scenario;
 use crate::{SimulationConfig, SimulationError, SimulationSummary};
 
@@ -43,6 +43,7 @@ pub(crate) fn write(
         deliver(&path, &data, manifest, summary)?;
         agencies += AGENCIES as u64;
     }
+    crate::inventory::write(scenario, config, first..=last, summary)?;
     let mut postings = 0;
     let mut number = 300_000;
     for index in 0..scenario.months {
@@ -71,7 +72,7 @@ pub(crate) fn write(
     Ok(())
 }
 
-fn manifest(source: &str, period: String, rows: usize, known_on: String) -> Manifest {
+pub(crate) fn manifest(source: &str, period: String, rows: usize, known_on: String) -> Manifest {
     Manifest {
         source: source.to_owned(),
         period,
@@ -84,7 +85,7 @@ fn manifest(source: &str, period: String, rows: usize, known_on: String) -> Mani
     }
 }
 
-fn deliver(
+pub(crate) fn deliver(
     path: &std::path::Path,
     data: &[u8],
     manifest: Manifest,
@@ -97,7 +98,6 @@ fn deliver(
 }
 
 fn workbook(scenario: &Scenario, year: i32) -> Result<Vec<u8>, XlsxError> {
-    let mut random = Random::new(scenario.seed, 0x00a9_e4c7);
     let mut workbook = Workbook::new();
     // The workbook's date of creation is part of its bytes.
     let created = ExcelDateTime::from_ymd(year as u16, 2, 15)?;
@@ -117,25 +117,51 @@ fn workbook(scenario: &Scenario, year: i32) -> Result<Vec<u8>, XlsxError> {
     {
         sheet.write_string(0, column as u16, *header)?;
     }
-    for agency in 0..AGENCIES {
-        let row = agency as u32 + 1;
-        let place = scenario.reference.place_at(random.unit());
-        let place = &scenario.reference.places[place as usize];
-        let certified = next_weekday(day(year - 1, 1, 1) - random.between(0, 900));
-        let counsellors = 3.0 + (random.exponential() * 9.0).floor() + f64::from(year % 3);
-        let grade = ["A", "B", "C", "D"][random.weighted(&[20.0, 40.0, 30.0, 10.0])];
-        sheet.write_string(row, 0, format!("A{:05}", agency + 1))?;
-        sheet.write_string(
-            row,
-            1,
-            format!("모의{}직업소개{:03}", place.sido_name, agency + 1),
-        )?;
-        sheet.write_string(row, 2, String::from_utf8_lossy(&place.sido))?;
+    for (index, agency) in agencies(scenario).iter().enumerate() {
+        let row = index as u32 + 1;
+        let certified = next_weekday(day(year - 1, 1, 1) - agency.certified_before);
+        let counsellors = agency.counsellors + f64::from(year % 3);
+        sheet.write_string(row, 0, &agency.number)?;
+        sheet.write_string(row, 1, &agency.name)?;
+        sheet.write_string(row, 2, String::from_utf8_lossy(&agency.sido))?;
         sheet.write_string(row, 3, String::from_utf8_lossy(text(certified)))?;
         sheet.write_number(row, 4, counsellors)?;
-        sheet.write_string(row, 5, grade)?;
+        sheet.write_string(row, 5, agency.grade)?;
     }
     workbook.save_to_buffer()
+}
+
+/// A certified private employment agency.
+pub(crate) struct Agency {
+    pub number: String,
+    name: String,
+    pub sido: [u8; 2],
+    /// Days between its certification and the start of the year before the list's.
+    certified_before: i32,
+    counsellors: f64,
+    grade: &'static str,
+}
+
+/// The agencies, the same in every year.
+pub(crate) fn agencies(scenario: &Scenario) -> Vec<Agency> {
+    let mut random = Random::new(scenario.seed, 0x00a9_e4c7);
+    (0..AGENCIES)
+        .map(|agency| {
+            let place = scenario.reference.place_at(random.unit());
+            let place = &scenario.reference.places[place as usize];
+            let certified_before = random.between(0, 900);
+            let counsellors = 3.0 + (random.exponential() * 9.0).floor();
+            let grade = ["A", "B", "C", "D"][random.weighted(&[20.0, 40.0, 30.0, 10.0])];
+            Agency {
+                number: format!("A{:05}", agency + 1),
+                name: format!("모의{}직업소개{:03}", place.sido_name, agency + 1),
+                sido: place.sido,
+                certified_before,
+                counsellors,
+                grade,
+            }
+        })
+        .collect()
 }
 
 const NCS: [&str; 6] = [
@@ -163,7 +189,7 @@ fn recruitment(scenario: &Scenario, month: i32, number: &mut i64) -> (Vec<u8>, u
             let hire = HIRE[random.weighted(&[45.0, 30.0, 15.0, 10.0])];
             let place = scenario.reference.place_at(random.unit());
             let name = institution_name(institution);
-            result.push(json!({
+            let mut posting = json!({
                 "recrutPblntSn": *number,
                 "instNm": name,
                 "ncsCdNmLst": ncs,
@@ -175,7 +201,11 @@ fn recruitment(scenario: &Scenario, month: i32, number: &mut i64) -> (Vec<u8>, u
                 "pbancEndYmd": String::from_utf8_lossy(text(opened + random.between(7, 21))),
                 "recrutPbancTtl": format!("{name} {ncs} {hire} 채용 공고"),
                 "ongoingYn": "N",
-            }));
+                "files": attached(*number),
+            });
+            let openings = posting["recrutNope"].as_u64().unwrap_or(1);
+            posting["steps"] = steps(*number, opened, openings);
+            result.push(posting);
         }
     }
     let rows = result.len();
@@ -188,4 +218,56 @@ fn recruitment(scenario: &Scenario, month: i32, number: &mut i64) -> (Vec<u8>, u
     let mut bytes = document.to_string().into_bytes();
     bytes.push(b'\n');
     (bytes, rows)
+}
+
+/// Selection steps of a posting: papers, for two of three a written test, an interview.
+fn steps(posting: i64, opened: i32, openings: u64) -> serde_json::Value {
+    let drawn = splitmix(posting as u64);
+    let has_test = drawn % 3 != 0;
+    let mut names = vec!["서류전형"];
+    if has_test {
+        names.push("필기전형");
+    }
+    names.push("면접전형");
+    let mut applicants = openings * (5 + (drawn >> 16) % 60);
+    let mut list = Vec::new();
+    for (order, name) in names.iter().enumerate() {
+        list.push(json!({
+            "recrutStepSn": posting * 10 + order as i64,
+            "recrutPbancTtl": name,
+            "sortNo": order + 1,
+            "aplyNope": applicants,
+            "recrutNope": openings,
+            "cmpttRt": format!("{:.1}", applicants as f64 / openings as f64),
+            "rsnOcrnYmd": iso(opened + 14 * (order as i32 + 1)),
+        }));
+        applicants = (applicants / 4).max(openings);
+    }
+    list.into()
+}
+
+/// Attached files of a posting: notice, form, and mostly a job description.
+fn attached(posting: i64) -> Vec<serde_json::Value> {
+    let kinds = [
+        ("A", "공고문.pdf"),
+        ("B", "입사지원서.hwp"),
+        ("C", "직무기술서.pdf"),
+    ];
+    let count = if splitmix(posting as u64) % 5 == 0 {
+        2
+    } else {
+        3
+    };
+    kinds[..count]
+        .iter()
+        .enumerate()
+        .map(|(order, (kind, name))| {
+            json!({
+                "recrutAtchFileNo": posting * 10 + order as i64,
+                "atchFileNm": name,
+                "atchFileType": kind,
+                "sortNo": order + 1,
+            })
+        })
+        .collect()
 }

@@ -17,9 +17,10 @@ pub(crate) enum TruthFile {
     SeekerOracle,
     Claim,
     VacancyDefect,
+    PortalAd,
 }
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     (
         "fraud.csv",
         "claim_no,typology,from,to,overpaid_won,detected,ring",
@@ -31,6 +32,10 @@ const FILES: [(&str, &str); 5] = [
     ),
     ("claim.csv", "claim_no,applied_on,claims_in_five_years"),
     ("vacancy_defect.csv", "vacancy_no,defect"),
+    (
+        "portal_ad.csv",
+        "ad_no,vacancy_no,duplicate_of,defect,obfuscated",
+    ),
 ];
 
 /// A monthly figure of the whole country.

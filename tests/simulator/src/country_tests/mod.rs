@@ -15,6 +15,7 @@ use crate::{SimulationConfig, SimulationSummary, simulate};
 mod behaviour;
 mod deliveries;
 mod registers;
+mod services;
 
 struct Country {
     folder: PathBuf,

@@ -1,6 +1,8 @@
+use crate::deliver::services::SERVICES;
 use crate::scenario::Scenario;
 
-/// A source the blocks write. The order is the order of the names.
+/// A source the blocks write. The order is that of the names, the records of the employment
+/// services last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Source {
@@ -24,6 +26,14 @@ pub(crate) enum Source {
     MatchEvent,
     Seeker,
     Vacancy,
+    AgencyPlacement,
+    CentreFeedback,
+    EmergencyPayment,
+    Subsidy,
+    PortalAd,
+    Assessment,
+    Participation,
+    Resume,
 }
 
 /// How often a source is delivered.
@@ -39,6 +49,7 @@ pub(crate) enum Format {
     Csv,
     Fixed,
     Xml,
+    Json,
 }
 
 /// What stands where in the rows of a source.
@@ -63,9 +74,14 @@ pub(crate) struct Layout {
     pub duplicates: bool,
     /// Index of the period that is first delivered incomplete and corrected by revision 2.
     pub corrected_period: Option<usize>,
+    /// Root and record element of an XML delivery.
+    pub elements: (&'static str, &'static str),
+    /// Belongs to the records of the employment services, whose input errors draw from a stream
+    /// of their own.
+    pub service: bool,
 }
 
-const PLAIN: Layout = Layout {
+pub(super) const PLAIN: Layout = Layout {
     name: "",
     cadence: Cadence::Monthly,
     format: Format::Csv,
@@ -79,6 +95,8 @@ const PLAIN: Layout = Layout {
     text_field: None,
     duplicates: false,
     corrected_period: None,
+    elements: ("wantedRoot", "wanted"),
+    service: false,
 };
 
 const LAYOUTS: [Layout; 20] = [
@@ -389,7 +407,7 @@ const LAYOUTS: [Layout; 20] = [
 ];
 
 impl Source {
-    pub(crate) const COUNT: usize = LAYOUTS.len();
+    pub(crate) const COUNT: usize = LAYOUTS.len() + SERVICES.len();
 
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::BenefitClaim,
@@ -412,10 +430,21 @@ impl Source {
         Self::MatchEvent,
         Self::Seeker,
         Self::Vacancy,
+        Self::AgencyPlacement,
+        Self::CentreFeedback,
+        Self::EmergencyPayment,
+        Self::Subsidy,
+        Self::PortalAd,
+        Self::Assessment,
+        Self::Participation,
+        Self::Resume,
     ];
 
     pub(crate) fn layout(self) -> &'static Layout {
-        &LAYOUTS[self as usize]
+        let position = self as usize;
+        LAYOUTS
+            .get(position)
+            .unwrap_or_else(|| &SERVICES[position - LAYOUTS.len()])
     }
 }
 
@@ -484,6 +513,13 @@ mod tests {
         for (index, source) in Source::ALL.iter().enumerate() {
             assert_eq!(*source as usize, index);
         }
-        assert!(LAYOUTS.windows(2).all(|pair| pair[0].name < pair[1].name));
+        for layouts in [&LAYOUTS[..], &SERVICES[..]] {
+            assert!(layouts.windows(2).all(|pair| pair[0].name < pair[1].name));
+        }
+        assert!(
+            Source::ALL.map(|one| one.layout().service)[LAYOUTS.len()..]
+                .iter()
+                .all(|one| *one)
+        );
     }
 }

@@ -4,6 +4,7 @@
 mod errors;
 mod layout;
 mod row;
+mod services;
 mod sink;
 
 pub(crate) use errors::ErrorKind;

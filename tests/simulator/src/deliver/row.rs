@@ -27,7 +27,8 @@ pub(crate) struct BlockOutput {
     pub drafts: Vec<Buffer>,
     pub injected: BTreeMap<(Source, usize, ErrorKind), u64>,
     pub truth: Truth,
-    errors: Random,
+    /// Input errors of the registers, and of the employment services.
+    errors: [Random; 2],
 }
 
 /// Fewest rows of a block's part of a delivery for each input error in it.
@@ -46,7 +47,8 @@ impl BlockOutput {
             drafts: (0..Source::COUNT).map(|_| Buffer::default()).collect(),
             injected: BTreeMap::new(),
             truth: Truth::new(scenario),
-            errors: Random::new(scenario.seed, 0x0e77_0000_0000 + u64::from(block)),
+            errors: [0x0e77_0000_0000, 0x0e78_0000_0000]
+                .map(|stream| Random::new(scenario.seed, stream + u64::from(block))),
         }
     }
 
@@ -67,7 +69,11 @@ impl BlockOutput {
         let cadence: Cadence = source.layout().cadence;
         let period = period_of(scenario, cadence, month, opening)?;
         let slot = self.slot(source, period);
-        let start = self.buffers[slot].bytes.len();
+        let buffer = &mut self.buffers[slot];
+        if source.layout().format == Format::Json && buffer.rows > 0 {
+            buffer.bytes.extend_from_slice(b",\n");
+        }
+        let start = buffer.bytes.len();
         Some(Row {
             output: self,
             source,
@@ -169,7 +175,8 @@ impl Row<'_> {
         let buffer = &self.output.buffers[self.slot];
         // Never so many that a small delivery would be refused.
         let room = (buffer.struck + 1) * ROWS_PER_ERROR <= buffer.rows;
-        let kind = draw(&mut self.output.errors, self.source).filter(|_| room);
+        let errors = &mut self.output.errors[usize::from(self.source.layout().service)];
+        let kind = draw(errors, self.source).filter(|_| room);
         if let Some(kind) = kind {
             let bytes = &mut self.output.buffers[self.slot].bytes;
             let struck = if kind == ErrorKind::Duplicate {
@@ -193,7 +200,7 @@ impl Row<'_> {
             }
         }
         let corrected = self.source.layout().corrected_period == Some(self.period);
-        if corrected && !self.output.errors.chance(MISSING_FROM_DRAFT) {
+        if corrected && !self.output.errors[0].chance(MISSING_FROM_DRAFT) {
             let output = &mut *self.output;
             let draft = &mut output.drafts[self.source as usize];
             draft

@@ -108,6 +108,7 @@ impl<'s> Landing<'s> {
                         Format::Csv => "csv",
                         Format::Fixed => "dat",
                         Format::Xml => "xml",
+                        Format::Json => "json",
                     };
                     let name = format!(
                         "{}_{}_r{revision}.{extension}",
@@ -148,6 +149,9 @@ impl<'s> Landing<'s> {
             } else {
                 &output.buffers[output.slot(file.source, file.period)]
             };
+            if file.source.layout().format == Format::Json && file.rows > 0 && buffer.rows > 0 {
+                file.push(b",\n")?;
+            }
             file.push(&buffer.bytes)?;
             file.rows += buffer.rows;
             file.control += buffer.control;
@@ -264,14 +268,21 @@ fn head(source: Source) -> Vec<u8> {
             line
         }
         Format::Fixed => Vec::new(),
-        Format::Xml => b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<wantedRoot>\n".to_vec(),
+        Format::Xml => format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{}>\n",
+            layout.elements.0
+        )
+        .into_bytes(),
+        Format::Json => b"{\"resultCode\":\"00\",\"items\":[\n".to_vec(),
     }
 }
 
 fn foot(source: Source, rows: u64) -> Vec<u8> {
-    match source.layout().format {
+    let layout = source.layout();
+    match layout.format {
         Format::Csv | Format::Fixed => Vec::new(),
-        Format::Xml => format!("<total>{rows}</total>\n</wantedRoot>\n").into_bytes(),
+        Format::Xml => format!("<total>{rows}</total>\n</{}>\n", layout.elements.0).into_bytes(),
+        Format::Json => format!("\n],\"totalCount\":{rows}}}\n").into_bytes(),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::identity::put;
 use crate::scenario::magnitude;
 use crate::truth::Measure;
 use crate::world::employment::Kind;
+use crate::world::services::Offer;
 use crate::world::vacancy_text::Notice;
 use crate::world::{Block, Flow, Number};
 
@@ -78,6 +79,13 @@ impl Block<'_> {
                     .add(self.scenario, month, Measure::DefectiveVacancies, 1);
             }
             let closes = opened + self.random.between(14, 60);
+            self.service_log.offers.push(Offer {
+                number,
+                workplace,
+                opened,
+                closes,
+                notice: notice.clone(),
+            });
             self.vacancies.push(Vacancy {
                 number,
                 workplace,

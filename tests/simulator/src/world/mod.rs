@@ -11,6 +11,7 @@ mod person;
 mod registers;
 mod residents;
 mod search;
+mod services;
 mod surroundings;
 mod survey;
 mod vacancy_text;
@@ -31,6 +32,7 @@ use earnings::{Business, Contract, DailyWork};
 use employment::{Eligible, Job};
 use matching::{Seeker, Vacancy};
 use person::Person;
+use services::ServiceLog;
 use workplace::Workplace;
 
 /// A flow whose fractional parts are carried from month to month, so that small blocks neither
@@ -94,6 +96,8 @@ pub(crate) struct Block<'s> {
     /// Claims that still join the ring that shares an account, and the ring's number.
     ring: (u32, u32),
     carry: [f64; FLOWS],
+    /// What the employment services saw, for their own records.
+    service_log: ServiceLog,
     /// Numbers given out: businesses, claims, seekers, vacancies, courses.
     numbers: [u64; 5],
     out: BlockOutput,
@@ -120,6 +124,7 @@ pub(crate) fn play(scenario: &Scenario, index: u32, persons: usize) -> FinishedB
     }
     block.settle_open_frauds();
     block.write_daily_work();
+    block.record_services();
     FinishedBlock {
         residents: block.count_residents(),
         registers: block.register_workplaces(),
@@ -154,6 +159,7 @@ impl<'s> Block<'s> {
             daily_work: BTreeMap::new(),
             ring: (0, 0),
             carry: [0.0; FLOWS],
+            service_log: ServiceLog::default(),
             numbers: [0; 5],
             out: BlockOutput::new(scenario, index),
         };
@@ -192,6 +198,7 @@ impl<'s> Block<'s> {
         self.deliver_workplaces(month);
         self.survey(month);
         self.measure(month);
+        self.note_services(month);
         self.active_jobs
             .retain(|job| self.jobs[*job as usize].last >= first_of(month + 1));
     }

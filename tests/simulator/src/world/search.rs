@@ -9,6 +9,7 @@ use crate::truth::{Measure, TruthFile};
 use crate::world::employment::{Cover, Kind};
 use crate::world::matching::Seeker;
 use crate::world::person::{Activity, NONE};
+use crate::world::services::Registration;
 use crate::world::{Block, Flow, Number};
 
 /// Days in which an insured job counts as the success of a registration.
@@ -253,11 +254,20 @@ impl Block<'_> {
                 .text(wishes.kind.code())
                 .finish(0);
         }
+        let has_benefit = who.claim != NONE;
         let success = who.find_on <= on + WINDOW;
         self.state_oracle(&number, on, oracle, success.then_some(who.find_on));
         let major = reference.occupations[wishes.occupation as usize]
             .code
             .as_bytes()[1];
+        self.service_log.registrations.push(Registration {
+            number,
+            person,
+            on,
+            closed_on,
+            occupation: wishes.occupation,
+            has_benefit,
+        });
         self.seekers.push(Seeker {
             number,
             registered: on,

@@ -6,6 +6,7 @@ use crate::world::employment::Kind;
 use crate::world::matching::VACANCY_KINDS;
 
 /// What a vacancy says.
+#[derive(Clone)]
 pub(super) struct Notice {
     pub title: String,
     pub text: String,

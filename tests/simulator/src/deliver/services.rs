@@ -1,0 +1,94 @@
+//! Layouts of the records of the employment services: support paid, counselling, agencies and the
+//! private portals' ads.
+
+use crate::deliver::layout::{Format, Layout, PLAIN};
+
+const SERVICE: Layout = Layout {
+    service: true,
+    known_day: 7,
+    ..PLAIN
+};
+
+pub(super) const SERVICES: [Layout; 8] = [
+    Layout {
+        name: "agency_placement",
+        header: &[
+            "기관번호",
+            "주민등록번호",
+            "위탁사업코드",
+            "위탁일",
+            "취업일",
+            "취업사업장관리번호",
+            "6개월고용유지여부",
+            "위탁수수료",
+        ],
+        control: Some("fee_won"),
+        known_day: 12,
+        rrn_field: Some(1),
+        date_field: Some(3),
+        ..SERVICE
+    },
+    Layout {
+        name: "centre_feedback",
+        format: Format::Json,
+        ..SERVICE
+    },
+    Layout {
+        name: "ees_payment",
+        header: &[
+            "주민등록번호",
+            "지원차수",
+            "신청일",
+            "지급일",
+            "직군",
+            "지급액",
+        ],
+        control: Some("amount_won"),
+        rrn_field: Some(0),
+        money_field: Some(5),
+        ..SERVICE
+    },
+    Layout {
+        name: "ei_subsidy",
+        header: &[
+            "지원금결정번호",
+            "사업장관리번호",
+            "지원사업코드",
+            "지원대상시작월",
+            "지원대상종료월",
+            "지원인원",
+            "지급액",
+            "지급일",
+        ],
+        control: Some("amount_won"),
+        known_day: 9,
+        money_field: Some(6),
+        date_field: Some(7),
+        ..SERVICE
+    },
+    Layout {
+        name: "portal_ad",
+        format: Format::Json,
+        known_day: 2,
+        ..SERVICE
+    },
+    Layout {
+        name: "wn_assessment",
+        format: Format::Fixed,
+        known_day: 3,
+        ..SERVICE
+    },
+    Layout {
+        name: "wn_programme",
+        format: Format::Xml,
+        control: Some("allowance_won"),
+        elements: ("participationList", "participation"),
+        ..SERVICE
+    },
+    Layout {
+        name: "wn_resume",
+        format: Format::Json,
+        known_day: 3,
+        ..SERVICE
+    },
+];
