@@ -1,0 +1,118 @@
+/*---
+description:
+  ko: 사업장의 이력. 업종·지역·규모·상호가 바뀔 때마다 새 줄이 시작한다.
+  en: >-
+    history of each insured workplace (slowly changing, type 2). A delivery states the workplace at the end of its
+    month, so a version begins with the first day of that month; the first version begins with the establishment. A delivery in which nothing kept here changed begins no version
+grain: [workplace_no, valid_from]
+materialized: table
+owner: core
+legal_basis: 고용산재보험료징수법 제11조 · 제12조
+tests:
+  - {expression: "valid_to is null or valid_to >= valid_from"}
+  - {unique: [workplace_no, valid_to]}
+columns:
+  valid_to: {description: "last day of the version; null while it is the present one and the workplace is open"}
+  is_current: {description: the latest version of the workplace}
+  ksic_version: {description: revision of KSIC that ksic is written in}
+  ksic10: {description: "the class in revision 10, by the crosswalk from revision 9; null for a class without a counterpart and for revision 11, from which no class crosswalk leads back"}
+  section: {description: "KSIC section; revisions 10 and 11 share their divisions"}
+  headcount_class: {tests: [{accepted_values: ["1-4", "5-9", "10-29", "30-99", "100-299", "300+"]}]}
+  known_on: {description: the day the version became known}
+---*/
+with changes as (
+  select * from {{ source('ei_workplace') }}
+),
+division as (
+  select * from {{ seed('ksic_division') }}
+),
+ksic9 as (
+  select * from {{ crosswalk('KSIC9', 'KSIC10') }}
+),
+-- the state at the end of each month with a delivery
+stated as (
+  {{ latest_version('changes', ['workplace_no', '_period']) }}
+),
+described as (
+  select
+    stated.workplace_no,
+    stated.biz_no,
+    stated.firm_name,
+    stated.ksic,
+    stated.ksic_version,
+    stated.sigungu,
+    stated.established_on,
+    stated.closed_on,
+    {{ headcount_class('stated.headcount') }} as headcount_class,
+    stated.headcount,
+    stated._period,
+    stated._known_on
+  from stated
+),
+compared as (
+  select
+    described.*,
+    lag(described._period) over one_workplace is null as is_first,
+    lag(described.biz_no) over one_workplace as earlier_biz_no,
+    lag(described.firm_name) over one_workplace as earlier_firm_name,
+    lag(described.ksic) over one_workplace as earlier_ksic,
+    lag(described.ksic_version) over one_workplace as earlier_ksic_version,
+    lag(described.sigungu) over one_workplace as earlier_sigungu,
+    lag(described.headcount_class) over one_workplace as earlier_headcount_class,
+    last_value(described.closed_on) over (
+      partition by described.workplace_no order by described._period
+      rows between unbounded preceding and unbounded following
+    ) as last_closed_on
+  from described
+  window one_workplace as (partition by described.workplace_no order by described._period)
+),
+changed as (
+  select
+    compared.*,
+    case when compared.is_first then least(compared.established_on, month_end(compared._period)) else compared._period end as valid_from
+  from compared
+  where compared.is_first
+    or (compared.earlier_biz_no is distinct from compared.biz_no)
+    or (compared.earlier_firm_name is distinct from compared.firm_name)
+    or (compared.earlier_ksic is distinct from compared.ksic)
+    or (compared.earlier_ksic_version is distinct from compared.ksic_version)
+    or (compared.earlier_sigungu is distinct from compared.sigungu)
+    or (compared.earlier_headcount_class is distinct from compared.headcount_class)
+),
+bounded as (
+  select
+    changed.*,
+    lead(changed.valid_from) over (partition by changed.workplace_no order by changed.valid_from) as next_from
+  from changed
+),
+workplace_history as (
+  select
+    -- ids
+    bounded.workplace_no,
+    bounded.biz_no,
+    bounded.firm_name,
+    -- dates
+    bounded.valid_from,
+    case
+      when bounded.next_from is not null then add_days(bounded.next_from, -1)
+      -- a workplace that closed before its last version began is closed on the day that version begins
+      when bounded.last_closed_on is not null then greatest(bounded.last_closed_on, bounded.valid_from) end as valid_to,
+    bounded.next_from is null as is_current,
+    bounded._known_on as known_on,
+    -- codes
+    bounded.ksic,
+    bounded.ksic_version,
+    case bounded.ksic_version when '10' then bounded.ksic when '9' then ksic9.to_code end as ksic10,
+    division.section,
+    bounded.sigungu,
+    substr(bounded.sigungu, 1, 2) as sido,
+    bounded.headcount_class
+  from bounded
+  left join ksic9
+    on ksic9.from_code = bounded.ksic
+    and bounded.ksic_version = '9'
+  left join division
+    on division.division = substr(bounded.ksic, 1, 2)
+    and bounded.ksic_version in ('10', '11')
+)
+select * from workplace_history
