@@ -1,0 +1,33 @@
+/*---
+description: {ko: "기업 프로필의 피보험자·사업장·구인은 원장과 같다", en: "workplaces, insured persons and losses in enterprise_profile equal those of the core tables"}
+severity: error
+---*/
+with published as (
+  select
+    coalesce(sum(workplaces), 0) as workplaces,
+    coalesce(sum(insured_persons), 0) as insured_persons,
+    coalesce(sum(lost_12), 0) as lost_12
+  from {{ ref('enterprise_profile') }}
+),
+workplace as (
+  select count(*) as workplaces from {{ ref('workplace') }} where biz_no is not null
+),
+spell as (
+  select
+    count(*) filter (where insured_from <= date '{{ var('as_of') }}'
+      and (insured_to is null or insured_to >= date '{{ var('as_of') }}')) as insured_persons,
+    count(*) filter (where lost_on > add_months(date '{{ var('as_of') }}', -12) and lost_on <= date '{{ var('as_of') }}') as lost_12
+  from {{ ref('insured_spell') }}
+  where not cancelled
+    and biz_no is not null
+),
+broken as (
+  select published.workplaces, workplace.workplaces as counted_workplaces, published.insured_persons, spell.insured_persons as counted_persons
+  from published
+  cross join workplace
+  cross join spell
+  where published.workplaces <> workplace.workplaces
+    or published.insured_persons <> spell.insured_persons
+    or published.lost_12 <> spell.lost_12
+)
+select * from broken
