@@ -37,14 +37,18 @@ certification as (
 span as (
   select min(delivered._period) as first_day, month_end(max(delivered._period)) as last_day from delivered
 ),
--- the first week may begin before the first month delivered: it is left out, its days stay in the stocks
+month as (
+  select delivered._period as first_day from delivered group by delivered._period
+),
+-- weeks that lie whole in what was delivered: the days of one that began before stay in the stocks
 calendar as (
-  select {{ week_start('daily.day') }} as week_from
-  from daily
+  select {{ week_start('add_days(month.first_day, shift.days)') }} as week_from
+  from month
+  cross join (values (0), (7), (14), (21), (28)) as shift (days)
   cross join span
-  where {{ week_start('daily.day') }} >= span.first_day
-    and add_days({{ week_start('daily.day') }}, 6) <= span.last_day
-  group by {{ week_start('daily.day') }}
+  where {{ week_start('add_days(month.first_day, shift.days)') }} >= span.first_day
+    and add_days({{ week_start('add_days(month.first_day, shift.days)') }}, 6) <= span.last_day
+  group by {{ week_start('add_days(month.first_day, shift.days)') }}
 ),
 region as (
   select sido.sido from sido
