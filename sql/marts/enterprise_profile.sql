@@ -1,9 +1,9 @@
 /*---
 description:
-  ko: 기업(사업자등록번호)별 규모·업종·지역, 이직, 구인과 지원자·충원율·충원 기간, 임금명세서 없는 피보험 월
+  ko: 기업(사업자등록번호)별 규모·업종·지역, 이직, 구인과 지원자·충원율·충원 기간, 지원금, 임금명세서 없는 피보험 월
   en: >-
     each enterprise (business number) with size, industry and region, turnover, vacancies with applicants, fill rate
-    and time to fill, and insured months without a wage statement
+    and time to fill, subsidies, and insured months without a wage statement
 grain: [biz_no]
 materialized: table
 owner: labour_market
@@ -22,6 +22,8 @@ columns:
   ended_12: {description: of those vacancies the ones filled or expired, tests: [{range: {min: 0}}]}
   fill_rate: {description: "filled / (filled + expired); null while none has ended", tests: [{range: {min: 0, max: 1}}]}
   mean_days_to_fill: {description: over the filled ones, tests: [{range: {min: 0}}]}
+  subsidies_12: {description: "decisions to pay retention and hiring subsidies, by day of payment", tests: [{range: {min: 0}}]}
+  subsidy_won_12: {description: "won of those decisions", tests: [{range: {min: 0}}]}
   statement_months: {description: "insured person-months per workplace in the twelve months up to the last one with wage statements", tests: [{range: {min: 0}}]}
   months_without_statement: {description: of those without a wage statement of this enterprise for the person and month, tests: [{range: {min: 0}}]}
   arrears_losses_12: {description: "losses for reason 12 (moved, changed conditions, unpaid wages) in twelve months"}
@@ -40,6 +42,9 @@ vacancy as (
 ),
 claim as (
   select * from {{ ref('claim') }}
+),
+subsidy as (
+  select * from {{ ref('subsidy') }}
 ),
 income as (
   select * from {{ ref('income_month') }}
@@ -144,6 +149,16 @@ claim_count as (
     and claim.applied_on <= date '{{ var('as_of') }}'
   group by workplace.biz_no
 ),
+subsidy_total as (
+  select
+    subsidy.biz_no,
+    count(*) as subsidies_12,
+    sum(subsidy.amount_won) as subsidy_won_12
+  from subsidy
+  where subsidy.paid_on > add_months(date '{{ var('as_of') }}', -12)
+    and subsidy.paid_on <= date '{{ var('as_of') }}'
+  group by subsidy.biz_no
+),
 -- the part of each spell inside the window of wage statements, in whole months
 insured_months as (
   select
@@ -224,6 +239,9 @@ enterprise_profile as (
          then cast(vacancy_count.filled_12 as double) / cast(vacancy_count.ended_12 as double) end as fill_rate,
     case when vacancy_count.filled_12 > 0
          then cast(vacancy_count.days_to_fill as double) / cast(vacancy_count.filled_12 as double) end as mean_days_to_fill,
+    -- subsidies
+    coalesce(subsidy_total.subsidies_12, 0) as subsidies_12,
+    cast(coalesce(subsidy_total.subsidy_won_12, 0) as decimal(28, 0)) as subsidy_won_12,
     -- premiums and statements
     cast(coalesce(insured_total.months, 0) as bigint) as statement_months,
     cast(coalesce(insured_total.months, 0) - coalesce(paid_total.months, 0) as bigint) as months_without_statement,
@@ -239,6 +257,8 @@ enterprise_profile as (
     on vacancy_count.biz_no = firm.biz_no
   left join claim_count
     on claim_count.biz_no = firm.biz_no
+  left join subsidy_total
+    on subsidy_total.biz_no = firm.biz_no
   left join insured_total
     on insured_total.biz_no = firm.biz_no
   left join paid_total

@@ -26,11 +26,8 @@ columns:
 with outcome as (
   select * from {{ ref('trainee_outcome') }}
 ),
-course_row as (
-  select * from {{ source('hrd_course') }}
-),
 course as (
-  {{ latest_version('course_row', ['course_no']) }}
+  select * from {{ ref('training_course') }}
 ),
 total as (
   select
@@ -59,9 +56,9 @@ training_outcome as (
     course.title,
     course.institution,
     course.ncs,
-    substr(course.ncs, 1, 2) as ncs_field,
+    course.ncs_major as ncs_field,
     course.sigungu,
-    substr(course.sigungu, 1, 2) as sido,
+    course.sido,
     -- course
     course.hours,
     course.fee_won,
@@ -82,5 +79,6 @@ training_outcome as (
   from total
   left join course
     on course.course_no = total.course_no
+    and course.origin = 'administrative'
 )
 select * from training_outcome
