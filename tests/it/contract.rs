@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::support::{goyong, goyong_ok};
 
 fn simulated() -> tempfile::TempDir {
@@ -61,6 +63,32 @@ fn a_file_is_explained_without_project_keys_or_trace() {
     assert_eq!((code, found["rule"].as_str()), (Some(1), Some("checksum")));
     let after = crate::support::digests(folder.path());
     assert_eq!(before.len(), after.len());
+}
+
+#[test]
+fn a_policy_list_with_a_condition_nobody_evaluates_is_refused() {
+    let folder = simulated();
+    let file = folder
+        .path()
+        .join("landing/policy_programme/policy_programme_2024_r1.json");
+    let (code, found) = check(&file, &[]);
+    assert_eq!(code, Some(0), "{found}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replacen("\"conditions\":{", "\"conditions\":{\"assetsTo\":1,", 1);
+    std::fs::write(&file, &text).unwrap();
+    let manifest = file.with_file_name("policy_programme_2024_r1.json.manifest.json");
+    let mut stated: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    let digest = Sha256::digest(&text);
+    stated["sha256"] = digest
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .into();
+    std::fs::write(&manifest, stated.to_string()).unwrap();
+    let (code, found) = check(&file, &[]);
+    assert_eq!((code, found["rule"].as_str()), (Some(1), Some("drift")));
+    assert!(found.to_string().contains("conditions/assetsTo"), "{found}");
 }
 
 #[test]
