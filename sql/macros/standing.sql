@@ -1,9 +1,8 @@
-{#- What the conditions of support programmes ask about a person, on one day for each event. `events` is a relation of
-    event_id, person_key, on_day and income_month (the month whose income counts); each event gives one row.
-    All of it is what the registers say: insured days, open registrations, running claims, statements of income. -#}
+{#- What the conditions of support programmes ask about a person on a day. `events` is a relation of person_key, on_day
+    and income_month (the month whose income counts), each pair of person and day once; each gives one row. All of it
+    is what the registers say: insured days, open registrations, running claims, statements of income. -#}
 {% macro standing(events) %}
   select
-    event.event_id,
     event.person_key,
     event.on_day,
     person.sex,
@@ -25,7 +24,8 @@
     on person.person_key = event.person_key
   left join (
     select
-      event.event_id,
+      event.person_key,
+      event.on_day,
       sum(greatest(0, days_between(
         greatest(piece.from_on, add_days(add_months(event.on_day, -18), 1)),
         least(coalesce(piece.to_on, event.on_day), event.on_day)) + 1)) as insured_days,
@@ -36,59 +36,65 @@
     inner join {{ ref('employment_spell') }} as piece
       on piece.person_key = event.person_key
     where piece.from_on <= event.on_day
-    group by event.event_id
+    group by event.person_key, event.on_day
   ) as insurance
-    on insurance.event_id = event.event_id
+    on insurance.person_key = event.person_key
+    and insurance.on_day = event.on_day
   left join (
-    select event.event_id, count(*) as registrations
+    select event.person_key, event.on_day, count(*) as registrations
     from {{ events }} as event
     inner join {{ ref('seeker') }} as seeker
       on seeker.person_key = event.person_key
     where seeker.registered_on <= event.on_day
       and (seeker.closed_on is null or seeker.closed_on > event.on_day)
-    group by event.event_id
+    group by event.person_key, event.on_day
   ) as seeking
-    on seeking.event_id = event.event_id
+    on seeking.person_key = event.person_key
+    and seeking.on_day = event.on_day
   left join (
-    select event.event_id, count(*) as claims
+    select event.person_key, event.on_day, count(*) as claims
     from {{ events }} as event
     inner join {{ ref('claim_outcome') }} as claim
       on claim.person_key = event.person_key
     where claim.applied_on <= event.on_day
       and (claim.ended_on is null or claim.ended_on > event.on_day)
-    group by event.event_id
+    group by event.person_key, event.on_day
   ) as claiming
-    on claiming.event_id = event.event_id
+    on claiming.person_key = event.person_key
+    and claiming.on_day = event.on_day
   left join (
-    select event.event_id, count(*) as contracts
+    select event.person_key, event.on_day, count(*) as contracts
     from {{ events }} as event
     inner join {{ ref('contractor_spell') }} as spell
       on spell.person_key = event.person_key
     where not spell.cancelled
       and spell.insured_from <= event.on_day
       and (spell.insured_to is null or spell.insured_to >= event.on_day)
-    group by event.event_id
+    group by event.person_key, event.on_day
   ) as contract
-    on contract.event_id = event.event_id
+    on contract.person_key = event.person_key
+    and contract.on_day = event.on_day
   left join (
-    select event.event_id, count(*) as businesses
+    select event.person_key, event.on_day, count(*) as businesses
     from {{ events }} as event
     inner join {{ ref('business') }} as business
       on business.owner_key = event.person_key
     where business.opened_on <= event.on_day
       and (business.closed_on is null or business.closed_on > event.on_day)
-    group by event.event_id
+    group by event.person_key, event.on_day
   ) as owning
-    on owning.event_id = event.event_id
+    on owning.person_key = event.person_key
+    and owning.on_day = event.on_day
   left join (
-    select event.event_id, sum(income.gross_won) as gross_won
+    select event.person_key, event.on_day, sum(income.gross_won) as gross_won
     from {{ events }} as event
     inner join {{ ref('income_month') }} as income
       on income.person_key = event.person_key
       and income.month = event.income_month
-    group by event.event_id
+    group by event.person_key, event.on_day
   ) as earning
-    on earning.event_id = event.event_id
+    on earning.person_key = event.person_key
+    and earning.on_day = event.on_day
 {% endmacro %}
 
 {#- Whether a standing meets every condition of a policy. The columns of the contract policy_programme are the closed

@@ -30,7 +30,7 @@ last_month as (
   where wage_file.paid_month <= date '{{ var('as_of') }}'
 ),
 today as (
-  select person.person_key as event_id, person.person_key, date '{{ var('as_of') }}' as on_day, last_month.month as income_month
+  select person.person_key, date '{{ var('as_of') }}' as on_day, last_month.month as income_month
   from person
   cross join last_month
 ),

@@ -17,8 +17,11 @@ columns:
   participated: {description: of the observed ones those that took part in time, tests: [{range: {min: 0}}]}
   take_up_rate: {description: "participated / observed; null while nothing has been observed", tests: [{range: {min: 0, max: 1}}]}
 ---*/
-with event as (
+with programme_event as (
   select * from {{ ref('programme_event') }}
+),
+event_standing as (
+  select * from {{ ref('event_standing') }}
 ),
 rule as (
   select * from {{ seed('programme_rule') }}
@@ -52,6 +55,18 @@ until_training as (
 ),
 until_claim as (
   select {{ delivered_until('delivered_claim') }} as until from delivered_claim
+),
+event as (
+  select
+    programme_event.event_id,
+    programme_event.base,
+    programme_event.sido,
+    programme_event.month,
+    event_standing.*
+  from programme_event
+  inner join event_standing
+    on event_standing.person_key = programme_event.person_key
+    and event_standing.on_day = programme_event.on_day
 ),
 -- the versions of a policy follow one another; the next one's first day ends it
 version as (

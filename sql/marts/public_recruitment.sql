@@ -24,12 +24,13 @@ columns:
 with recruitment as (
   select * from {{ ref('recruitment') }}
 ),
+-- an empty text splits into nothing, and the notice would be lost
 by_field as (
   select
     recruitment.origin,
     recruitment.posting_no,
     recruitment.region as regions,
-    unnest(string_to_array(coalesce(recruitment.field, 'unknown'), ',')) as field_name
+    unnest(string_to_array(coalesce(nullif(trim(recruitment.field), ''), 'unknown'), ',')) as field_name
   from recruitment
 ),
 by_region as (
@@ -37,7 +38,7 @@ by_region as (
     by_field.origin,
     by_field.posting_no,
     by_field.field_name,
-    unnest(string_to_array(coalesce(by_field.regions, 'unknown'), ',')) as region_name
+    unnest(string_to_array(coalesce(nullif(trim(by_field.regions), ''), 'unknown'), ',')) as region_name
   from by_field
 ),
 named as (
