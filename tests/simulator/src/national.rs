@@ -223,7 +223,7 @@ fn recruitment(scenario: &Scenario, month: i32, number: &mut i64) -> (Vec<u8>, u
 /// Selection steps of a posting: papers, for two of three a written test, an interview.
 fn steps(posting: i64, opened: i32, openings: u64) -> serde_json::Value {
     let drawn = splitmix(posting as u64);
-    let has_test = drawn % 3 != 0;
+    let has_test = !drawn.is_multiple_of(3);
     let mut names = vec!["서류전형"];
     if has_test {
         names.push("필기전형");
@@ -253,7 +253,7 @@ fn attached(posting: i64) -> Vec<serde_json::Value> {
         ("B", "입사지원서.hwp"),
         ("C", "직무기술서.pdf"),
     ];
-    let count = if splitmix(posting as u64) % 5 == 0 {
+    let count = if splitmix(posting as u64).is_multiple_of(5) {
         2
     } else {
         3
