@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::content_hash::ContentHash;
 use crate::error::{Result, StoreError};
+use crate::history::PartitionSpan;
 use crate::snapshot::PartitionState;
 
 /// Migrations in order, forward only; the database's `user_version` counts those applied.
@@ -232,6 +233,29 @@ impl Ledger {
             partitions.push((partition_value(partition), state));
         }
         Ok(partitions)
+    }
+
+    /// The states of all partitions of a table, by partition and version.
+    pub(crate) async fn partition_spans(&self, table: &TableName) -> Result<Vec<PartitionSpan>> {
+        let error = || StoreError::ledger("list the states of the partitions");
+        let rows = sqlx::query(
+            "select partition, from_version, until_version, content_hash from partitions \
+             where table_name = ?1 order by partition, from_version",
+        )
+        .bind(table.to_string())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(error())?;
+        rows.iter()
+            .map(|row| {
+                Ok(PartitionSpan {
+                    partition: partition_value(row.try_get(0).map_err(error())?),
+                    from_version: row.try_get(1).map_err(error())?,
+                    until_version: row.try_get(2).map_err(error())?,
+                    content_hash: row.try_get(3).map_err(error())?,
+                })
+            })
+            .collect()
     }
 
     /// The `metaData` action in force at a version.

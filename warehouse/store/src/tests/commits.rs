@@ -523,3 +523,44 @@ async fn descriptions_stay_when_a_later_writer_gives_none() {
     let second = std::fs::read_to_string(fixture.log_entry(1)).unwrap();
     assert!(!second.contains("metaData"), "{second}");
 }
+
+#[tokio::test]
+async fn a_partitions_history_tells_from_which_version_it_held_what() {
+    let fixture = Fixture::new().await;
+    let months: [(&str, &[i64]); 3] = [(AUGUST, &[1, 2]), (SEPTEMBER, &[3]), (AUGUST, &[1])];
+    for (month, keys) in months {
+        let mode = CommitMode::ReplacePartitions(vec![some(month)]);
+        fixture.write(mode, &[(month, keys)]).await.unwrap();
+    }
+    let history = fixture.warehouse.partition_history(&table()).await.unwrap();
+    let spans: Vec<(Option<&str>, i64, Option<i64>)> = history
+        .iter()
+        .map(|span| {
+            (
+                span.partition.as_deref(),
+                span.from_version,
+                span.until_version,
+            )
+        })
+        .collect();
+    assert_eq!(
+        spans,
+        [
+            (Some(AUGUST), 0, Some(2)),
+            (Some(AUGUST), 2, None),
+            (Some(SEPTEMBER), 1, None),
+        ]
+    );
+    assert!(history[0].holds_at(1) && !history[0].holds_at(2));
+    assert!(history[1].holds_at(2) && history[1].holds_at(9));
+    assert_ne!(history[0].content_hash, history[1].content_hash);
+    let unknown = "core.unknown".parse().unwrap();
+    assert!(
+        fixture
+            .warehouse
+            .partition_history(&unknown)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
