@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+import { checkCatalog } from "./catalog.mjs";
 
 const [folder, option, screenshots] = process.argv.slice(2);
 if (!folder) {
@@ -37,7 +38,7 @@ const browser = await chromium.launch({
   executablePath: process.env.GOYONG_CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu"],
 });
-// The pages' policy forbids scripts; the checks bring their own.
+// The pages' policy forbids scripts but the catalogue's search; the checks bring their own.
 const context = await browser.newContext({ bypassCSP: true, viewport: { width: 1200, height: 900 } });
 // The same pages under their own policy, as a reader gets them.
 const strict = await browser.newContext({ viewport: { width: 360, height: 740 } });
@@ -94,7 +95,20 @@ for (const file of pages) {
     if (!["ko", "en"].includes(document.documentElement.lang)) problems.language.push("no lang");
     if (!alternates.includes("ko") || !alternates.includes("en")) problems.language.push("no alternate");
     if (switches.length === 0) problems.language.push("no link to the other language");
-    for (const figure of document.querySelectorAll("figure")) {
+    for (const figure of document.querySelectorAll("figure.lineage")) {
+      const svg = figure.querySelector("svg");
+      const name = svg?.getAttribute("aria-labelledby")?.split(" ").map((id) => document.getElementById(id)?.textContent);
+      if (!name?.length || name.some((text) => !text)) problems.charts.push("a lineage picture without title and description");
+      if (!figure.parentElement.querySelector("details.table-behind")) problems.charts.push("a lineage picture without its text");
+      for (const box of svg.querySelectorAll("g.node")) {
+        const frame = box.querySelector("rect").getBBox();
+        for (const text of box.querySelectorAll("text")) {
+          const place = text.getBBox();
+          if (place.x + place.width > frame.x + frame.width) problems.charts.push(`cut off: ${text.textContent}`);
+        }
+      }
+    }
+    for (const figure of document.querySelectorAll("figure:not(.lineage)")) {
       const svg = figure.querySelector("svg[role=img]");
       if (!svg?.querySelector("title")?.textContent || !svg.querySelector("desc")?.textContent) {
         problems.charts.push("a chart without title and description");
@@ -144,6 +158,10 @@ for (const file of pages) {
 // The print style is read from the file: a sheet opened over file:// may not show its rules to a script.
 const sheet = await readFile(path.join(site, "assets/site.css"), "utf8");
 check("assets/site.css", "print", sheet.includes("@media print") && sheet.includes("@page") ? [] : ["no print style"]);
+
+for (const [name, problems] of Object.entries(await checkCatalog(strict, site, watch))) {
+  check("catalog", name, problems);
+}
 
 await browser.close();
 console.log(`${pages.length} pages`);

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use goyong_disclosure::CellValue;
 
+use crate::catalog::{Catalog, TestResult};
 use crate::definition::{Members, PageKind, TableDefinition};
-use crate::inputs::{CatalogTable, ModelCardPage, ReportInput, TableInput};
+use crate::inputs::{ModelCardPage, ReportInput, TableInput};
 use crate::render::SiteError;
 
 /// Adds the built-in tables that the report's kind asks for.
 pub(crate) fn complete(
     report: &mut ReportInput,
     cards: &[ModelCardPage],
-    catalog: &[CatalogTable],
+    catalog: &Catalog,
 ) -> Result<(), SiteError> {
     match report.definition.page {
         PageKind::Standard => {}
@@ -116,22 +117,26 @@ fn optional(value: Option<f64>) -> CellValue {
     value.map_or(CellValue::Null, CellValue::Float)
 }
 
-fn checks(catalog: &[CatalogTable]) -> Vec<Vec<CellValue>> {
+fn checks(catalog: &Catalog) -> Vec<Vec<CellValue>> {
     let mut rows: Vec<(String, usize, usize, String)> = catalog
+        .tables
         .iter()
+        .filter(|table| table.stored.is_some())
         .filter(|table| !table.tests.is_empty())
         .map(|table| {
-            let failed: Vec<&str> = table
-                .tests
-                .iter()
-                .filter(|test| !test.passed)
-                .map(|test| test.name.as_str())
-                .collect();
-            let name = format!("{}.{}", table.schema, table.name);
+            let with = |results: &[TestResult]| -> Vec<&str> {
+                table
+                    .tests
+                    .iter()
+                    .filter(|test| results.contains(&test.result))
+                    .map(|test| test.name.as_str())
+                    .collect()
+            };
+            let failed = with(&[TestResult::Failed, TestResult::Warned, TestResult::Error]);
             (
-                name,
+                table.qualified_name(),
                 table.tests.len(),
-                table.tests.len() - failed.len(),
+                with(&[TestResult::Passed]).len(),
                 failed.join(", "),
             )
         })

@@ -1,16 +1,14 @@
 //! What a template is given: texts in one language, made from safe tables only.
 
-use std::collections::BTreeMap;
-
 use goyong_disclosure::Cell;
 use serde::Serialize;
 
 use crate::analyse::{Headline, Report, Table};
+use crate::catalog::{CatalogGraph, TestResult};
 use crate::chart::{Bar, Chart, Series, bar_chart, calibration_chart, line_chart};
 use crate::definition::{ChartDefinition, ChartKind, Unit};
 use crate::dictionary::member_text;
 use crate::download::column_label;
-use crate::inputs::CatalogTable;
 use crate::language::Language;
 use crate::number::{ColumnFormat, NOT_AVAILABLE, SUPPRESSED, change, headline};
 use crate::period::period_text;
@@ -93,9 +91,6 @@ pub(crate) struct HeadlineView {
     pub table: String,
 }
 
-/// The tables of a release by qualified name.
-pub(crate) type CatalogIndex<'a> = BTreeMap<String, &'a CatalogTable>;
-
 pub(crate) fn headline_view(headline: &Headline<'_>, language: Language) -> HeadlineView {
     let (value, kind) = match &headline.now {
         Cell::Value(value) => (
@@ -141,7 +136,7 @@ pub(crate) fn table_view(
     report: &Report,
     table: &Table,
     data: &str,
-    catalog: &CatalogIndex<'_>,
+    catalog: &CatalogGraph<'_>,
     language: Language,
 ) -> TableView {
     let title = table.definition.title.get(language).to_owned();
@@ -268,7 +263,7 @@ fn row_view(
         .collect()
 }
 
-fn provenance(table: &Table, catalog: &CatalogIndex<'_>, language: Language) -> ProvenanceView {
+fn provenance(table: &Table, catalog: &CatalogGraph<'_>, language: Language) -> ProvenanceView {
     let report = table.safe.report();
     let reads = table
         .reads
@@ -282,11 +277,20 @@ fn provenance(table: &Table, catalog: &CatalogIndex<'_>, language: Language) -> 
                     known.schema,
                     known.name
                 )),
-                version: Some(known.version),
-                content_hash: known.content_hash.clone(),
-                rows: crate::number::grouped(i128::from(known.rows)),
+                version: known.stored.as_ref().map(|stored| stored.version),
+                content_hash: known
+                    .stored
+                    .as_ref()
+                    .map_or_else(String::new, |stored| stored.content_hash.clone()),
+                rows: known.stored.as_ref().map_or_else(String::new, |stored| {
+                    crate::number::grouped(i128::from(stored.rows))
+                }),
                 tests: known.tests.len(),
-                passed: known.tests.iter().filter(|test| test.passed).count(),
+                passed: known
+                    .tests
+                    .iter()
+                    .filter(|test| test.result == TestResult::Passed)
+                    .count(),
             },
             None => ReadView {
                 name: name.clone(),

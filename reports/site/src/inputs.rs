@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use goyong_disclosure::CellValue;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Catalog;
 use crate::definition::ReportDefinition;
 use crate::language::Bilingual;
 
@@ -18,8 +19,8 @@ pub struct SiteInputs {
     pub as_of: NaiveDate,
     /// Reports with the rows of their queries.
     pub reports: Vec<ReportInput>,
-    /// The tables of the release, for the catalogue and for the provenance of each figure.
-    pub catalog: Vec<CatalogTable>,
+    /// What is known of the tables, for the catalogue and for the provenance of each figure.
+    pub catalog: Catalog,
     /// Cards of the models of this release.
     pub model_cards: Vec<ModelCardPage>,
     /// A notice on top of every page, for example that the country is simulated.
@@ -78,63 +79,6 @@ pub struct TableInput {
     pub reads: Vec<String>,
     /// The query as it was executed.
     pub compiled_sql: String,
-}
-
-/// A table of the release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogTable {
-    /// Schema: `marts`.
-    pub schema: String,
-    /// Name: `claims_monthly`.
-    pub name: String,
-    /// What a row is.
-    pub description: Bilingual,
-    /// The key columns.
-    pub grain: Vec<String>,
-    /// `view`, `table`, `partitioned`, `source`, `seed`, `learned`.
-    pub kind: String,
-    /// Who answers for it.
-    pub owner: String,
-    /// The law that allows it, where one is needed.
-    pub legal_basis: String,
-    /// Columns in order.
-    pub columns: Vec<CatalogColumn>,
-    /// Tests of this table and their result in this release.
-    pub tests: Vec<CatalogTest>,
-    /// The model's text; `None` for sources and seeds.
-    pub sql: Option<String>,
-    /// Qualified names of the tables it reads.
-    pub reads: Vec<String>,
-    /// Version of the table in this release.
-    pub version: i64,
-    /// Canonical content hash.
-    pub content_hash: String,
-    /// Number of rows.
-    pub rows: u64,
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogColumn {
-    /// Name.
-    pub name: String,
-    /// Type as SQL shows it.
-    pub data_type: String,
-    /// What it means.
-    pub description: String,
-    /// Sensitivity tags.
-    pub tags: Vec<String>,
-}
-
-/// A test and how it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogTest {
-    /// Name: `unique_key`, `not_null(person_key)`.
-    pub name: String,
-    /// Whether it passed.
-    pub passed: bool,
-    /// What was found; empty when it passed.
-    pub detail: String,
 }
 
 /// A model card as the site shows it. Counts in it pass disclosure control like any other table.

@@ -69,6 +69,12 @@ impl Bilingual {
         }
     }
 
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ko.is_empty() && self.en.is_empty()
+    }
+
     /// The text in one language.
     #[must_use]
     pub fn get(&self, language: Language) -> &str {

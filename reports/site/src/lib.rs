@@ -14,7 +14,8 @@
 //!   a macro draws it. No `safe` filter and no safe string exists in this crate; a test looks for them.
 //! - **Published addresses never change.** A period's page stays where it is when the next one appears; new figures for
 //!   the same period get a folder of their own (`r2`), and the revisions page lists them.
-//! - **No script at all.** The content security policy allows this folder's style sheet and nothing else.
+//! - **One script.** Only the catalogue's list may run one, from this folder: its search. The list is complete without
+//!   it, and the content security policy of every other page allows no script at all.
 //!
 //! A report is a YAML file in `sql/reports`; the caller runs its queries and hands the rows to [`render`]:
 //!
@@ -45,6 +46,7 @@
 
 mod analyse;
 mod built_in;
+mod catalog;
 mod chart;
 mod context;
 mod definition;
@@ -61,6 +63,10 @@ mod render;
 mod templates;
 mod texts;
 
+pub use catalog::{
+    Catalog, CatalogChange, CatalogCheck, CatalogColumn, CatalogDefinition, CatalogTable,
+    CatalogTest, Declassification, Freshness, LineageEdge, PartitionSize, StoredTable, TestResult,
+};
 pub use definition::{
     ChartDefinition, ChartKind, ColumnText, DefinitionError, DisclosureDefinition, Edition,
     HeadlineDefinition, Members, PageKind, Reference, ReferenceKind, ReportDefinition,
@@ -68,8 +74,8 @@ pub use definition::{
 };
 pub use goyong_disclosure::CellValue;
 pub use inputs::{
-    CalibrationBin, CatalogColumn, CatalogTable, CatalogTest, FairnessGroup, FeatureEffect, Gate,
-    MetricRow, ModelCardPage, ReleaseEntry, ReleasePage, ReportInput, SiteInputs, TableInput,
+    CalibrationBin, FairnessGroup, FeatureEffect, Gate, MetricRow, ModelCardPage, ReleaseEntry,
+    ReleasePage, ReportInput, SiteInputs, TableInput,
 };
 pub use language::{Bilingual, Language};
 pub use render::{SiteError, SiteSummary, TableNotice, render};

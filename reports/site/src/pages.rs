@@ -5,12 +5,13 @@ use minijinja::value::Serde;
 use serde_json::{Value, json};
 
 use crate::analyse::{Report, Table};
-use crate::context::{CatalogIndex, HeadlineView, TableView, headline_view, table_view};
+use crate::catalog::{CatalogGraph, CatalogPages, search_script};
+use crate::context::{HeadlineView, TableView, headline_view, table_view};
 use crate::definition::PageKind;
 use crate::download;
 use crate::edition::EditionRecord;
 use crate::folder::Files;
-use crate::inputs::{CatalogTable, SiteInputs};
+use crate::inputs::SiteInputs;
 use crate::language::{Bilingual, Language, Messages};
 use crate::number::grouped;
 use crate::period::period_text;
@@ -23,7 +24,8 @@ pub(crate) struct Site<'a> {
     pub reports: &'a [Report],
     pub editions: &'a [EditionRecord],
     pub history: &'a [EditionRecord],
-    pub catalog: CatalogIndex<'a>,
+    pub graph: &'a CatalogGraph<'a>,
+    pub catalog: CatalogPages<'a>,
     pub environment: Environment<'static>,
     pub messages: Messages,
     pub texts: Texts,
@@ -61,6 +63,14 @@ impl Site<'_> {
         files.insert(
             "assets/icon.svg".into(),
             include_bytes!("../assets/icon.svg").to_vec(),
+        );
+        files.insert(
+            "assets/catalog-search.js".into(),
+            include_bytes!("../assets/catalog-search.js").to_vec(),
+        );
+        files.insert(
+            "assets/catalog-index.js".into(),
+            search_script(&self.inputs.catalog, self.graph),
         );
         Ok(())
     }
@@ -139,16 +149,17 @@ impl Site<'_> {
                 "catalog/index.html".into(),
                 "catalog.html",
                 &word("catalog"),
-                self.catalog_list(language),
+                self.catalog.index(language),
             )?;
-            for (name, table) in &self.catalog {
-                let path = format!("catalog/{}/{}/index.html", table.schema, table.name);
-                add(
-                    path,
-                    "catalog_table.html",
-                    name,
-                    self.catalog_table(name, table, language),
-                )?;
+            add(
+                "catalog/checks/index.html".into(),
+                "catalog_checks.html",
+                &word("checks"),
+                self.catalog.checks(language),
+            )?;
+            for (index, path, name) in self.catalog.tables() {
+                let data = self.catalog.table(index, language);
+                add(path, "catalog_table.html", name, data)?;
             }
             add(
                 "releases/index.html".into(),
@@ -282,7 +293,7 @@ impl Site<'_> {
                     edition.folder(),
                     table.definition.name
                 );
-                table_view(report, table, &data, &self.catalog, language)
+                table_view(report, table, &data, self.graph, language)
             })
             .collect();
         let texts = |paragraphs: &[Bilingual]| -> Vec<String> {
@@ -338,78 +349,6 @@ impl Site<'_> {
             "history": history,
             "method": texts(&report.definition.method),
             "limits": texts(&report.definition.limits),
-        })
-    }
-
-    fn catalog_list(&self, language: Language) -> Value {
-        let mut schemas: Vec<(&str, Vec<Value>)> = Vec::new();
-        for table in self.catalog.values() {
-            let entry = json!({
-                "name": table.name,
-                "description": table.description.get(language),
-                "rows": grouped(i128::from(table.rows)),
-                "kind": table.kind,
-                "version": table.version,
-            });
-            match schemas.last_mut() {
-                Some((schema, tables)) if *schema == table.schema => tables.push(entry),
-                _ => schemas.push((&table.schema, vec![entry])),
-            }
-        }
-        let schemas: Vec<Value> = schemas
-            .into_iter()
-            .map(|(schema, tables)| json!({ "schema": schema, "tables": tables }))
-            .collect();
-        json!({ "schemas": schemas })
-    }
-
-    fn catalog_table(&self, name: &str, table: &CatalogTable, language: Language) -> Value {
-        let link = |name: &str| match self.catalog.get(name) {
-            Some(known) => {
-                json!({ "name": name, "address": format!("{}/{}", known.schema, known.name) })
-            }
-            None => json!({ "name": name, "address": null }),
-        };
-        let readers: Vec<Value> = self
-            .catalog
-            .iter()
-            .filter(|(_, reader)| reader.reads.iter().any(|read| read == name))
-            .map(|(reader, _)| link(reader))
-            .collect();
-        let columns: Vec<Value> = table
-            .columns
-            .iter()
-            .map(|column| {
-                json!({
-                    "name": column.name,
-                    "data_type": column.data_type,
-                    "description": column.description,
-                    "tags": column.tags.join(", "),
-                    "key": table.grain.contains(&column.name),
-                })
-            })
-            .collect();
-        let tests: Vec<Value> = table
-            .tests
-            .iter()
-            .map(|test| json!({ "name": test.name, "passed": test.passed, "detail": test.detail }))
-            .collect();
-        json!({
-            "schema": table.schema,
-            "table": table.name,
-            "description": table.description.get(language),
-            "grain": table.grain.join(", "),
-            "kind": table.kind,
-            "owner": table.owner,
-            "legal_basis": table.legal_basis,
-            "version": table.version,
-            "content_hash": table.content_hash,
-            "rows": grouped(i128::from(table.rows)),
-            "columns": columns,
-            "tests": tests,
-            "sql": table.sql,
-            "reads": table.reads.iter().map(|name| link(name)).collect::<Vec<_>>(),
-            "readers": readers,
         })
     }
 

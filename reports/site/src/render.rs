@@ -8,12 +8,12 @@ use thiserror::Error;
 
 use crate::analyse::{Report, Table};
 use crate::built_in;
-use crate::context::CatalogIndex;
+use crate::catalog::{CatalogGraph, CatalogPages};
 use crate::definition::DefinitionError;
 use crate::download;
 use crate::edition::{EditionRecord, published};
 use crate::folder::{self, Files};
-use crate::inputs::{CatalogTable, SiteInputs};
+use crate::inputs::SiteInputs;
 use crate::language::Messages;
 use crate::pages::Site;
 use crate::templates::environment;
@@ -142,12 +142,14 @@ pub fn render(inputs: &SiteInputs, out: &Path) -> Result<SiteSummary, SiteError>
         ))
     });
 
+    let graph = CatalogGraph::new(&inputs.catalog, &reports);
     let site = Site {
         inputs,
         reports: &reports,
         editions: &editions,
         history: &history,
-        catalog: catalog_index(&inputs.catalog),
+        graph: &graph,
+        catalog: CatalogPages::new(&inputs.catalog, &graph, &reports),
         environment: environment()?,
         messages: Messages::embedded()?,
         texts: Texts::embedded()?,
@@ -174,13 +176,6 @@ pub fn render(inputs: &SiteInputs, out: &Path) -> Result<SiteSummary, SiteError>
             .sum(),
         notices,
     })
-}
-
-fn catalog_index(catalog: &[CatalogTable]) -> CatalogIndex<'_> {
-    catalog
-        .iter()
-        .map(|table| (format!("{}.{}", table.schema, table.name), table))
-        .collect()
 }
 
 fn edition_record(inputs: &SiteInputs, report: &Report) -> EditionRecord {

@@ -8,14 +8,16 @@
     dead_code
 )]
 
+pub mod catalog;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::NaiveDate;
 use goyong_site::{
-    Bilingual, CalibrationBin, CatalogColumn, CatalogTable, CatalogTest, CellValue, FairnessGroup,
-    FeatureEffect, Gate, MetricRow, ModelCardPage, ReleaseEntry, ReleasePage, ReportDefinition,
-    ReportInput, SiteInputs, TableDefinition, TableInput, Unit,
+    Bilingual, CalibrationBin, CellValue, FairnessGroup, FeatureEffect, Gate, MetricRow,
+    ModelCardPage, ReleaseEntry, ReleasePage, ReportDefinition, ReportInput, SiteInputs,
+    TableDefinition, TableInput, Unit,
 };
 
 pub const HOSTILE: &str = "</td><script>alert('x')</script>\" onload=\"y";
@@ -76,7 +78,7 @@ pub fn inputs() -> SiteInputs {
         },
         as_of: day(2025, 12, 31),
         reports,
-        catalog: catalog(),
+        catalog: catalog::catalog(),
         model_cards: vec![model_card()],
         notice: Some(Bilingual::new(
             "모의 국가의 자료입니다. 실제 인구에 관한 수치가 아닙니다.",
@@ -208,50 +210,6 @@ fn figure(
         _ if column == "unbalanced" || column == "late" => CellValue::Integer(0),
         _ => CellValue::Integer(count),
     }
-}
-
-fn catalog() -> Vec<CatalogTable> {
-    [
-        ("marts", "labour_market_monthly", vec!["core.employment_spell"]),
-        ("marts", "claims_monthly", vec!["core.certification"]),
-        ("marts", "blind_spot_monthly", vec!["core.employment_spell"]),
-        ("core", "employment_spell", vec!["staging.ei_insured_spell"]),
-        ("core", "certification", vec![]),
-    ]
-    .into_iter()
-    .map(|(schema, name, reads)| CatalogTable {
-        schema: schema.into(),
-        name: name.into(),
-        description: Bilingual::new("월·시도별 집계", "one row per month and region"),
-        grain: vec!["month".into(), "sido".into()],
-        kind: "table".into(),
-        owner: "labour_market".into(),
-        legal_basis: String::new(),
-        columns: vec![
-            CatalogColumn {
-                name: "month".into(),
-                data_type: "Date32".into(),
-                description: "first day of the month".into(),
-                tags: vec![],
-            },
-            CatalogColumn {
-                name: "person_key".into(),
-                data_type: "Int64".into(),
-                description: HOSTILE.into(),
-                tags: vec!["pseudonym".into()],
-            },
-        ],
-        tests: vec![
-            CatalogTest { name: "unique_key".into(), passed: true, detail: String::new() },
-            CatalogTest { name: "not_null(month)".into(), passed: true, detail: String::new() },
-        ],
-        sql: Some("select month, sido, count(*) as persons\nfrom core.employment_spell\ngroup by month, sido".into()),
-        reads: reads.into_iter().map(Into::into).collect(),
-        version: 3,
-        content_hash: "9b74c9897bac770ffc029102a200c5de:408".into(),
-        rows: 408,
-    })
-    .collect()
 }
 
 pub fn model_card() -> ModelCardPage {
