@@ -5,6 +5,7 @@
 //! nothing else: no job reads the clock.
 
 mod build_tables;
+mod catalog_pages;
 mod check_freshness;
 mod configuration;
 pub mod contracts;
@@ -18,6 +19,7 @@ mod look_up_person;
 pub mod plan;
 mod project;
 mod publish_release;
+mod recorded;
 mod render_reports;
 mod report_pages;
 mod retrain_employment_success;

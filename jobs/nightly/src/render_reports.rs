@@ -11,14 +11,15 @@ use goyong_site::{
 use goyong_store::Release;
 use sha2::{Digest, Sha256};
 
+use crate::catalog_pages::describe_catalog;
 use crate::plan::NightContext;
 use crate::project::OpenProject;
-use crate::report_pages::{cell_rows, describe_tables, model_card_page};
+use crate::report_pages::{cell_rows, model_card_page};
 use crate::retrain_employment_success::read_card;
 use crate::step::StepOutcome;
 
 /// Changes with anything that changes a page without changing its inputs.
-const RENDERER: &str = concat!("site/", env!("CARGO_PKG_VERSION"));
+const RENDERER: &str = concat!("site/2/", env!("CARGO_PKG_VERSION"));
 
 /// Renders when the release, a report definition or the renderer changed.
 pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
@@ -69,7 +70,9 @@ fn fingerprint(project: &OpenProject, release: &Release) -> String {
     hasher.update(&release.id);
     hasher.update(&release.content_hash);
     hasher.update(format!("{:?}", project.configuration()));
-    for (path, text) in project.project().files().below("reports", "yml") {
+    // The catalogue shows the project's texts, so a changed comment changes a page. Code tables change the release.
+    let texts = project.project().files().iter();
+    for (path, text) in texts.filter(|(path, _)| !path.ends_with(".csv")) {
         hasher.update(path);
         hasher.update(text);
     }
@@ -89,11 +92,12 @@ async fn render(project: &OpenProject, release: &Release, out: &Path) -> Result<
         reports.push(ReportInput { definition, tables });
     }
     let card = read_card(project).await?;
+    let releases = project.warehouse().releases().await?;
     let inputs = SiteInputs {
-        release: release_page(project, release).await?,
+        release: release_page(release, &releases),
         as_of: release.business_date,
         reports,
-        catalog: describe_tables(project, release).await?,
+        catalog: describe_catalog(project, release, &releases, &session).await?,
         model_cards: match &card {
             Some(card) => vec![model_card_page(release, card)?],
             None => Vec::new(),
@@ -148,25 +152,22 @@ async fn query_tables(
     Ok(tables)
 }
 
-async fn release_page(project: &OpenProject, release: &Release) -> Result<ReleasePage> {
-    let mut earlier: Vec<ReleaseEntry> = project
-        .warehouse()
-        .releases()
-        .await?
-        .into_iter()
+fn release_page(release: &Release, releases: &[Release]) -> ReleasePage {
+    let mut earlier: Vec<ReleaseEntry> = releases
+        .iter()
         .filter(|other| other.id != release.id)
         .map(|other| ReleaseEntry {
-            id: other.id,
+            id: other.id.clone(),
             business_date: other.business_date,
-            content_hash: other.content_hash,
-            note: other.note,
+            content_hash: other.content_hash.clone(),
+            note: other.note.clone(),
         })
         .collect();
     earlier.reverse();
-    Ok(ReleasePage {
+    ReleasePage {
         id: release.id.clone(),
         business_date: release.business_date,
         content_hash: release.content_hash.clone(),
         earlier,
-    })
+    }
 }

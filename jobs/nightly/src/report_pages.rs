@@ -7,17 +7,12 @@ use arrow_array::{Array, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use chrono::{Days, NaiveDate};
-use goyong_catalog::contract::BilingualText;
-use goyong_catalog::{Materialized, TableOrigin};
 use goyong_learn::{Estimate, ModelCard};
 use goyong_site::{
-    Bilingual, CalibrationBin, CatalogColumn, CatalogTable, CatalogTest, CellValue, FairnessGroup,
-    FeatureEffect, Gate, MetricRow, ModelCardPage,
+    Bilingual, CalibrationBin, CellValue, FairnessGroup, FeatureEffect, Gate, MetricRow,
+    ModelCardPage,
 };
-use goyong_store::{Release, TableSnapshot};
-use goyong_types::TableName;
-
-use crate::project::OpenProject;
+use goyong_store::Release;
 
 /// Column names and rows of a query's answer.
 pub fn cell_rows(batches: &[RecordBatch]) -> Result<(Vec<String>, Vec<Vec<CellValue>>)> {
@@ -102,111 +97,6 @@ fn day(days_since_1970: i32) -> NaiveDate {
         epoch.checked_add_days(distance)
     };
     moved.unwrap_or(epoch)
-}
-
-/// The tables of a release for the catalogue, each with its definition and tests.
-///
-/// A release exists only when every test of its tables passed: the build refuses it otherwise.
-pub async fn describe_tables(
-    project: &OpenProject,
-    release: &Release,
-) -> Result<Vec<CatalogTable>> {
-    let mut tables = Vec::new();
-    for (name, released) in &release.tables {
-        let snapshot = project
-            .warehouse()
-            .snapshot_at(name, released.version)
-            .await?
-            .with_context(|| format!("{name} lost version {}", released.version))?;
-        let mut table = CatalogTable {
-            schema: name.schema().to_owned(),
-            name: name.table().to_owned(),
-            description: Bilingual::same(snapshot.description.as_deref().unwrap_or_default()),
-            grain: Vec::new(),
-            kind: "learned".to_owned(),
-            owner: String::new(),
-            legal_basis: String::new(),
-            columns: columns(&snapshot),
-            tests: Vec::new(),
-            sql: None,
-            reads: Vec::new(),
-            version: released.version,
-            content_hash: released.content_hash.clone(),
-            rows: released.rows,
-        };
-        describe_origin(project, name, &mut table);
-        tables.push(table);
-    }
-    Ok(tables)
-}
-
-fn describe_origin(project: &OpenProject, name: &TableName, table: &mut CatalogTable) {
-    match project.project().origin(name) {
-        TableOrigin::Model(model) => {
-            let header = &model.header;
-            table.kind = match header.materialized {
-                Materialized::View => "view",
-                Materialized::Table => "table",
-                Materialized::Partitioned => "partitioned",
-            }
-            .to_owned();
-            table.description = bilingual(&header.description);
-            table.grain.clone_from(&header.grain);
-            table.owner = header.owner.clone().unwrap_or_default();
-            table.legal_basis = header
-                .legal_basis
-                .as_ref()
-                .map(|basis| basis.ko.clone())
-                .unwrap_or_default();
-            table.tests = model
-                .tests
-                .iter()
-                .map(|test| CatalogTest {
-                    name: test.to_string(),
-                    passed: true,
-                    detail: String::new(),
-                })
-                .collect();
-            table.sql = Some(model.body.clone());
-            table.reads = model.inputs.iter().map(ToString::to_string).collect();
-        }
-        TableOrigin::Source(contract) => {
-            table.kind = "source".to_owned();
-            table.description = bilingual(&contract.title);
-            table.grain.clone_from(&contract.key);
-            table.owner = contract.provider.ko.clone();
-            table.legal_basis = contract.legal_basis.clone().unwrap_or_default();
-        }
-        TableOrigin::Seed(seed) => {
-            table.kind = "seed".to_owned();
-            table.description = bilingual(&seed.header.description);
-            table.grain.clone_from(&seed.header.key);
-        }
-        TableOrigin::Elsewhere => {}
-    }
-}
-
-fn columns(snapshot: &TableSnapshot) -> Vec<CatalogColumn> {
-    snapshot
-        .schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let note = snapshot.columns.get(field.name());
-            CatalogColumn {
-                name: field.name().clone(),
-                data_type: field.data_type().to_string(),
-                description: note
-                    .and_then(|note| note.description.clone())
-                    .unwrap_or_default(),
-                tags: note.map(|note| note.tags.clone()).unwrap_or_default(),
-            }
-        })
-        .collect()
-}
-
-fn bilingual(text: &BilingualText) -> Bilingual {
-    Bilingual::new(&text.ko, &text.en)
 }
 
 /// The model card as the site shows it.
