@@ -116,6 +116,20 @@ fn definition(project: &OpenProject, path: &str, otherwise: &str) -> CatalogDefi
     }
 }
 
+/// The YAML of a contract or seed, in whatever folder below it stands.
+fn file_of(project: &OpenProject, folder: &str, stem: &str) -> Option<CatalogDefinition> {
+    let name = format!("{stem}.yml");
+    let (path, text) = project
+        .project()
+        .files()
+        .below(folder, "yml")
+        .find(|(path, _)| path.rsplit('/').next() == Some(name.as_str()))?;
+    Some(CatalogDefinition {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    })
+}
+
 fn describe_model(
     project: &OpenProject,
     model: &Model,
@@ -185,8 +199,7 @@ fn describe_source(
     table.owner = bilingual(&contract.provider);
     table.legal_basis = plain(contract.legal_basis.as_deref());
     table.licence = contract.licence.clone().unwrap_or_default();
-    let path = format!("sources/{}.yml", contract.source);
-    table.definition = Some(definition(project, &path, ""));
+    table.definition = file_of(project, "sources", &contract.source);
     if table.columns.is_empty() {
         table.columns = contract
             .staging_columns()
@@ -231,8 +244,7 @@ fn describe_seed(project: &OpenProject, seed: &Seed, table: &mut CatalogTable) {
     table.grain.clone_from(&header.key);
     table.origin = bilingual(&header.origin);
     table.licence = header.licence.clone().unwrap_or_default();
-    let path = format!("seeds/{}.yml", seed.name);
-    table.definition = Some(definition(project, &path, ""));
+    table.definition = file_of(project, "seeds", &seed.name);
     if table.columns.is_empty() {
         table.columns = header
             .columns
@@ -327,34 +339,24 @@ fn stored_columns(snapshot: &TableSnapshot) -> Vec<CatalogColumn> {
 }
 
 fn stored(snapshot: &TableSnapshot) -> StoredTable {
-    let mut partitions: BTreeMap<&str, PartitionSize> = BTreeMap::new();
-    if snapshot.partition_column.is_some() {
-        for (partition, state) in &snapshot.partitions {
-            let name = partition.as_deref().unwrap_or("–");
-            partitions.insert(
-                name,
-                PartitionSize {
-                    name: name.to_owned(),
-                    rows: state.rows,
-                    ..PartitionSize::default()
-                },
-            );
-        }
-        for file in &snapshot.files {
-            let name = file.partition.as_deref().unwrap_or("–");
-            if let Some(size) = partitions.get_mut(name) {
-                size.bytes += file.size;
-                size.files += 1;
-            }
-        }
-    }
+    let partitions = match snapshot.partition_column {
+        None => Vec::new(),
+        Some(_) => snapshot
+            .partitions
+            .iter()
+            .map(|(partition, state)| PartitionSize {
+                name: partition.as_deref().unwrap_or("–").to_owned(),
+                rows: state.rows,
+            })
+            .collect(),
+    };
     StoredTable {
         version: snapshot.version,
         content_hash: snapshot.content_hash(),
         rows: snapshot.rows(),
         bytes: snapshot.files.iter().map(|file| file.size).sum(),
         files: snapshot.files.len() as u64,
-        partitions: partitions.into_values().collect(),
+        partitions,
     }
 }
 

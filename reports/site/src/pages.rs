@@ -157,6 +157,12 @@ impl Site<'_> {
                 &word("checks"),
                 self.catalog.checks(language),
             )?;
+            add(
+                "catalog/storage/index.html".into(),
+                "catalog_storage.html",
+                &word("storage"),
+                self.catalog.storage(),
+            )?;
             for (index, path, name) in self.catalog.tables() {
                 let data = self.catalog.table(index, language);
                 add(path, "catalog_table.html", name, data)?;

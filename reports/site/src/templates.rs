@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, Error, Output, UndefinedBehavior, escap
 use crate::render::SiteError;
 
 /// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 17] = [
+pub(crate) const TEMPLATES: [(&str, &str); 18] = [
     (
         "accessibility.html",
         include_str!("../templates/accessibility.html"),
@@ -20,6 +20,10 @@ pub(crate) const TEMPLATES: [(&str, &str); 17] = [
     (
         "catalog_lineage.html",
         include_str!("../templates/catalog_lineage.html"),
+    ),
+    (
+        "catalog_storage.html",
+        include_str!("../templates/catalog_storage.html"),
     ),
     (
         "catalog_table.html",

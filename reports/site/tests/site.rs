@@ -84,6 +84,7 @@ fn every_report_stands_at_its_addresses_in_both_languages() {
         "catalog",
         "catalog/marts/claims_monthly",
         "catalog/checks",
+        "catalog/storage",
     ] {
         assert!(
             files.contains_key(&format!("en/{page}/index.html")),

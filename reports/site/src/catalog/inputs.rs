@@ -193,10 +193,6 @@ pub struct PartitionSize {
     pub name: String,
     /// Number of rows.
     pub rows: u64,
-    /// Bytes of its data files.
-    pub bytes: u64,
-    /// Number of data files.
-    pub files: u64,
 }
 
 /// A release in which a table's content was another than in the release before.

@@ -125,6 +125,40 @@ impl<'a> CatalogPages<'a> {
         json!({ "checks": checks })
     }
 
+    /// Bytes and files of every stored table: the one page that depends on how the tables were laid out, by how many
+    /// threads wrote them for instance, and not on their content alone.
+    pub(crate) fn storage(&self) -> Value {
+        let stored = |table: &'a CatalogTable| table.stored.as_ref();
+        let tables: Vec<Value> = self
+            .graph
+            .tables
+            .iter()
+            .zip(&self.graph.names)
+            .filter_map(|(table, name)| {
+                let stored = stored(table)?;
+                Some(json!({
+                    "link": self.link(name),
+                    "name": name,
+                    "rows": grouped(i128::from(stored.rows)),
+                    "bytes": bytes_text(stored.bytes),
+                    "files": grouped(i128::from(stored.files)),
+                    "partitions": stored.partitions.len(),
+                    "per_row": bytes_per_row(stored.bytes, stored.rows),
+                }))
+            })
+            .collect();
+        let sum = |of: fn(&StoredTable) -> u64| -> u64 {
+            let tables = self.graph.tables.iter().copied();
+            tables.filter_map(stored).map(of).sum()
+        };
+        json!({
+            "tables": tables,
+            "rows": grouped(i128::from(sum(|stored| stored.rows))),
+            "bytes": bytes_text(sum(|stored| stored.bytes)),
+            "files": grouped(i128::from(sum(|stored| stored.files))),
+        })
+    }
+
     /// A table's name with the address of its page, where it has one.
     fn link(&self, name: &str) -> Value {
         match self.graph.get(name) {
@@ -152,6 +186,14 @@ fn report_queries(report: &Report) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Bytes of a row with one decimal; empty for a table without rows.
+fn bytes_per_row(bytes: u64, rows: u64) -> String {
+    if rows == 0 {
+        return String::new();
+    }
+    crate::number::fixed(bytes as f64 / rows as f64, 1)
+}
+
 fn index_entry(table: &CatalogTable, language: Language) -> Value {
     let mut tags: Vec<&str> = table
         .columns
@@ -170,7 +212,6 @@ fn index_entry(table: &CatalogTable, language: Language) -> Value {
         "kind": kind_text(&table.kind, language),
         "owner": table.owner.get(language),
         "rows": stored.map(|stored| grouped(i128::from(stored.rows))),
-        "bytes": stored.map(|stored| bytes_text(stored.bytes)),
         "changed": table.history.first().map(|change| change.business_date.to_string()),
         "tags": tags.iter().map(|tag| kind_text(tag, language)).collect::<Vec<_>>(),
     })

@@ -8,7 +8,7 @@ use super::CatalogPages;
 use super::columns::{ColumnName, EVERY_COLUMN, source};
 use super::inputs::{CatalogChange, CatalogColumn, CatalogTable, Freshness, StoredTable};
 use super::picture::picture;
-use super::words::{bytes_text, kind_text};
+use super::words::kind_text;
 use crate::language::{Bilingual, Language};
 use crate::number::grouped;
 
@@ -352,8 +352,6 @@ fn stored(table: &StoredTable) -> Value {
             json!({
                 "name": partition.name,
                 "rows": grouped(i128::from(partition.rows)),
-                "bytes": bytes_text(partition.bytes),
-                "files": partition.files,
             })
         })
         .collect();
@@ -361,8 +359,6 @@ fn stored(table: &StoredTable) -> Value {
         "version": table.version,
         "content_hash": table.content_hash,
         "rows": grouped(i128::from(table.rows)),
-        "bytes": bytes_text(table.bytes),
-        "files": grouped(i128::from(table.files)),
         "partition_count": table.partitions.len(),
         "partitions": partitions,
         "older_partitions": hidden,
