@@ -9,7 +9,7 @@ use goyong_catalog::{Check, Model, Seed, Severity, TableOrigin};
 use goyong_engine::ReadSession;
 use goyong_site::{
     Bilingual, Catalog, CatalogChange, CatalogCheck, CatalogColumn, CatalogDefinition,
-    CatalogTable, CatalogTest, Freshness, LineageEdge, PartitionSize, StoredTable, TestResult,
+    CatalogTable, CatalogTest, PartitionSize, StoredTable, TestResult,
 };
 use goyong_store::{PartitionSpan, Release, TableSnapshot};
 use goyong_types::TableName;
@@ -233,7 +233,7 @@ fn describe_source(
         .unwrap_or_default();
     freshness.cadence = contract.cadence.as_str().to_owned();
     freshness.due_days = contract.due_days;
-    table.freshness = Some(Freshness { ..freshness });
+    table.freshness = Some(freshness);
 }
 
 fn describe_seed(project: &OpenProject, seed: &Seed, table: &mut CatalogTable) {
