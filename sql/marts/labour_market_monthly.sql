@@ -27,11 +27,9 @@ daily as (
 claims as (
   select * from {{ ref('claims_monthly') }}
 ),
--- the calendar is what has been delivered
+-- every month between the first and the last one delivered: what a month without a delivery changed is known from others
 calendar as (
-  select delivered._period as month
-  from delivered
-  group by delivered._period
+  select unnest(months_series(min(delivered._period), max(delivered._period))) as month from delivered
 ),
 region as (
   select sido.sido from sido

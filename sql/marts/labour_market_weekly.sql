@@ -38,7 +38,7 @@ span as (
   select min(delivered._period) as first_day, month_end(max(delivered._period)) as last_day from delivered
 ),
 month as (
-  select delivered._period as first_day from delivered group by delivered._period
+  select unnest(months_series(min(delivered._period), max(delivered._period))) as first_day from delivered
 ),
 -- weeks that lie whole in what was delivered: the days of one that began before stay in the stocks
 calendar as (
