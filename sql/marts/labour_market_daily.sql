@@ -68,14 +68,32 @@ acquisition as (
   group by spell.acquired_on, spell.sido
 ),
 loss as (
-  select spell.lost_on as day, spell.sido, spell.loss_reason, count(*) as spells
+  select
+    spell.lost_on as day,
+    spell.sido,
+    count(*) as spells,
+    count(reason.loss_reason) as entitling
   from spell
+  left join reason
+    on reason.loss_reason = spell.loss_reason
+    and reason.entitling = 'yes'
   where not spell.cancelled
     and spell.lost_on is not null
-  group by spell.lost_on, spell.sido, spell.loss_reason
+  group by spell.lost_on, spell.sido
+),
+registration as (
+  select seeker.registered_on as day, seeker.wished_sido as sido, count(*) as seekers
+  from seeker
+  group by seeker.registered_on, seeker.wished_sido
+),
+closing as (
+  select seeker.closed_on as day, seeker.wished_sido as sido, count(*) as seekers
+  from seeker
+  where seeker.closed_on is not null
+  group by seeker.closed_on, seeker.wished_sido
 ),
 opening as (
-  select vacancy.opened_on as day, vacancy.sido, count(*) as vacancies, sum(vacancy.openings) as openings
+  select vacancy.opened_on as day, vacancy.sido, count(*) as vacancies, cast(sum(vacancy.openings) as bigint) as openings
   from vacancy
   group by vacancy.opened_on, vacancy.sido
 ),
@@ -84,7 +102,7 @@ ending as (
     least(coalesce(vacancy.filled_on, add_days(vacancy.closes_on, 1)), add_days(vacancy.closes_on, 1)) as day,
     vacancy.sido,
     count(*) as vacancies,
-    sum(vacancy.openings) as openings
+    cast(sum(vacancy.openings) as bigint) as openings
   from vacancy
   group by least(coalesce(vacancy.filled_on, add_days(vacancy.closes_on, 1)), add_days(vacancy.closes_on, 1)), vacancy.sido
 ),
@@ -96,62 +114,231 @@ hire as (
   where match_event.kind = 'hire'
   group by match_event.occurred_on, vacancy.sido
 ),
-measure as (
-  select 'insured_in' as name, true as stock, day, sido, cast(pieces as decimal(28, 0)) as value from piece_from
-  union all
-  select 'insured_out' as name, true as stock, day, sido, cast(pieces as decimal(28, 0)) as value from piece_to
-  union all
-  select 'acquired' as name, false as stock, day, sido, cast(spells as decimal(28, 0)) as value from acquisition
-  union all
-  select 'lost' as name, false as stock, day, sido, cast(spells as decimal(28, 0)) as value from loss
-  union all
-  select 'lost_involuntary' as name, false as stock, loss.day, loss.sido, cast(loss.spells as decimal(28, 0)) as value
-  from loss
-  inner join reason
-    on reason.loss_reason = loss.loss_reason
-  where reason.entitling = 'yes'
-  union all
-  select 'seekers_in' as name, true as stock, registered_on as day, wished_sido as sido, cast(count(*) as decimal(28, 0)) as value
-  from seeker
-  group by registered_on, wished_sido
-  union all
-  select 'seekers_out' as name, true as stock, closed_on as day, wished_sido as sido, cast(count(*) as decimal(28, 0)) as value
-  from seeker
-  where closed_on is not null
-  group by closed_on, wished_sido
-  union all
-  select 'seekers_new' as name, false as stock, registered_on as day, wished_sido as sido, cast(count(*) as decimal(28, 0)) as value
-  from seeker
-  group by registered_on, wished_sido
-  union all
-  select 'vacancies_in' as name, true as stock, day, sido, cast(vacancies as decimal(28, 0)) as value from opening
-  union all
-  select 'vacancies_out' as name, true as stock, day, sido, cast(vacancies as decimal(28, 0)) as value from ending
-  union all
-  select 'openings_in' as name, true as stock, day, sido, cast(openings as decimal(28, 0)) as value from opening
-  union all
-  select 'openings_out' as name, true as stock, day, sido, cast(openings as decimal(28, 0)) as value from ending
-  union all
-  select 'vacancies_new' as name, false as stock, day, sido, cast(vacancies as decimal(28, 0)) as value from opening
-  union all
-  select 'openings_new' as name, false as stock, day, sido, cast(openings as decimal(28, 0)) as value from opening
-  union all
-  select 'hires' as name, false as stock, day, sido, cast(hires as decimal(28, 0)) as value from hire
-  union all
-  select 'claims_new' as name, false as stock, applied_on as day, sido, cast(count(*) as decimal(28, 0)) as value
+claimed as (
+  select claim.applied_on as day, claim.sido, count(*) as claims
   from claim
-  group by applied_on, sido
+  group by claim.applied_on, claim.sido
 ),
 placed as (
   select
-    measure.name,
-    greatest(measure.day, first_day.day) as day,
-    coalesce(measure.sido, '00') as sido,
-    measure.value
-  from measure
+    greatest(piece_from.day, first_day.day) as day,
+    coalesce(piece_from.sido, '00') as sido,
+    piece_from.pieces as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    0 as claims_new
+  from piece_from
   cross join first_day
-  where measure.stock
-    or measure.day >= first_day.day
+  union all
+  select
+    greatest(piece_to.day, first_day.day) as day,
+    coalesce(piece_to.sido, '00') as sido,
+    0 as insured_in,
+    piece_to.pieces as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    0 as claims_new
+  from piece_to
+  cross join first_day
+  union all
+  select
+    greatest(acquisition.day, first_day.day) as day,
+    coalesce(acquisition.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    case when acquisition.day >= first_day.day then acquisition.spells else 0 end as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    0 as claims_new
+  from acquisition
+  cross join first_day
+  union all
+  select
+    greatest(loss.day, first_day.day) as day,
+    coalesce(loss.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    case when loss.day >= first_day.day then loss.spells else 0 end as lost,
+    case when loss.day >= first_day.day then loss.entitling else 0 end as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    0 as claims_new
+  from loss
+  cross join first_day
+  union all
+  select
+    greatest(registration.day, first_day.day) as day,
+    coalesce(registration.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    registration.seekers as seekers_in,
+    0 as seekers_out,
+    case when registration.day >= first_day.day then registration.seekers else 0 end as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    0 as claims_new
+  from registration
+  cross join first_day
+  union all
+  select
+    greatest(closing.day, first_day.day) as day,
+    coalesce(closing.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    closing.seekers as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    0 as claims_new
+  from closing
+  cross join first_day
+  union all
+  select
+    greatest(opening.day, first_day.day) as day,
+    coalesce(opening.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    opening.vacancies as vacancies_in,
+    0 as vacancies_out,
+    opening.openings as openings_in,
+    0 as openings_out,
+    case when opening.day >= first_day.day then opening.vacancies else 0 end as vacancies_new,
+    case when opening.day >= first_day.day then opening.openings else 0 end as openings_new,
+    0 as hires,
+    0 as claims_new
+  from opening
+  cross join first_day
+  union all
+  select
+    greatest(ending.day, first_day.day) as day,
+    coalesce(ending.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    ending.vacancies as vacancies_out,
+    0 as openings_in,
+    ending.openings as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    0 as claims_new
+  from ending
+  cross join first_day
+  union all
+  select
+    greatest(hire.day, first_day.day) as day,
+    coalesce(hire.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    case when hire.day >= first_day.day then hire.hires else 0 end as hires,
+    0 as claims_new
+  from hire
+  cross join first_day
+  union all
+  select
+    greatest(claimed.day, first_day.day) as day,
+    coalesce(claimed.sido, '00') as sido,
+    0 as insured_in,
+    0 as insured_out,
+    0 as acquired,
+    0 as lost,
+    0 as lost_involuntary,
+    0 as seekers_in,
+    0 as seekers_out,
+    0 as seekers_new,
+    0 as vacancies_in,
+    0 as vacancies_out,
+    0 as openings_in,
+    0 as openings_out,
+    0 as vacancies_new,
+    0 as openings_new,
+    0 as hires,
+    case when claimed.day >= first_day.day then claimed.claims else 0 end as claims_new
+  from claimed
+  cross join first_day
 ),
 labour_market_daily as (
   select
@@ -159,25 +346,25 @@ labour_market_daily as (
     placed.day,
     placed.sido,
     -- insurance
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'insured_in'), 0) as bigint) as insured_in,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'insured_out'), 0) as bigint) as insured_out,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'acquired'), 0) as bigint) as acquired,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'lost'), 0) as bigint) as lost,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'lost_involuntary'), 0) as bigint) as lost_involuntary,
+    cast(sum(placed.insured_in) as bigint) as insured_in,
+    cast(sum(placed.insured_out) as bigint) as insured_out,
+    cast(sum(placed.acquired) as bigint) as acquired,
+    cast(sum(placed.lost) as bigint) as lost,
+    cast(sum(placed.lost_involuntary) as bigint) as lost_involuntary,
     -- search
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'seekers_in'), 0) as bigint) as seekers_in,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'seekers_out'), 0) as bigint) as seekers_out,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'seekers_new'), 0) as bigint) as seekers_new,
+    cast(sum(placed.seekers_in) as bigint) as seekers_in,
+    cast(sum(placed.seekers_out) as bigint) as seekers_out,
+    cast(sum(placed.seekers_new) as bigint) as seekers_new,
     -- vacancies
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'vacancies_in'), 0) as bigint) as vacancies_in,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'vacancies_out'), 0) as bigint) as vacancies_out,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'openings_in'), 0) as bigint) as openings_in,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'openings_out'), 0) as bigint) as openings_out,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'vacancies_new'), 0) as bigint) as vacancies_new,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'openings_new'), 0) as bigint) as openings_new,
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'hires'), 0) as bigint) as hires,
+    cast(sum(placed.vacancies_in) as bigint) as vacancies_in,
+    cast(sum(placed.vacancies_out) as bigint) as vacancies_out,
+    cast(sum(placed.openings_in) as bigint) as openings_in,
+    cast(sum(placed.openings_out) as bigint) as openings_out,
+    cast(sum(placed.vacancies_new) as bigint) as vacancies_new,
+    cast(sum(placed.openings_new) as bigint) as openings_new,
+    cast(sum(placed.hires) as bigint) as hires,
     -- benefit
-    cast(coalesce(sum(placed.value) filter (where placed.name = 'claims_new'), 0) as bigint) as claims_new
+    cast(sum(placed.claims_new) as bigint) as claims_new
   from placed
   group by placed.day, placed.sido
 )
