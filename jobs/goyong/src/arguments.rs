@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goyong_types::Month;
 
+use crate::cluster::ClusterCommand;
 use crate::contract::ContractCommand;
 use crate::quarantine::{FreshnessArguments, QuarantineCommand};
 use crate::vault::{AuditCommand, VaultCommand};
@@ -109,6 +110,9 @@ pub enum Command {
     /// Check the audit chain
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Run a scheduler or an executor, for builds on several processes
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Render the report site of the latest release
     Report(ReportArguments),
     /// Compare alerts and scores with the simulator's truth (the only command that reads it)

@@ -17,7 +17,7 @@ use crate::arguments::{
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
-use crate::{CHECK_FAILED, contract, demo, output, quarantine, shell, vault};
+use crate::{CHECK_FAILED, cluster, contract, demo, output, quarantine, shell, vault};
 
 /// Runs the command and returns the exit code.
 pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
@@ -37,6 +37,7 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Releases(releases) => run_releases(common, releases).await,
         Command::Vault(command) => vault::run(common, command).await,
         Command::Audit(command) => vault::run_audit(common, command).await,
+        Command::Cluster(command) => cluster::run(common, command).await,
         Command::Verify(verify) => run_verify(common, verify).await,
         Command::Report(report) => run_report(common, report).await,
         Command::Evaluate(evaluate) => run_evaluate(common, evaluate).await,

@@ -1,6 +1,7 @@
 //! `goyong`: the one binary. It parses arguments, calls the crates and prints; nothing else.
 
 mod arguments;
+mod cluster;
 mod commands;
 mod contract;
 mod demo;

@@ -220,7 +220,10 @@ fn model_row(model: &ModelReport) -> Vec<String> {
         ),
         model.rows.to_string(),
         format!("{:.1}", model.elapsed_ms as f64 / 1000.0),
-        model.reason.clone(),
+        match model.ran_on() {
+            Some(place) if model.ran_on_cluster > 0 => format!("{}; ran on {place}", model.reason),
+            _ => model.reason.clone(),
+        },
     ]
 }
 

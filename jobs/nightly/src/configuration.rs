@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use goyong_engine::Backend;
 use serde::{Deserialize, Serialize};
 
 /// Name of the configuration file of a project folder.
@@ -34,6 +35,8 @@ pub struct Configuration {
     pub threads: usize,
     /// Memory that queries may use before they spill, in MiB.
     pub memory_limit_mib: usize,
+    /// Where a build's queries run: `local`, or `ballista://host:port` of a scheduler.
+    pub engine: String,
 }
 
 impl Default for Configuration {
@@ -51,6 +54,7 @@ impl Default for Configuration {
             archive_days: 90,
             threads: 0,
             memory_limit_mib: 6144,
+            engine: Backend::Local.to_string(),
         }
     }
 }
@@ -109,6 +113,11 @@ impl Configuration {
         Ok(table.try_into()?)
     }
 
+    /// Where a build's queries run.
+    pub fn backend(&self) -> Result<Backend> {
+        self.engine.parse().map_err(anyhow::Error::msg)
+    }
+
     /// Worker threads in number.
     pub fn worker_threads(&self) -> usize {
         match self.threads {
@@ -150,6 +159,7 @@ impl Configuration {
                 self.keys.display()
             );
         }
+        self.backend()?;
         if self.timezone != "Asia/Seoul" {
             bail!(
                 "timezone `{}` is not supported yet, use Asia/Seoul",
@@ -176,7 +186,8 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          history_days = 30         # superseded versions and their releases; `goyong vault expire` removes them\n\
          archive_days = 90         # encrypted originals\n\
          threads = 0               # 0 takes every core\n\
-         memory_limit_mib = 6144   # what queries may use before they spill to disk\n"
+         memory_limit_mib = 6144   # what queries may use before they spill to disk\n\
+         # engine = \"ballista://127.0.0.1:50050\"   # builds on a cluster, see docs/cluster.md; local when absent\n"
     )
 }
 

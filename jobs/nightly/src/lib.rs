@@ -35,7 +35,9 @@ pub use configuration::{CONFIGURATION_FILE, Configuration};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
-pub use goyong_engine::ReadSession;
+pub use goyong_engine::{
+    Cluster, ExecutorOptions, ReadSession, SchedulerOptions, run_executor, run_scheduler,
+};
 pub use goyong_intake::{
     Access, AuditReport, ForgetSubject, IdentifiedPerson, NewKeys, read_private_file,
 };

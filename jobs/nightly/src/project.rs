@@ -121,6 +121,7 @@ impl OpenProject {
             EngineConfig {
                 threads: configuration.worker_threads(),
                 memory_limit_bytes: configuration.memory_limit_mib << 20,
+                backend: configuration.backend()?,
                 ..EngineConfig::default()
             },
         )?;

@@ -290,6 +290,7 @@ async fn compute(
         .len()
         .saturating_sub(computed.partitions_built);
     report.rows_written = computed.rows_written;
+    report.ran_on_cluster = computed.on_cluster;
     report.reason = match (model.partition_column(), vanished) {
         (None, _) => "its SQL or an input changed".into(),
         (Some(_), 0) => format!("{} months were new or changed", computed.partitions_built),

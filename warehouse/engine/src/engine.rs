@@ -13,6 +13,7 @@ use goyong_types::TableName;
 use tokio::sync::Semaphore;
 
 use crate::build;
+use crate::cluster::Backend;
 use crate::error::{EngineError, Result};
 use crate::lake::{LakeCatalog, Versions};
 use crate::plan::BuildPlan;
@@ -33,6 +34,8 @@ pub struct EngineConfig {
     pub spill_limit_bytes: u64,
     /// Values of `var()` beside `as_of`.
     pub vars: Vars,
+    /// Where queries run.
+    pub backend: Backend,
 }
 
 impl Default for EngineConfig {
@@ -43,6 +46,7 @@ impl Default for EngineConfig {
             spill_dir: None,
             spill_limit_bytes: 200 << 30,
             vars: Vars::new(),
+            backend: Backend::Local,
         }
     }
 }
@@ -58,6 +62,7 @@ pub(crate) struct Inner {
     pub warehouse: Warehouse,
     pub project: Project,
     pub factory: SessionFactory,
+    pub backend: Backend,
     pub vars: Vars,
     /// Models computed at one time.
     pub slots: Semaphore,
@@ -76,10 +81,14 @@ impl Engine {
         let spill = config
             .spill_dir
             .unwrap_or_else(|| warehouse.root().join("state/spill"));
-        let factory = SessionFactory::new(warehouse.root(), &spill, &limits, Purpose::Build)?;
+        let mut factory = SessionFactory::new(warehouse.root(), &spill, &limits, Purpose::Build)?;
+        if let Backend::Cluster(cluster) = &config.backend {
+            factory = factory.on_cluster(cluster);
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 factory,
+                backend: config.backend,
                 warehouse,
                 project,
                 vars: config.vars,
@@ -118,6 +127,9 @@ impl Engine {
     /// An error is something that stops everything, such as a damaged table; what a single model
     /// meets stands in the report.
     pub async fn build(&self, plan: &BuildPlan, progress: &dyn Progress) -> Result<BuildReport> {
+        if let Backend::Cluster(cluster) = &self.inner.backend {
+            cluster.check_reachable().await?;
+        }
         build::build(&self.inner, plan, progress).await
     }
 

@@ -76,6 +76,24 @@ pub enum EngineError {
         /// What is wrong.
         problem: String,
     },
+    /// The scheduler of a cluster does not answer.
+    #[error(
+        "no scheduler answers at {engine}: {problem}; start one with `goyong cluster scheduler`, or set `engine = \"local\"`"
+    )]
+    Unreachable {
+        /// Its address.
+        engine: String,
+        /// What the network said.
+        problem: String,
+    },
+    /// A node of a cluster cannot run.
+    #[error("could not {operation}: {problem}")]
+    Node {
+        /// What was attempted.
+        operation: &'static str,
+        /// What was in the way.
+        problem: String,
+    },
     /// The machine refused something the engine needs.
     #[error("could not {operation}")]
     Io {

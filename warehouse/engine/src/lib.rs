@@ -26,11 +26,13 @@
 //! ```
 
 mod build;
+mod cluster;
 mod engine;
 mod error;
 mod functions;
 mod inputs;
 mod lake;
+mod lake_files;
 mod memo;
 mod model_tests;
 mod plan;
@@ -48,6 +50,9 @@ mod storage;
 mod tables;
 mod targets;
 
+pub use cluster::{
+    Backend, Cluster, ExecutorOptions, SchedulerOptions, run_executor, run_scheduler,
+};
 pub use engine::{Engine, EngineConfig};
 pub use error::{EngineError, Result};
 pub use plan::{BuildPlan, PlannedStep};

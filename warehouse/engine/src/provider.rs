@@ -1,5 +1,6 @@
 //! A table at one version, read by its exact file list.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,21 +23,39 @@ use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use goyong_store::{DataFile, TableSnapshot};
+use goyong_types::TableName;
+use serde::{Deserialize, Serialize};
 
-use crate::session::lake_url;
+use crate::lake_files::lake_url;
 
 /// More sorted files than this are read unordered: merging many streams costs more than it saves.
 const MOST_ORDERED_FILES: usize = 8;
 
+/// Which rows a [`SnapshotTable`] holds, for somebody who opens the same warehouse elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TableVersion {
+    pub table: TableName,
+    pub version: i64,
+    /// SHA-256 of the commit that made the version: the same everywhere the same warehouse is open.
+    pub commit: String,
+    pub partition_column: Option<String>,
+    /// The partitions that are read; all when absent.
+    pub kept: Option<BTreeSet<Option<String>>>,
+    /// Order of the rows inside each file.
+    pub sorted_by: Vec<String>,
+    /// Rows that are read.
+    pub rows: u64,
+}
+
 /// Rows of one table version, all of them or those of some partitions.
 #[derive(Debug)]
 pub(crate) struct SnapshotTable {
+    version: TableVersion,
     /// File columns first, the partition column last.
     schema: SchemaRef,
     table_schema: TableSchema,
     partition: Option<FieldRef>,
     files: Vec<TableFile>,
-    sorted_by: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,18 +88,50 @@ impl SnapshotTable {
             .with_table_partition_cols(partition.iter().cloned().collect::<Vec<_>>())
             .build();
         let mut files = Vec::new();
+        let mut kept = BTreeSet::new();
         for file in &snapshot.files {
             if keep(file.partition.as_deref()) {
                 files.push(TableFile::new(file, warehouse_root, partition.as_deref())?);
+                kept.insert(file.partition.clone());
             }
         }
         Ok(Self {
+            version: TableVersion {
+                table: snapshot.table.clone(),
+                version: snapshot.version,
+                commit: snapshot.commit_sha256.clone(),
+                partition_column: snapshot.partition_column.clone(),
+                kept: (files.len() < snapshot.files.len()).then_some(kept),
+                sorted_by: sorted_by.to_vec(),
+                rows: files.iter().map(|file| file.rows).sum(),
+            },
             schema: Arc::clone(table_schema.table_schema()),
             table_schema,
             partition,
             files,
-            sorted_by: sorted_by.to_vec(),
         })
+    }
+
+    /// The rows of a version as another process described them.
+    pub fn at_version(
+        version: &TableVersion,
+        snapshot: &TableSnapshot,
+        warehouse_root: &Path,
+    ) -> Result<Self> {
+        Self::new(
+            snapshot,
+            warehouse_root,
+            &version.sorted_by,
+            |partition| match &version.kept {
+                Some(kept) => kept.iter().any(|kept| kept.as_deref() == partition),
+                None => true,
+            },
+        )
+    }
+
+    /// What is read, in a form that can travel.
+    pub fn version(&self) -> &TableVersion {
+        &self.version
     }
 
     /// Files left after the filters that look at the partition only.
@@ -113,22 +164,13 @@ impl SnapshotTable {
         Ok(kept)
     }
 
-    /// Whether the partition value alone decides a filter.
     fn is_exact(&self, filter: &Expr) -> bool {
-        let Some(partition) = &self.partition else {
-            return false;
-        };
-        let columns = filter.column_refs();
-        !columns.is_empty()
-            && columns
-                .iter()
-                .all(|column| column.name == *partition.name())
-            && !filter.is_volatile()
+        self.version.decides(filter)
     }
 
     fn ordering(&self) -> Option<LexOrdering> {
         let mut sort = Vec::new();
-        for column in &self.sorted_by {
+        for column in &self.version.sorted_by {
             let index = self.schema.index_of(column).ok()?;
             if self
                 .partition
@@ -144,6 +186,40 @@ impl SnapshotTable {
             ));
         }
         LexOrdering::new(sort)
+    }
+}
+
+impl TableVersion {
+    /// Whether the partition value alone decides a filter.
+    pub fn decides(&self, filter: &Expr) -> bool {
+        let Some(partition) = &self.partition_column else {
+            return false;
+        };
+        let columns = filter.column_refs();
+        !columns.is_empty()
+            && columns.iter().all(|column| column.name == *partition)
+            && !filter.is_volatile()
+    }
+
+    /// How much of a filter a scan takes over.
+    pub fn pushdown(&self, filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
+        filters
+            .iter()
+            .map(|filter| {
+                if self.decides(filter) {
+                    TableProviderFilterPushDown::Exact
+                } else {
+                    TableProviderFilterPushDown::Inexact
+                }
+            })
+            .collect()
+    }
+
+    /// What is known of the rows before any file is opened.
+    pub fn statistics(&self, schema: &Schema) -> Statistics {
+        let mut statistics = Statistics::new_unknown(schema);
+        statistics.num_rows = Precision::Exact(self.rows as usize);
+        statistics
     }
 }
 
@@ -187,16 +263,7 @@ impl TableProvider for SnapshotTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(filters
-            .iter()
-            .map(|filter| {
-                if self.is_exact(filter) {
-                    TableProviderFilterPushDown::Exact
-                } else {
-                    TableProviderFilterPushDown::Inexact
-                }
-            })
-            .collect())
+        Ok(self.version.pushdown(filters))
     }
 
     async fn scan(
@@ -259,9 +326,6 @@ impl TableProvider for SnapshotTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let rows: u64 = self.files.iter().map(|file| file.rows).sum();
-        let mut statistics = Statistics::new_unknown(&self.schema);
-        statistics.num_rows = Precision::Exact(rows as usize);
-        Some(statistics)
+        Some(self.version.statistics(&self.schema))
     }
 }

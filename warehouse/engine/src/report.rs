@@ -63,6 +63,8 @@ pub struct ModelReport {
     pub tests_run: usize,
     /// Tests that failed.
     pub test_failures: Vec<TestFailure>,
+    /// Of the months (or 1) computed, how many ran on a cluster; the others ran in this process.
+    pub ran_on_cluster: usize,
     /// Wall time.
     pub elapsed_ms: u64,
 }
@@ -99,7 +101,18 @@ impl ModelReport {
             version: None,
             tests_run: 0,
             test_failures: Vec::new(),
+            ran_on_cluster: 0,
             elapsed_ms: 0,
+        }
+    }
+
+    /// Where its rows were computed; `None` when none were.
+    pub fn ran_on(&self) -> Option<&'static str> {
+        match (self.partitions_built, self.ran_on_cluster) {
+            (0, _) => None,
+            (_, 0) => Some("this process"),
+            (built, cluster) if cluster >= built => Some("cluster"),
+            _ => Some("cluster and this process"),
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Computed {
     pub partitions_built: usize,
     pub partitions_unchanged: usize,
     pub rows_written: u64,
+    /// Partitions whose rows a cluster computed.
+    pub on_cluster: usize,
 }
 
 /// How far it is.
@@ -122,11 +124,13 @@ async fn attempt(
         .warehouse
         .writer(&model.table, Arc::clone(&schema), write_options(model))
         .await?;
+    let mut on_cluster = 0;
     for (position, target) in stale.iter().enumerate() {
         let (schema, rows) = match prepared.take() {
             Some(prepared) => prepared,
             None => prepare(inner, model, target, sort_merge).await?,
         };
+        on_cluster += usize::from(rows.on_cluster());
         let partition = target.month.map(|_| target.key.as_str());
         let threads = inner.slot_count as usize;
         let written = rows.write(model, partition, &schema, threads, &mut writer);
@@ -136,7 +140,7 @@ async fn attempt(
         }
         on_partition(position + 1, stale.len());
     }
-    finish(
+    let finished = finish(
         inner,
         cache,
         model,
@@ -145,8 +149,11 @@ async fn attempt(
         &stale,
         vanished,
         replace_all,
-    )
-    .await
+    );
+    Ok(Computed {
+        on_cluster,
+        ..finished.await?
+    })
 }
 
 /// Stores a table that has columns and no rows.
@@ -249,6 +256,7 @@ async fn finish(
         } else {
             writer.rows_written()
         },
+        on_cluster: 0,
     };
 
     if nothing_changed {

@@ -4,27 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
-use datafusion::common::exec_err;
-use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
-use datafusion::execution::object_store::{ObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
-use url::Url;
 
+use crate::cluster::{Cluster, cluster_config, cluster_planner, cluster_rules};
 use crate::error::{EngineError, Result};
 use crate::functions;
+use crate::lake_files::LakeOnly;
 
 /// Name of the catalog that holds every schema of the warehouse.
 pub(crate) const CATALOG: &str = "warehouse";
-
-/// Where providers find data files; no SQL can name it.
-const LAKE_URL: &str = "goyong://lake";
 
 /// Rows of one batch between operators.
 const BATCH_ROWS: usize = 8192;
@@ -90,6 +83,25 @@ impl SessionFactory {
         }
     }
 
+    /// The same sessions, whose queries over tables run on a cluster.
+    pub fn on_cluster(self, cluster: &Cluster) -> Self {
+        let config = cluster_config(self.state.config().clone());
+        let rules = cluster_rules(self.state.optimizers());
+        let planner = cluster_planner(cluster, &self.state);
+        Self {
+            state: SessionStateBuilder::new_from_existing(self.state)
+                .with_config(config)
+                .with_optimizer_rules(rules)
+                .with_query_planner(planner)
+                .build(),
+        }
+    }
+
+    /// What every session starts from: functions, limits and rules, without tables.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
     /// A session over the given schemas. `sort_merge` plans joins that spill instead of hash joins.
     pub fn session(
         &self,
@@ -117,10 +129,6 @@ pub(crate) fn queries_only() -> SQLOptions {
         .with_allow_statements(false)
 }
 
-pub(crate) fn lake_url() -> std::result::Result<ObjectStoreUrl, DataFusionError> {
-    ObjectStoreUrl::parse(LAKE_URL)
-}
-
 fn config(limits: &Limits, purpose: Purpose) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.threads)
@@ -144,14 +152,12 @@ fn config(limits: &Limits, purpose: Purpose) -> SessionConfig {
 fn runtime(warehouse_root: &Path, spill_folder: &Path, limits: &Limits) -> Result<Arc<RuntimeEnv>> {
     let io = |operation| move |source| EngineError::Io { operation, source };
     create_private_folder(spill_folder).map_err(io("create the folder for spilled rows"))?;
-    let store = LocalFileSystem::new_with_prefix(warehouse_root)
+    let lake = LakeOnly::below(warehouse_root)
         .map_err(|error| std::io::Error::other(error.to_string()))
         .map_err(io("open the warehouse folder"))?;
     let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
     RuntimeEnvBuilder::new()
-        .with_object_store_registry(Arc::new(LakeOnly {
-            store: Arc::new(store),
-        }))
+        .with_object_store_registry(Arc::new(lake))
         .with_memory_pool(pool)
         .with_metadata_cache_limit(FOOTER_CACHE_BYTES)
         .with_disk_manager_builder(
@@ -166,7 +172,7 @@ fn runtime(warehouse_root: &Path, spill_folder: &Path, limits: &Limits) -> Resul
 }
 
 /// Spilled rows are personal data: only the owner may look.
-fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     #[cfg(unix)]
     {
@@ -174,28 +180,4 @@ fn create_private_folder(folder: &Path) -> std::io::Result<()> {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
-}
-
-/// Knows the warehouse's own folder and nothing else: `file://` is not registered.
-#[derive(Debug)]
-struct LakeOnly {
-    store: Arc<dyn ObjectStore>,
-}
-
-impl ObjectStoreRegistry for LakeOnly {
-    fn register_store(
-        &self,
-        _url: &Url,
-        _store: Arc<dyn ObjectStore>,
-    ) -> Option<Arc<dyn ObjectStore>> {
-        None
-    }
-
-    fn get_store(&self, url: &Url) -> std::result::Result<Arc<dyn ObjectStore>, DataFusionError> {
-        if url.as_str().trim_end_matches('/') == LAKE_URL {
-            Ok(Arc::clone(&self.store))
-        } else {
-            exec_err!("only tables of the warehouse can be read")
-        }
-    }
 }

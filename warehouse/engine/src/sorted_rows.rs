@@ -26,6 +26,7 @@ use goyong_catalog::Model;
 use goyong_store::{FinishedLane, TableWriter, WriterLane};
 use tokio::task::JoinSet;
 
+use crate::cluster::ran_on_cluster;
 use crate::error::{EngineError, Result};
 use crate::range_sort::{Consumer, sort, sort_into};
 use crate::storage::{GrainCheck, to_stored};
@@ -55,6 +56,11 @@ impl SortedRows {
             context: Arc::new(sorted.task_ctx()),
             plan: sorted.create_physical_plan().await?,
         })
+    }
+
+    /// Whether a cluster computes the rows.
+    pub fn on_cluster(&self) -> bool {
+        ran_on_cluster(&self.plan)
     }
 
     /// Writes the rows to a partition, on up to `threads` threads.

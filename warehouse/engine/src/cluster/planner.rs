@@ -1,0 +1,127 @@
+//! Decides for each query where it runs, and plans it for the cluster.
+
+use std::sync::Arc;
+
+use arrow_schema::SortOptions;
+use async_trait::async_trait;
+use ballista_core::execution_plans::DistributedQueryExec;
+use ballista_core::extension::SessionConfigExt;
+use datafusion::catalog::Session;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::source_as_provider;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::{LogicalPlan, Sort};
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion_proto::logical_plan::{AsLogicalPlan, LogicalExtensionCodec};
+use datafusion_proto::protobuf::LogicalPlanNode;
+
+use super::Cluster;
+use super::codec::PlanCodec;
+use super::query::ClusterQuery;
+use crate::error::short;
+use crate::provider::SnapshotTable;
+
+/// Sends queries that read tables to the cluster.
+#[derive(Debug)]
+pub(super) struct ClusterPlanner {
+    cluster: Cluster,
+    codec: Arc<dyn LogicalExtensionCodec>,
+    here: Arc<dyn QueryPlanner + Send + Sync>,
+}
+
+impl ClusterPlanner {
+    /// `here` plans what does not go to the cluster.
+    pub fn new(cluster: Cluster, here: Arc<dyn QueryPlanner + Send + Sync>) -> Self {
+        Self {
+            cluster,
+            codec: Arc::new(PlanCodec::default()),
+            here,
+        }
+    }
+
+    fn query(&self, plan: &LogicalPlan, session: &dyn Session) -> Arc<dyn ExecutionPlan> {
+        let query = DistributedQueryExec::<LogicalPlanNode>::with_extension(
+            self.cluster.http_url(),
+            session.config().ballista_config(),
+            plan.clone(),
+            Arc::clone(&self.codec),
+            session.session_id().to_owned(),
+        );
+        Arc::new(ClusterQuery::new(self.cluster.clone(), query))
+    }
+
+    /// Whether the plan survives the way to the scheduler; the error says what of it does not.
+    fn check_travels(&self, plan: &LogicalPlan) -> Result<()> {
+        let node = LogicalPlanNode::try_from_logical_plan(plan, self.codec.as_ref())?;
+        let mut bytes = Vec::new();
+        node.try_encode(&mut bytes)?;
+        // Messages nested deeper than the reader allows are written without complaint.
+        LogicalPlanNode::try_decode(&bytes).map(|_| ())
+    }
+}
+
+#[async_trait]
+impl QueryPlanner for ClusterPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        // The last sort stays with the client, which sorts while it writes.
+        let (below, sort) = match plan {
+            LogicalPlan::Sort(sort @ Sort { fetch: None, .. }) => {
+                (sort.input.as_ref(), sort.expr.as_slice())
+            }
+            other => (other, [].as_slice()),
+        };
+        if !reads_tables(below)? {
+            return self.here.create_physical_plan(plan, session).await;
+        }
+        if let Err(error) = self.check_travels(below) {
+            let reason = short(&error);
+            tracing::info!(reason, "a query stays in this process");
+            return self.here.create_physical_plan(plan, session).await;
+        }
+        let rows = self.query(below, session);
+        let mut order = Vec::with_capacity(sort.len());
+        for sort in sort {
+            let expression = session.create_physical_expr(sort.expr.clone(), below.schema())?;
+            let options = SortOptions::new(!sort.asc, sort.nulls_first);
+            order.push(PhysicalSortExpr::new(expression, options));
+        }
+        Ok(match LexOrdering::new(order) {
+            Some(order) => Arc::new(SortExec::new(order, rows)),
+            None => rows,
+        })
+    }
+}
+
+/// Whether a plan is a query over stored rows. Explanations and the like say what this process would do.
+fn reads_tables(plan: &LogicalPlan) -> Result<bool> {
+    let is_query = !matches!(
+        plan,
+        LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::DescribeTable(_)
+    );
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            found |= source_as_provider(&scan.source)
+                .is_ok_and(|provider| provider.downcast_ref::<SnapshotTable>().is_some());
+        }
+        Ok::<_, DataFusionError>(if found {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        })
+    })?;
+    Ok(is_query && found)
+}
