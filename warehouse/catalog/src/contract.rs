@@ -41,6 +41,8 @@ pub struct Contract {
     pub provider: BilingualText,
     /// Article of law that permits the processing.
     pub legal_basis: Option<String>,
+    /// The date column that says since when a row is known, where it is not the day of its delivery.
+    pub known_on: Option<String>,
     /// How often a delivery is due.
     pub cadence: Cadence,
     /// Days after the end of the period by which the delivery is due.

@@ -116,6 +116,16 @@ pub struct ColumnHeader {
     pub unit: Option<String>,
 }
 
+/// Tags a column does not inherit, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declassification {
+    /// The tags that are taken away.
+    pub remove: Vec<String>,
+    /// Why the column does not deserve them.
+    pub reason: String,
+}
+
 /// The header of a model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,7 +178,14 @@ pub struct ModelHeader {
     pub version: Option<Scalar>,
     /// Columns made less sensitive than their sources, with the reason.
     #[serde(default)]
-    pub declassify: BTreeMap<String, String>,
+    pub declassify: BTreeMap<String, Declassification>,
+    /// The date column that says since when a row is known; without it `known_on` or `_known_on`
+    /// where the select has one.
+    #[serde(default)]
+    pub known_on: Option<String>,
+    /// Whether it reads what became known after `as_of`, to be learned from: no feature may read it.
+    #[serde(default)]
+    pub label: bool,
     /// Column types of tables that Rust writes and that may not exist yet.
     #[serde(default)]
     pub expects: BTreeMap<String, BTreeMap<String, String>>,

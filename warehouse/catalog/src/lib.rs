@@ -25,19 +25,23 @@ mod model;
 mod normalise;
 mod problem;
 mod project;
+mod report_query;
+mod roles;
 mod seed;
 mod selection;
 mod template;
 
 pub use files::ProjectFiles;
 pub use header::{
-    CheckHeader, ColumnHeader, ColumnTest, Materialized, ModelHeader, ModelTest, Range,
-    Relationship, Scalar, Severity,
+    CheckHeader, ColumnHeader, ColumnTest, Declassification, Materialized, ModelHeader, ModelTest,
+    Range, Relationship, Scalar, Severity,
 };
 pub use model::{Check, Model, Test, is_person_column};
 pub use normalise::normalise_sql;
 pub use problem::{Problem, ProjectError};
 pub use project::{Project, TableOrigin};
+pub use report_query::ReportQuery;
+pub use roles::Role;
 pub use seed::{Seed, SeedColumn, SeedHeader};
 pub use selection::{Selection, SelectionError};
 pub use template::{Compiled, Vars};

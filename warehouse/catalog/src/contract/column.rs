@@ -27,6 +27,8 @@ pub struct Column {
     pub at: Option<(usize, usize)>,
     /// Sensitivity tags, inherited by every table computed from the column.
     pub tags: Vec<String>,
+    /// The date column that says since when the value is known, where it is later than its row.
+    pub known_on: Option<String>,
     /// What the column says.
     pub description: BilingualText,
     /// Columns computed from a resident number.

@@ -85,16 +85,17 @@ impl Contract {
                 description: column.description.clone(),
             });
             for derived in &column.derive {
-                let staging_type = match derived {
-                    super::Derived::BirthDate => StagingType::Date32,
-                    super::Derived::Sex => StagingType::Utf8,
-                    super::Derived::Foreigner => StagingType::Boolean,
+                // What a number says of a person is less than the number.
+                let (staging_type, tag) = match derived {
+                    super::Derived::BirthDate => (StagingType::Date32, "quasi_identifier"),
+                    super::Derived::Sex => (StagingType::Utf8, "quasi_identifier"),
+                    super::Derived::Foreigner => (StagingType::Boolean, "sensitive"),
                 };
                 staging.push(StagingColumn {
                     name: derived.as_str().to_owned(),
                     staging_type,
                     nullable: column.may_be_null(),
-                    tags: column.tags.clone(),
+                    tags: vec![tag.to_owned()],
                     description: BilingualText::default(),
                 });
             }

@@ -21,6 +21,7 @@ pub(super) struct RawContract {
     description: BilingualText,
     provider: BilingualText,
     legal_basis: Option<String>,
+    known_on: Option<String>,
     cadence: Cadence,
     due_days: Option<u32>,
     licence: Option<String>,
@@ -108,6 +109,7 @@ struct RawColumn {
     at: Option<(usize, usize)>,
     #[serde(default)]
     tags: Vec<String>,
+    known_on: Option<String>,
     #[serde(default)]
     description: BilingualText,
     #[serde(default)]
@@ -149,6 +151,7 @@ impl RawContract {
             description: self.description,
             provider: self.provider,
             legal_basis: self.legal_basis,
+            known_on: self.known_on,
             cadence: self.cadence,
             due_days: self.due_days,
             licence: self.licence,
@@ -249,6 +252,7 @@ impl RawColumn {
             range,
             at: self.at,
             tags: self.tags,
+            known_on: self.known_on,
             description: self.description,
             derive: self.derive,
             strip: self.strip.0,

@@ -67,7 +67,9 @@ fn check_columns(contract: &Contract, source: &Source<'_>) -> Result<(), Contrac
             }
         }
         check_column(column, source, &place)?;
+        check_known_on(column.known_on.as_deref(), contract, source, &place)?;
     }
+    check_known_on(contract.known_on.as_deref(), contract, source, "known_on:")?;
     let has_number = contract
         .columns
         .iter()
@@ -89,6 +91,32 @@ fn check_columns(contract: &Contract, source: &Source<'_>) -> Result<(), Contrac
         }
     }
     Ok(())
+}
+
+/// The day on which something became known stands in a date column of the same source.
+fn check_known_on(
+    known_on: Option<&str>,
+    contract: &Contract,
+    source: &Source<'_>,
+    place: &str,
+) -> Result<(), ContractError> {
+    let Some(name) = known_on.filter(|name| *name != "_known_on") else {
+        return Ok(());
+    };
+    let is_date = |column: &Column| column.column_type == ColumnType::Date;
+    if contract.column(name).is_some_and(is_date) {
+        return Ok(());
+    }
+    let dates = contract.columns.iter().filter(|column| is_date(column));
+    let nearest = nearest_name(name, dates.map(|column| column.name.as_str()));
+    Err(source.error(
+        place,
+        format!("known_on names `{name}`, which is no date column"),
+        Some(match nearest {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => "name the date on which the row was reported, or leave it out".into(),
+        }),
+    ))
 }
 
 fn check_column(column: &Column, source: &Source<'_>, place: &str) -> Result<(), ContractError> {
