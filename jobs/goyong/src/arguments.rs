@@ -6,6 +6,7 @@ use goyong_types::Month;
 
 use crate::cluster::ClusterCommand;
 use crate::contract::ContractCommand;
+use crate::lineage::LineageArguments;
 use crate::quarantine::{FreshnessArguments, QuarantineCommand};
 use crate::vault::{AuditCommand, VaultCommand};
 
@@ -95,6 +96,8 @@ pub enum Command {
     Plan(BuildArguments),
     /// Print the SQL of a model as the engine gets it, names and variables filled in
     Show(ShowArguments),
+    /// Show where a column comes from and where it goes
+    Lineage(LineageArguments),
     /// Run the whole night: ingest, build, retrain, release, reports
     Night(NightArguments),
     /// Query the release: one statement, or an interactive shell
@@ -220,6 +223,9 @@ pub struct SqlArguments {
     /// The release to read [default: the latest]
     #[arg(long)]
     pub release: Option<String>,
+    /// Receive only what a role of roles.yml may [default: everything]
+    #[arg(long, env = "GOYONG_ROLE")]
+    pub role: Option<String>,
     #[command(flatten)]
     pub output: OutputArguments,
 }

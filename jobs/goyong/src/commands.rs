@@ -17,7 +17,7 @@ use crate::arguments::{
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
-use crate::{CHECK_FAILED, cluster, contract, demo, output, quarantine, shell, vault};
+use crate::{CHECK_FAILED, cluster, contract, demo, lineage, output, quarantine, shell, vault};
 
 /// Runs the command and returns the exit code.
 pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
@@ -32,6 +32,7 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Build(build) => run_build(common, build).await,
         Command::Plan(plan) => run_plan(common, plan).await,
         Command::Show(show) => run_show(common, show).await,
+        Command::Lineage(arguments) => lineage::run(common, arguments).await,
         Command::Night(night) => run_night(common, night).await,
         Command::Sql(sql) => run_sql(common, sql).await,
         Command::Releases(releases) => run_releases(common, releases).await,
@@ -233,6 +234,10 @@ async fn run_night(common: &CommonArguments, arguments: &NightArguments) -> Resu
 async fn run_sql(common: &CommonArguments, arguments: &SqlArguments) -> Result<u8> {
     let project = open(common).await?;
     let (session, release) = project.read_session(arguments.release.as_deref()).await?;
+    let session = match &arguments.role {
+        Some(role) => project.restricted_to(session, role).await?,
+        None => session,
+    };
     let statement = match (&arguments.statement, &arguments.file) {
         (Some(statement), _) => Some(statement.clone()),
         (None, Some(file)) => Some(

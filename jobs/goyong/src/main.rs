@@ -6,6 +6,7 @@ mod commands;
 mod contract;
 mod demo;
 mod hardening;
+mod lineage;
 mod output;
 mod progress;
 mod quarantine;

@@ -25,6 +25,7 @@ mod report_pages;
 mod retrain_employment_success;
 mod review_quarantine;
 mod rotate_keys;
+mod show_lineage;
 mod step;
 #[cfg(test)]
 mod vault_tests;
@@ -49,4 +50,5 @@ pub use review_quarantine::{
     QuarantineDecision, RECORD_HEADER, STILL_BAD_HEADER,
 };
 pub use rotate_keys::RotateOptions;
+pub use show_lineage::{DECLASSIFIED_HEADER, LINEAGE_HEADER, LineageView};
 pub use step::{NightEvent, StepOutcome, StepReport, StepStatus};

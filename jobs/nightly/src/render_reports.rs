@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use goyong_engine::ReadSession;
 use goyong_site::{
     Bilingual, ReleaseEntry, ReleasePage, ReportDefinition, ReportInput, SiteInputs, SiteSummary,
@@ -84,6 +84,11 @@ fn fingerprint(project: &OpenProject, release: &Release) -> String {
 }
 
 async fn render(project: &OpenProject, release: &Release, out: &Path) -> Result<SiteSummary> {
+    let lineage = project.engine().lineage().await?;
+    let problems = lineage.problems_of_reports();
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n"));
+    }
     let (session, _) = project.read_session(Some(&release.id)).await?;
     let mut reports = Vec::new();
     for (path, text) in project.project().files().below("reports", "yml") {

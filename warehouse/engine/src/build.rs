@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::inputs::{Inputs, Readable};
+use crate::lineage::{ProjectLineage, write_lineage};
 use crate::memo::{Fingerprint, passed_check, remember_check};
 use crate::model_tests::{describe_rows, test_model};
 use crate::plan::BuildPlan;
@@ -37,6 +38,7 @@ struct Shared {
     cache: Arc<TableCache>,
     vars: goyong_catalog::Vars,
     full_refresh: bool,
+    lineage: Arc<ProjectLineage>,
     messages: UnboundedSender<Message>,
 }
 
@@ -51,7 +53,9 @@ pub(crate) async fn build(
         models: plan.seeds.len() + plan.models.len(),
     });
     let (messages, mut received) = unbounded_channel();
+    let lineage = inner.lineage(&plan.cache).await?;
     let shared = Arc::new(Shared {
+        lineage,
         inner: Arc::clone(inner),
         cache: Arc::clone(&plan.cache),
         vars: plan.vars.clone(),
@@ -135,6 +139,7 @@ pub(crate) async fn build(
             run_check(&shared, check, &done, &mut report).await?;
         }
     }
+    write_lineage(&inner.warehouse, &shared.lineage).await?;
     // Seeds and models in the order they were planned, whatever finished first.
     let order = plan.steps.iter().map(|step| &step.table);
     report.models = order.filter_map(|table| done.remove(table)).collect();
@@ -244,6 +249,9 @@ async fn compute(
     model: &Model,
     targets: Option<Arc<Targets>>,
 ) -> Result<ModelReport> {
+    if let Some(problem) = shared.lineage.problem_of(&model.table) {
+        return Err(EngineError::Refused(problem));
+    }
     if model.header.materialized == Materialized::View {
         return Ok(ModelReport::new(&model.table, Outcome::View, ""));
     }

@@ -67,6 +67,8 @@ pub(crate) struct Inner {
     /// Models computed at one time.
     pub slots: Semaphore,
     pub slot_count: u32,
+    /// The lineage as it was planned last.
+    pub lineage: tokio::sync::Mutex<Option<Arc<crate::lineage::ProjectLineage>>>,
 }
 
 impl Engine {
@@ -94,6 +96,7 @@ impl Engine {
                 vars: config.vars,
                 slots: Semaphore::new(threads),
                 slot_count: u32::try_from(threads).unwrap_or(u32::MAX),
+                lineage: tokio::sync::Mutex::default(),
             }),
         })
     }

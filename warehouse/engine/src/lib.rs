@@ -27,15 +27,19 @@
 
 mod build;
 mod cluster;
+mod clearance;
 mod engine;
 mod error;
 mod functions;
+mod governance;
 mod inputs;
 mod lake;
 mod lake_files;
+pub mod lineage;
 mod memo;
 mod model_tests;
 mod plan;
+pub mod policy;
 mod provider;
 mod range_sort;
 mod read_session;
@@ -53,6 +57,7 @@ mod targets;
 pub use cluster::{
     Backend, Cluster, ExecutorOptions, SchedulerOptions, run_executor, run_scheduler,
 };
+pub use clearance::Clearance;
 pub use engine::{Engine, EngineConfig};
 pub use error::{EngineError, Result};
 pub use plan::{BuildPlan, PlannedStep};

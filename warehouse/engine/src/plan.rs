@@ -90,8 +90,15 @@ impl BuildPlan {
             cache,
             targets: BTreeMap::new(),
         };
+        let lineage = inner.lineage(&plan.cache).await?;
+        Inner::refuse_reports(&lineage)?;
         plan.plan_seeds(project).await?;
         plan.plan_models(project).await?;
+        for step in &mut plan.steps {
+            if let Some(problem) = lineage.problem_of(&step.table) {
+                step.reason = problem;
+            }
+        }
         Ok(plan)
     }
 

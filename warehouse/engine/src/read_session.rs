@@ -12,6 +12,7 @@ use goyong_store::{Release, Warehouse};
 use goyong_types::{TableName, nearest_name};
 use serde::Serialize;
 
+use crate::clearance::Clearance;
 use crate::error::{EngineError, Result, is_memory, short};
 use crate::lake::{LakeCatalog, Versions};
 use crate::rows::Rows;
@@ -82,6 +83,7 @@ pub struct ReadSession {
     release: Arc<Release>,
     session: SessionContextBox,
     limits: ReadLimits,
+    clearance: Option<Clearance>,
 }
 
 /// `SessionContext` has no `Debug` of its own.
@@ -123,7 +125,14 @@ impl ReadSession {
             warehouse: warehouse.clone(),
             release,
             limits,
+            clearance: None,
         })
+    }
+
+    /// The same session for a role: what the role may not receive is refused before it is read.
+    pub fn with_clearance(mut self, clearance: Clearance) -> Self {
+        self.clearance = Some(clearance);
+        self
     }
 
     /// The release.
@@ -145,6 +154,9 @@ impl ReadSession {
             Err(error) => return Err(self.explain_plan_error(&error)),
         };
         queries_only().verify_plan(&plan).map_err(|_| read_only())?;
+        if let Some(clearance) = &self.clearance {
+            clearance.check(&plan, self).await?;
+        }
         let limits = self.limits.clone();
         let explain = move |error: DataFusionError| explain_run_error(&error, &limits);
         let rows = session

@@ -14,6 +14,7 @@ use goyong_types::Month;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::memo::{ModelMemo, PartitionMemo, WHOLE, content_hash_of};
+use crate::policy::{SENSITIVITY_TAGS, Tags};
 use crate::session::queries_only;
 use crate::sorted_rows::SortedRows;
 use crate::storage::{SORT_OPTIONS, stored_schema};
@@ -122,7 +123,11 @@ async fn attempt(
 
     let mut writer = inner
         .warehouse
-        .writer(&model.table, Arc::clone(&schema), write_options(model))
+        .writer(
+            &model.table,
+            Arc::clone(&schema),
+            write_options(model, inner.tags_of(&model.table).await),
+        )
         .await?;
     let mut on_cluster = 0;
     for (position, target) in stale.iter().enumerate() {
@@ -166,7 +171,11 @@ async fn write_empty(
     let (schema, _) = prepare(inner, model, probe, false).await?;
     let writer = inner
         .warehouse
-        .writer(&model.table, schema, write_options(model))
+        .writer(
+            &model.table,
+            schema,
+            write_options(model, inner.tags_of(&model.table).await),
+        )
         .await?;
     let details = CommitDetails {
         operation: "build".into(),
@@ -386,7 +395,7 @@ fn known_column(model: &Model, schema: &SchemaRef, column: &str) -> Result<()> {
     })
 }
 
-fn write_options(model: &Model) -> WriteOptions {
+fn write_options(model: &Model, tags: BTreeMap<String, Tags>) -> WriteOptions {
     let header = &model.header;
     let mut options = WriteOptions {
         partition_column: model.partition_column().map(str::to_owned),
@@ -402,11 +411,16 @@ fn write_options(model: &Model) -> WriteOptions {
                 .column_descriptions
                 .insert(name.clone(), description.en.clone());
         }
-        let mut tags = column.tags.clone();
-        tags.extend(header.tags.iter().cloned());
-        if !tags.is_empty() {
-            options.column_tags.insert(name.clone(), tags);
+        // Sensitivity is inherited; of what the header says only remarks are left.
+        let mut remarks = column.tags.clone();
+        remarks.extend(header.tags.iter().cloned());
+        remarks.retain(|tag| !SENSITIVITY_TAGS.contains(&tag.as_str()));
+        if !remarks.is_empty() {
+            options.column_tags.insert(name.clone(), remarks);
         }
+    }
+    for (name, tags) in tags {
+        options.column_tags.entry(name).or_default().extend(tags);
     }
     options
 }

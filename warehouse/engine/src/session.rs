@@ -19,6 +19,9 @@ use crate::lake_files::LakeOnly;
 /// Name of the catalog that holds every schema of the warehouse.
 pub(crate) const CATALOG: &str = "warehouse";
 
+/// Schema of names without one.
+pub(crate) const DEFAULT_SCHEMA: &str = "core";
+
 /// Rows of one batch between operators.
 const BATCH_ROWS: usize = 8192;
 
@@ -133,7 +136,7 @@ fn config(limits: &Limits, purpose: Purpose) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.threads)
         .with_batch_size(BATCH_ROWS)
-        .with_default_catalog_and_schema(CATALOG, "core")
+        .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(purpose == Purpose::Read);
     let options = config.options_mut();

@@ -2,6 +2,7 @@
 
 mod building;
 mod cluster;
+mod governing;
 mod querying;
 mod slt;
 
