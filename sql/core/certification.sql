@@ -3,6 +3,7 @@ description: {ko: 실업인정 회차, en: certification rounds with the benefit
 grain: [claim_no, round]
 materialized: table
 owner: core
+known_on: certified_on
 legal_basis: 고용보험법 제44조 · 제47조
 sort_by: [person_key, period_from, claim_no, round]
 tests:

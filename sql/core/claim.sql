@@ -3,12 +3,12 @@ description: {ko: 구직급여 수급자격, en: claims of the job-seeking benef
 grain: [claim_no]
 materialized: table
 owner: core
+known_on: applied_on
 legal_basis: 고용보험법 제40조 · 제43조 · 제50조
 columns:
   claim_no: {tests: [not_null, unique]}
   person_key: {tags: [pseudonym], tests: [not_null]}
   month: {description: month of application}
-  age_at_separation: {tags: [personal]}
   benefit_daily_won: {tests: [{range: {min: 0}}]}
 ---*/
 with changes as (

@@ -32,8 +32,6 @@ columns:
   reason: {description: "why a person of class exempt is exempt, null otherwise", tests: [{accepted_values: [under_60_hours, pay_below_threshold, new_hire_65, public_service]}]}
   frame: {description: "which survey status the person belongs to: wage or self", tests: [{accepted_values: [wage, self]}]}
   in_survey_week: {description: "at work in the reference week of the labour-force survey, Sunday to Saturday around the 15th; null when only daily wage statements tell of the work, which count days and do not date them"}
-  age_band: {tags: [personal]}
-  sex: {tags: [personal]}
   income_won: {description: all income of the month in tax statements, tests: [{range: {min: 0}}]}
   uninsured_won: {description: "the income of a month without any insured day; 0 for the insured", tests: [{range: {min: 0}}]}
 ---*/

@@ -7,6 +7,7 @@ materialized: partitioned
 partition_by: month
 reads: {ei_daily_work: [0, 0]}
 owner: core
+known_on: reported_on
 legal_basis: 고용보험법 제15조
 columns:
   person_key: {tags: [pseudonym]}

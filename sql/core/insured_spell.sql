@@ -5,6 +5,7 @@ description:
 grain: [person_key, workplace_no, acquired_on]
 materialized: table
 owner: core
+known_on: acquired_reported_on
 legal_basis: 고용보험법 제13조 · 제14조 · 제15조
 sort_by: [person_key, acquired_on, workplace_no]
 tests:

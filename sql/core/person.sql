@@ -5,8 +5,8 @@ materialized: table
 owner: core
 columns:
   person_key: {tags: [pseudonym], tests: [not_null, unique]}
-  birth_date: {tags: [personal], description: from the resident number}
-  sex: {tags: [personal], tests: [{accepted_values: [m, f]}]}
+  birth_date: {description: from the resident number}
+  sex: {tests: [{accepted_values: [m, f]}]}
   foreigner: {tags: [sensitive], description: from the century digit; never a feature of a model}
   first_known_on: {description: the day the warehouse first knew of the person}
 ---*/

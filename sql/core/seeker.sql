@@ -3,12 +3,11 @@ description: {ko: 구직신청의 최신 상태, en: latest state of each job se
 grain: [seeker_no]
 materialized: table
 owner: core
+known_on: registered_on
 legal_basis: 직업안정법 제9조
 columns:
   seeker_no: {tests: [not_null, unique]}
   person_key: {tags: [pseudonym], tests: [not_null]}
-  birth_date: {tags: [personal]}
-  sex: {tags: [personal]}
   month: {description: month of registration}
 ---*/
 with changes as (

@@ -5,6 +5,7 @@ description:
 grain: [vacancy_no]
 materialized: table
 owner: core
+known_on: opened_on
 legal_basis: 직업안정법 제8조 · 최저임금법 제6조
 columns:
   vacancy_no: {tests: [not_null, unique]}

@@ -15,9 +15,9 @@ columns:
   seeker_no: {tests: [not_null]}
   person_key: {tags: [pseudonym], tests: [not_null]}
   month: {description: month of registration}
-  sex: {title: {ko: 성별, en: sex}, tags: [personal]}
-  age: {title: {ko: 나이, en: age}, tags: [personal], tests: [{range: {min: 0, max: 120}}]}
-  age_band: {title: {ko: 연령대, en: age band}, tags: [personal]}
+  sex: {title: {ko: 성별, en: sex}}
+  age: {title: {ko: 나이, en: age}, tests: [{range: {min: 0, max: 120}}]}
+  age_band: {title: {ko: 연령대, en: age band}}
   education: {title: {ko: 학력, en: education}}
   licences: {title: {ko: 자격증 수, en: number of licences}}
   career_months: {title: {ko: 경력 개월 수, en: months of experience stated}}
@@ -68,8 +68,11 @@ claim as (
 certification as (
   select * from {{ ref('certification') }}
 ),
-training as (
-  select * from {{ ref('training') }}
+enrolment as (
+  select * from {{ source('hrd_enrolment') }}
+),
+workplace as (
+  select * from {{ ref('workplace') }}
 ),
 daily_work as (
   select * from {{ ref('daily_work') }}
@@ -111,7 +114,6 @@ known_spell as (
     insured_spell.monthly_wage_won,
     insured_spell.weekly_hours,
     insured_spell.contract_kind,
-    insured_spell.section,
     insured_spell.occupation,
     -- unique within a person, so max() picks one spell: the latest acquired, then the higher workplace number
     cast(arrow_cast(insured_spell.acquired_on, 'Int32') as bigint) * 100000000000
@@ -140,13 +142,16 @@ spell_history as (
   group by known_spell.seeker_no
 ),
 last_spell as (
-  select known_spell.*, occupation.major
+  select known_spell.*, occupation.major, workplace.section
   from known_spell
   inner join spell_history
     on spell_history.seeker_no = known_spell.seeker_no
     and spell_history.recency = known_spell.recency
   left join occupation
     on occupation.occupation = known_spell.occupation
+  left join workplace
+    on workplace.workplace_no = known_spell.workplace_no
+    and workplace.known_on <= date '{{ var('as_of') }}'
 ),
 daily_history as (
   select registration.seeker_no, sum(daily_work.days) as days
@@ -200,31 +205,33 @@ last_claim as (
     and claim_paid.claim_no = known_claim.claim_no
   group by known_claim.seeker_no
 ),
+-- enrolments as they had been delivered by the day: a course is delivered again when it is completed
 training_history as (
   select
     registration.seeker_no,
-    count(*) filter (
-      where training.completed
-        and training.to_on < registration.registered_on
-        and training.to_on >= add_months(registration.registered_on, -24)
-        and training.known_on <= registration.registered_on) as completed_24,
-    count(*) filter (
-      where training.from_on <= registration.registered_on
-        and training.to_on >= registration.registered_on) as current_courses
+    count(distinct case
+      when enrolment.completed
+        and enrolment.to_on < registration.registered_on
+        and enrolment.to_on >= add_months(registration.registered_on, -24) then enrolment.course_no end) as completed_24,
+    count(distinct case
+      when enrolment.from_on <= registration.registered_on
+        and enrolment.to_on >= registration.registered_on then enrolment.course_no end) as current_courses
   from registration
-  inner join training
-    on training.person_key = registration.person_key
-  where training.from_on <= registration.registered_on
+  inner join enrolment
+    on enrolment.person_key = registration.person_key
+  where enrolment._known_on <= registration.registered_on
   group by registration.seeker_no
 ),
 opening_cell as (
   select vacancy.month, vacancy.major, vacancy.sido, sum(vacancy.openings) as openings
   from vacancy
+  where vacancy.opened_on <= date '{{ var('as_of') }}'
   group by vacancy.month, vacancy.major, vacancy.sido
 ),
 seeker_cell as (
   select seeker.month, seeker.wished_major as major, seeker.wished_sido as sido, count(*) as seekers
   from seeker
+  where seeker.registered_on <= date '{{ var('as_of') }}'
   group by seeker.month, seeker.wished_major, seeker.wished_sido
 ),
 opening_major as (

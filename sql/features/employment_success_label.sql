@@ -7,6 +7,7 @@ description:
 grain: [seeker_no, registered_on]
 materialized: table
 owner: learning
+label: true
 legal_basis: 고용보험법 제15조 · 시행령 제7조
 sort_by: [seeker_no]
 meta:
