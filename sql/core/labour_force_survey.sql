@@ -9,8 +9,6 @@ legal_basis: 통계법 제18조
 columns:
   household_no: {tags: [respondent]}
   member_no: {tags: [respondent]}
-  age: {tags: [personal]}
-  sex: {tags: [personal]}
   status: {tests: [{accepted_values: [employed_wage, employed_self, unemployed, inactive]}]}
   industry: {description: "KSIC section; null for persons without work"}
   weight: {tests: [{range: {min: 0}}]}

@@ -26,3 +26,5 @@ pub use walk::{Direction, LineageStep};
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod mutation;
