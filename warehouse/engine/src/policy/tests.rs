@@ -437,3 +437,115 @@ async fn the_built_in_project_obeys_its_own_rules() {
     assert_eq!(feature.unplanned, None);
     assert!(feature.leaks.is_empty());
 }
+
+/// Fails where an event does not have the shape published under openlineage.io/spec.
+fn assert_open_lineage(event: &serde_json::Value) {
+    let text = |value: &serde_json::Value, key: &str| {
+        let text = value[key].as_str();
+        text.unwrap_or_else(|| panic!("{key} of {value}"))
+            .to_owned()
+    };
+    let is_uri = |uri: &str| assert!(url::Url::parse(uri).is_ok(), "{uri}");
+    let facets = |value: &serde_json::Value| {
+        for facet in value["facets"].as_object().unwrap().values() {
+            is_uri(&text(facet, "_producer"));
+            is_uri(&text(facet, "_schemaURL"));
+        }
+    };
+    let input_fields = |fields: &serde_json::Value| {
+        for field in fields.as_array().unwrap() {
+            for key in ["namespace", "name", "field"] {
+                assert!(!text(field, key).is_empty());
+            }
+            for transformation in field["transformations"].as_array().unwrap() {
+                let allowed: &[&str] = match text(transformation, "type").as_str() {
+                    "DIRECT" => &["IDENTITY", "TRANSFORMATION", "AGGREGATION"],
+                    "INDIRECT" => &[
+                        "JOIN",
+                        "GROUP_BY",
+                        "FILTER",
+                        "SORT",
+                        "WINDOW",
+                        "CONDITIONAL",
+                    ],
+                    other => panic!("{other}"),
+                };
+                assert!(allowed.contains(&text(transformation, "subtype").as_str()));
+                assert!(transformation["masking"].is_boolean());
+                text(transformation, "description");
+            }
+        }
+    };
+    assert_eq!(text(event, "eventType"), "COMPLETE");
+    let time = text(event, "eventTime");
+    assert!(
+        chrono::DateTime::parse_from_rfc3339(&time).is_ok(),
+        "{time}"
+    );
+    is_uri(&text(event, "producer"));
+    is_uri(&text(event, "schemaURL"));
+    let run = text(&event["run"], "runId");
+    let groups: Vec<usize> = run.split('-').map(str::len).collect();
+    assert_eq!(groups, [8, 4, 4, 4, 12], "{run}");
+    assert!(
+        run.bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    );
+    for key in ["namespace", "name"] {
+        text(&event["job"], key);
+    }
+    facets(&event["job"]);
+    for side in ["inputs", "outputs"] {
+        for dataset in event[side].as_array().unwrap() {
+            for key in ["namespace", "name"] {
+                text(dataset, key);
+            }
+            facets(dataset);
+        }
+    }
+    let lineage = &event["outputs"][0]["facets"]["columnLineage"];
+    for column in lineage["fields"].as_object().unwrap().values() {
+        input_fields(&column["inputFields"]);
+    }
+    input_fields(&lineage["dataset"]);
+}
+
+#[tokio::test]
+async fn events_have_the_published_shape_and_are_the_same_every_time() {
+    let project = Project::embedded().unwrap_or_else(|error| panic!("{error}"));
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        threads: 1,
+        memory_bytes: 64 << 20,
+        spill_bytes: 1 << 20,
+    };
+    let factory =
+        SessionFactory::new(folder.path(), folder.path(), &limits, Purpose::Build).unwrap();
+    let lineage = ProjectLineage::without_warehouse(&project, &factory)
+        .await
+        .unwrap();
+    let run = crate::lineage::OpenLineageRun {
+        namespace: "goyong".into(),
+        as_of: chrono::NaiveDate::from_ymd_opt(2025, 12, 31).unwrap(),
+    };
+    let events = lineage.open_lineage(&project, &run);
+    assert!(events.len() > project.models().len() / 2);
+    for event in &events {
+        assert_open_lineage(event);
+    }
+    assert_eq!(events, lineage.open_lineage(&project, &run));
+    let claim = events
+        .iter()
+        .find(|event| event["job"]["name"] == "core.claim")
+        .unwrap();
+    let fields = &claim["outputs"][0]["facets"]["columnLineage"]["fields"];
+    assert_eq!(
+        fields["claim_no"]["inputFields"],
+        serde_json::json!([{
+            "namespace": "goyong",
+            "name": "staging.ei_benefit_claim",
+            "field": "claim_no",
+            "transformations": [{"type": "DIRECT", "subtype": "IDENTITY", "description": "", "masking": false}],
+        }])
+    );
+}
