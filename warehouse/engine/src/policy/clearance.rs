@@ -100,7 +100,7 @@ impl LineageNode {
         let mut shown: Vec<&Leak> = of_rows.collect();
         for leak in of_columns {
             let same = |other: &&Leak| other.table == leak.table && other.known_by == leak.known_by;
-            if !shown.iter().any(|other| same(other)) {
+            if !shown.iter().any(same) {
                 shown.push(leak);
             }
         }

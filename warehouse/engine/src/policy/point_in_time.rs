@@ -706,9 +706,7 @@ impl Walker<'_> {
         let first = bounded.first().copied().unwrap_or(false);
         value.bounded = match call.func.name() {
             "month_start" => first,
-            "add_days" | "add_months" => {
-                first && call.args.get(1).is_some_and(|days| is_not_positive(days))
-            }
+            "add_days" | "add_months" => first && call.args.get(1).is_some_and(is_not_positive),
             "date_trunc" => bounded.get(1).copied().unwrap_or(false),
             "least" => bounded.contains(&true),
             "greatest" | "coalesce" => !bounded.contains(&false),
