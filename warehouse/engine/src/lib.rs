@@ -26,8 +26,8 @@
 //! ```
 
 mod build;
-mod cluster;
 mod clearance;
+mod cluster;
 mod engine;
 mod error;
 mod functions;
@@ -54,10 +54,10 @@ mod storage;
 mod tables;
 mod targets;
 
+pub use clearance::Clearance;
 pub use cluster::{
     Backend, Cluster, ExecutorOptions, SchedulerOptions, run_executor, run_scheduler,
 };
-pub use clearance::Clearance;
 pub use engine::{Engine, EngineConfig};
 pub use error::{EngineError, Result};
 pub use plan::{BuildPlan, PlannedStep};
