@@ -6,13 +6,14 @@ description:
     one person overlap. Days are exact where the source dates them; 3.3 % income names a month and covers all of it;
     daily wage statements count days without dating them and are left out, reported daily work stands for them
 grain: [person_key, state, from_on, spell_id]
-materialized: view
+materialized: table
 owner: core
 legal_basis: 고용보험법 제13조 · 제15조 · 제44조 · 제77조의2, 소득세법 제164조의3
 columns:
   person_key: {tags: [pseudonym]}
   state: {description: "insured, contractor, daily, taxed_wage (a wage statement for days on which that payer did not insure the person), taxed_business (3.3 %), benefit (certified days that were paid), training, job_search", tests: [{accepted_values: [insured, contractor, daily, taxed_wage, taxed_business, benefit, training, job_search]}]}
   spell_id: {description: "number of the workplace, payer, claim, course or registration"}
+  precedence: {description: "of insured spells: the lowest in text order has the day, by higher monthly wage, longer hours, earlier acquisition, lower number, as in employment_spell; the number is its end. Of all others the number"}
   to_on: {description: "last day, 9999-12-31 while the end is open"}
 ---*/
 with insured_spell as (
@@ -43,7 +44,13 @@ insured as (
     insured_spell.biz_no,
     insured_spell.insured_from as from_on,
     coalesce(insured_spell.insured_to, date '9999-12-31') as to_on,
-    insured_spell.known_on
+    insured_spell.known_on,
+    concat(
+      lpad(cast(10000000000 - cast(insured_spell.monthly_wage_won as bigint) as varchar), 11, '0'),
+      lpad(cast(100 - insured_spell.weekly_hours as varchar), 3, '0'),
+      lpad(cast(days_between(date '1900-01-01', insured_spell.acquired_on) as varchar), 8, '0'),
+      insured_spell.workplace_no
+    ) as precedence
   from insured_spell
   where not insured_spell.cancelled
 ),
@@ -93,40 +100,45 @@ taxed as (
     and (income.income_kind = 'business' or insured_at_payer.person_key is null)
 ),
 listed as (
-  select person_key, 'insured' as state, from_on, to_on, workplace_no as spell_id, known_on
+  select person_key, 'insured' as state, from_on, to_on, workplace_no as spell_id, precedence, known_on
   from insured
   union all
   select
     person_key, 'contractor' as state, insured_from as from_on, coalesce(insured_to, date '9999-12-31') as to_on,
-    workplace_no as spell_id, known_on
+    workplace_no as spell_id, workplace_no as precedence, known_on
   from contractor_spell
   where not cancelled
   union all
   select
     person_key, 'daily' as state, add_days(month, cast(first_day as int) - 1) as from_on,
-    add_days(month, cast(first_day + days as int) - 2) as to_on, workplace_no as spell_id, known_on
+    add_days(month, cast(first_day + days as int) - 2) as to_on, workplace_no as spell_id, workplace_no as precedence, known_on
   from daily_run
   union all
-  select person_key, state, from_on, to_on, payer_biz_no as spell_id, known_on
+  select person_key, state, from_on, to_on, payer_biz_no as spell_id, payer_biz_no as precedence, known_on
   from taxed
   union all
-  select person_key, 'benefit' as state, period_from as from_on, period_to as to_on, claim_no as spell_id, known_on
+  select
+    person_key, 'benefit' as state, period_from as from_on, period_to as to_on, claim_no as spell_id,
+    claim_no as precedence, known_on
   from certification
   where days_paid > 0
   union all
-  select person_key, 'training' as state, from_on, to_on, course_no as spell_id, known_on
+  select person_key, 'training' as state, from_on, to_on, course_no as spell_id, course_no as precedence, known_on
   from training
   union all
   select
-    person_key, 'job_search' as state, registered_on as from_on,
-    coalesce(closed_on, date '9999-12-31') as to_on, seeker_no as spell_id, known_on
+    person_key, 'job_search' as state, registered_on as from_on, coalesce(closed_on, date '9999-12-31') as to_on,
+    seeker_no as spell_id, seeker_no as precedence, known_on
   from seeker
 ),
 biography_spell as (
   select
+    -- ids
     listed.person_key,
     listed.state,
     listed.spell_id,
+    listed.precedence,
+    -- dates
     listed.from_on,
     listed.to_on,
     listed.known_on

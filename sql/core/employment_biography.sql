@@ -17,6 +17,7 @@ meta:
     - work before support, reported work before taxed work, and what names days before what names a month
     - insured, contractor, daily, taxed_wage, taxed_business, benefit, training, job_search
     - of several insured workplaces of a day the one that employment_spell gives the day to (Enforcement Decree on double employment)
+    - daily work is cut at the end of a month, since every month is a report of its own
     - of several contractors' workplaces, payers, claims, courses or registrations the lowest number stands for them, and `parallel` says so
 tests:
   - {expression: "to_on is null or to_on >= from_on"}
@@ -26,7 +27,7 @@ columns:
   to_on: {description: last day of the piece; null while everything on it is open}
   main_state: {description: "the first of the priority that runs on these days", tests: [not_null, {accepted_values: [insured, contractor, daily, taxed_wage, taxed_business, benefit, training, job_search]}]}
   spells: {description: reported spells that lie on the piece}
-  parallel: {description: "two spells of one kind with different numbers lie on the piece"}
+  parallel: {description: "two spells of one state lie on the piece that do not continue each other"}
   workplace_no: {description: "workplace the day is insured at, contractor's or daily work's where it is the main state", tags: [firm]}
   payer_biz_no: {description: payer of taxed pay without insurance, tags: [firm]}
   known_on: {description: the day the last of these spells became known}
@@ -34,21 +35,23 @@ columns:
 with spell as (
   select * from {{ ref('biography_spell') }}
 ),
-employment_spell as (
-  select * from {{ ref('employment_spell') }}
-),
--- what ends on one day and goes on under the same number on the next cuts nothing
+-- what ends on one day and goes on under the same number on the next cuts nothing; daily work is reported by month
 event as (
-  select person_key, state, spell_id, from_on as edge_on, 1 as change from spell
-  union all
-  select person_key, state, spell_id, add_days(to_on, 1) as edge_on, -1 as change from spell
-  where to_on < date '9999-12-31'
+  select
+    spell.person_key,
+    spell.state,
+    spell.spell_id,
+    case when side.change = 1 then spell.from_on else add_days(spell.to_on, 1) end as edge_on,
+    side.change
+  from spell
+  cross join (values (1), (-1)) as side (change)
+  where side.change = 1 or spell.to_on < date '9999-12-31'
 ),
 lasting as (
-  select event.person_key, event.state, event.spell_id, event.edge_on
+  select event.person_key, event.edge_on
   from event
   group by event.person_key, event.state, event.spell_id, event.edge_on
-  having sum(event.change) <> 0
+  having sum(event.change) <> 0 or event.state = 'daily'
 ),
 edge as (
   select distinct person_key, edge_on from lasting
@@ -63,55 +66,53 @@ segment as (
     ) as to_on
   from edge
 ),
--- every spell that touches a segment lies on all of it, alone or together with its continuation
-described as (
+-- a day labourer has hundreds of segments and of days in a row; both lie within a month, and meet by month
+searched as (
   select
     segment.person_key,
     segment.from_on,
     segment.to_on,
-    count(*) as spells,
-    bool_or(spell.state = 'insured') as insured,
-    bool_or(spell.state = 'contractor') as contractor,
-    bool_or(spell.state = 'daily') as daily_work,
-    bool_or(spell.state = 'taxed_wage') as taxed_wage,
-    bool_or(spell.state = 'taxed_business') as taxed_business,
-    bool_or(spell.state = 'benefit') as benefit,
-    bool_or(spell.state = 'training') as training,
-    bool_or(spell.state = 'job_search') as job_search,
-    min(spell.spell_id) filter (where spell.state = 'insured') as insured_no,
-    max(spell.spell_id) filter (where spell.state = 'insured') as last_insured_no,
-    min(spell.spell_id) filter (where spell.state = 'contractor') as contractor_no,
-    max(spell.spell_id) filter (where spell.state = 'contractor') as last_contractor_no,
-    min(spell.spell_id) filter (where spell.state = 'daily') as daily_no,
-    max(spell.spell_id) filter (where spell.state = 'daily') as last_daily_no,
-    min(spell.spell_id) filter (where spell.state in ('taxed_wage', 'taxed_business')) as payer_biz_no,
-    max(spell.spell_id) filter (where spell.state in ('taxed_wage', 'taxed_business')) as last_payer_biz_no,
-    min(spell.spell_id) filter (where spell.state = 'benefit') as claim_no,
-    max(spell.spell_id) filter (where spell.state = 'benefit') as last_claim_no,
-    min(spell.spell_id) filter (where spell.state = 'training') as course_no,
-    max(spell.spell_id) filter (where spell.state = 'training') as last_course_no,
-    min(spell.spell_id) filter (where spell.state = 'job_search') as seeker_no,
-    max(spell.spell_id) filter (where spell.state = 'job_search') as last_seeker_no,
-    max(spell.known_on) as known_on
+    case when kind.is_daily = 1 then month_start(segment.from_on) else date '1900-01-01' end as bucket
   from segment
-  inner join spell
-    on spell.person_key = segment.person_key
-    and spell.from_on <= segment.to_on
-    and spell.to_on >= segment.from_on
-  group by segment.person_key, segment.from_on, segment.to_on
+  cross join (values (0), (1)) as kind (is_daily)
 ),
-doubled as (
+placed as (
   select
-    described.person_key,
-    described.from_on,
-    max(employment_spell.workplace_no) as workplace_no
-  from described
-  inner join employment_spell
-    on employment_spell.person_key = described.person_key
-    and employment_spell.from_on <= described.from_on
-    and (employment_spell.to_on is null or employment_spell.to_on >= described.from_on)
-  where described.insured_no <> described.last_insured_no
-  group by described.person_key, described.from_on
+    spell.*,
+    case when spell.state = 'daily' then month_start(spell.from_on) else date '1900-01-01' end as bucket
+  from spell
+),
+-- every spell that touches a segment lies on all of it, alone or together with its continuation
+described as (
+  select
+    searched.person_key,
+    searched.from_on,
+    searched.to_on,
+    count(*) as spells,
+    min(placed.precedence) filter (where placed.state = 'insured') as insured_first,
+    max(placed.precedence) filter (where placed.state = 'insured') as insured_last,
+    min(placed.spell_id) filter (where placed.state = 'contractor') as contractor_no,
+    max(placed.spell_id) filter (where placed.state = 'contractor') as contractor_last,
+    min(placed.spell_id) filter (where placed.state = 'daily') as daily_no,
+    max(placed.spell_id) filter (where placed.state = 'daily') as daily_last,
+    min(placed.spell_id) filter (where placed.state = 'taxed_wage') as wage_payer,
+    max(placed.spell_id) filter (where placed.state = 'taxed_wage') as wage_payer_last,
+    min(placed.spell_id) filter (where placed.state = 'taxed_business') as business_payer,
+    max(placed.spell_id) filter (where placed.state = 'taxed_business') as business_payer_last,
+    min(placed.spell_id) filter (where placed.state = 'benefit') as claim_no,
+    max(placed.spell_id) filter (where placed.state = 'benefit') as claim_last,
+    min(placed.spell_id) filter (where placed.state = 'training') as course_no,
+    max(placed.spell_id) filter (where placed.state = 'training') as course_last,
+    min(placed.spell_id) filter (where placed.state = 'job_search') as seeker_no,
+    max(placed.spell_id) filter (where placed.state = 'job_search') as seeker_last,
+    max(placed.known_on) as known_on
+  from searched
+  inner join placed
+    on placed.person_key = searched.person_key
+    and placed.bucket = searched.bucket
+    and placed.from_on <= searched.to_on
+    and placed.to_on >= searched.from_on
+  group by searched.person_key, searched.from_on, searched.to_on
 ),
 employment_biography as (
   select
@@ -123,39 +124,37 @@ employment_biography as (
     described.known_on,
     -- states
     case
-      when described.insured then 'insured'
-      when described.contractor then 'contractor'
-      when described.daily_work then 'daily'
-      when described.taxed_wage then 'taxed_wage'
-      when described.taxed_business then 'taxed_business'
-      when described.benefit then 'benefit'
-      when described.training then 'training'
+      when described.insured_first is not null then 'insured'
+      when described.contractor_no is not null then 'contractor'
+      when described.daily_no is not null then 'daily'
+      when described.wage_payer is not null then 'taxed_wage'
+      when described.business_payer is not null then 'taxed_business'
+      when described.claim_no is not null then 'benefit'
+      when described.course_no is not null then 'training'
       else 'job_search' end as main_state,
-    described.insured,
-    described.contractor,
-    described.daily_work,
-    described.taxed_wage,
-    described.taxed_business,
-    described.benefit,
-    described.training,
-    described.job_search,
+    described.insured_first is not null as insured,
+    described.contractor_no is not null as contractor,
+    described.daily_no is not null as daily_work,
+    described.wage_payer is not null as taxed_wage,
+    described.business_payer is not null as taxed_business,
+    described.claim_no is not null as benefit,
+    described.course_no is not null as training,
+    described.seeker_no is not null as job_search,
     cast(described.spells as int) as spells,
-    coalesce(described.insured_no <> described.last_insured_no, false)
-      or coalesce(described.contractor_no <> described.last_contractor_no, false)
-      or coalesce(described.daily_no <> described.last_daily_no, false)
-      or coalesce(described.payer_biz_no <> described.last_payer_biz_no, false)
-      or coalesce(described.claim_no <> described.last_claim_no, false)
-      or coalesce(described.course_no <> described.last_course_no, false)
-      or coalesce(described.seeker_no <> described.last_seeker_no, false) as parallel,
+    coalesce(described.insured_first <> described.insured_last, false)
+      or coalesce(described.contractor_no <> described.contractor_last, false)
+      or coalesce(described.daily_no <> described.daily_last, false)
+      or coalesce(described.wage_payer <> described.wage_payer_last, false)
+      or coalesce(described.business_payer <> described.business_payer_last, false)
+      or coalesce(described.claim_no <> described.claim_last, false)
+      or coalesce(described.course_no <> described.course_last, false)
+      or coalesce(described.seeker_no <> described.seeker_last, false) as parallel,
     -- what runs
-    coalesce(doubled.workplace_no, described.insured_no, described.contractor_no, described.daily_no) as workplace_no,
-    described.payer_biz_no,
+    coalesce(substr(described.insured_first, 23), described.contractor_no, described.daily_no) as workplace_no,
+    coalesce(described.wage_payer, described.business_payer) as payer_biz_no,
     described.claim_no,
     described.course_no,
     described.seeker_no
   from described
-  left join doubled
-    on doubled.person_key = described.person_key
-    and doubled.from_on = described.from_on
 )
 select * from employment_biography
