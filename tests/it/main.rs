@@ -3,6 +3,7 @@
 
 mod command_line;
 mod contract;
+mod crosswalk;
 mod demo;
 mod hostile;
 mod layering;
