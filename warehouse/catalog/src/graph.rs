@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goyong_types::TableName;
 
-use crate::model::{Model, Test};
+use crate::model::{Model, TestKind};
 use crate::problem::{Problem, ProjectError};
 
 /// Every model after its inputs and, where that makes no cycle, after the tables its tests compare
@@ -24,7 +24,7 @@ pub(crate) fn order(models: &BTreeMap<TableName, Model>) -> Result<Vec<TableName
     let mut wanted = inputs;
     for (table, model) in models {
         for test in &model.tests {
-            if let Test::Relationship { to, .. } = test
+            if let TestKind::Relationship { to, .. } = &test.kind
                 && models.contains_key(to)
                 && let Some(edges) = wanted.get_mut(table)
             {

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::contract::BilingualText;
+use crate::declared_test::{ColumnTest, ModelTest, Scalar, Severity};
 use crate::problem::Problem;
 
 /// How a model's rows are kept.
@@ -21,82 +22,17 @@ pub enum Materialized {
     Partitioned,
 }
 
-/// A single value written in YAML: compared with a column in a test.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Scalar {
-    /// true or false
-    Boolean(bool),
-    /// a whole number
-    Integer(i64),
-    /// any other number
-    Float(f64),
-    /// text, a date as `2024-08-01`
-    Text(String),
-}
-
-impl Scalar {
-    /// The value as an SQL literal.
-    pub fn to_sql(&self) -> String {
-        match self {
-            Self::Boolean(value) => value.to_string(),
-            Self::Integer(value) => value.to_string(),
-            Self::Float(value) => value.to_string(),
-            Self::Text(value) => format!("'{}'", value.replace('\'', "''")),
-        }
-    }
-}
-
-/// The least and greatest value a column may hold.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// What a model's columns promise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Range {
-    /// No value is below.
+pub struct ColumnContract {
+    /// Every column is listed with its type, and the select gives these and no other.
     #[serde(default)]
-    pub min: Option<Scalar>,
-    /// No value is above.
-    #[serde(default)]
-    pub max: Option<Scalar>,
-}
-
-/// The column another column's values must all occur in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Relationship {
-    /// A model, source or seed as in `ref()`; also `schema.table`.
-    pub to: String,
-    /// Its column.
-    pub field: String,
-}
-
-/// A test of one column. Null passes every test but `not_null`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ColumnTest {
-    /// No row lacks a value.
-    NotNull,
-    /// No value occurs twice.
-    Unique,
-    /// Only these values occur.
-    AcceptedValues(Vec<Scalar>),
-    /// Every value occurs in another table's column.
-    Relationships(Relationship),
-    /// Every value lies between two bounds.
-    Range(Range),
-}
-
-/// A test of a whole model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelTest {
-    /// No two rows agree in all of these columns.
-    Unique(Vec<String>),
-    /// No row makes this condition false.
-    Expression(String),
+    pub enforced: bool,
 }
 
 /// What a model's header says of one column.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnHeader {
     /// Short name for people.
@@ -106,8 +42,11 @@ pub struct ColumnHeader {
     #[serde(default)]
     pub description: Option<BilingualText>,
     /// Tests of this column.
-    #[serde(default, with = "serde_yaml_ng::with::singleton_map_recursive")]
+    #[serde(default)]
     pub tests: Vec<ColumnTest>,
+    /// Type as in a contract; the model does not build when its select gives another.
+    #[serde(default, rename = "type")]
+    pub column_type: Option<String>,
     /// Sensitivity and other tags, in addition to those its sources carry.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -127,7 +66,7 @@ pub struct Declassification {
 }
 
 /// The header of a model.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelHeader {
     /// Short name for people.
@@ -153,8 +92,11 @@ pub struct ModelHeader {
     #[serde(default)]
     pub sort_by: Vec<String>,
     /// Tests of the whole model.
-    #[serde(default, with = "serde_yaml_ng::with::singleton_map_recursive")]
+    #[serde(default)]
     pub tests: Vec<ModelTest>,
+    /// What the columns promise to readers.
+    #[serde(default)]
+    pub contract: ColumnContract,
     /// What is to be said of single columns.
     #[serde(default, deserialize_with = "columns_with_defaults")]
     pub columns: BTreeMap<String, ColumnHeader>,
@@ -194,19 +136,8 @@ pub struct ModelHeader {
     pub rows_per_file: Option<usize>,
 }
 
-/// How much a failed check weighs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// The build has failed.
-    #[default]
-    Error,
-    /// The build reports it.
-    Warn,
-}
-
 /// The header of a check.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckHeader {
     /// Short name for people.
@@ -334,6 +265,7 @@ fn columns_with_defaults<'de, D: Deserializer<'de>>(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::declared_test::ColumnTestKind;
 
     const HEADER: &str = "\
 description: one row per person and month
@@ -356,7 +288,10 @@ columns:
         assert_eq!(header.reads["income_month"], (-2, 0));
         assert_eq!(header.partitions_from, ["income_month"]);
         assert_eq!(header.tests.len(), 2);
-        assert_eq!(header.columns["person_key"].tests, [ColumnTest::NotNull]);
+        assert_eq!(
+            header.columns["person_key"].tests[0].kind,
+            ColumnTestKind::NotNull
+        );
         assert_eq!(header.columns["month"], ColumnHeader::default());
         assert_eq!(header.columns["kind"].tests.len(), 2);
     }

@@ -17,6 +17,7 @@
 //! ```
 
 pub mod contract;
+mod declared_test;
 mod files;
 mod graph;
 mod header;
@@ -29,14 +30,18 @@ mod report_query;
 mod roles;
 mod seed;
 mod selection;
+mod source_map;
 mod template;
 
 pub use files::ProjectFiles;
-pub use header::{
-    CheckHeader, ColumnHeader, ColumnTest, Declassification, Materialized, ModelHeader, ModelTest,
-    Range, Relationship, Scalar, Severity,
+pub use declared_test::{
+    ColumnTest, ColumnTestKind, DeclaredTest, ModelRange, ModelTest, ModelTestKind, Range,
+    Relationship, Scalar, Severity,
 };
-pub use model::{Check, Model, Test, is_person_column};
+pub use header::{
+    CheckHeader, ColumnContract, ColumnHeader, Declassification, Materialized, ModelHeader,
+};
+pub use model::{Check, Model, Test, TestKind, is_person_column};
 pub use normalise::normalise_sql;
 pub use problem::{Problem, ProjectError};
 pub use project::{Project, TableOrigin};
@@ -44,4 +49,5 @@ pub use report_query::ReportQuery;
 pub use roles::Role;
 pub use seed::{Seed, SeedColumn, SeedHeader};
 pub use selection::{Selection, SelectionError};
+pub use source_map::{Place, SourceMap};
 pub use template::{Compiled, Vars};

@@ -3,7 +3,8 @@ use std::fmt;
 
 use goyong_types::TableName;
 
-use crate::header::{CheckHeader, Materialized, ModelHeader, Range, Scalar};
+use crate::declared_test::{Range, Scalar, Severity};
+use crate::header::{CheckHeader, Materialized, ModelHeader};
 
 /// One table defined by a select.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +61,18 @@ pub fn is_person_column(column: &str) -> bool {
 
 /// A statement about a model's rows that a build checks.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Test {
+pub struct Test {
+    /// What is stated.
+    pub kind: TestKind,
+    /// What a failure means.
+    pub severity: Severity,
+    /// SQL condition on the rows it is stated of; all rows without it.
+    pub condition: Option<String>,
+}
+
+/// What is stated of a model's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TestKind {
     /// The column has a value in every row.
     NotNull {
         /// The column.
@@ -101,14 +113,56 @@ pub enum Test {
     },
 }
 
+impl From<TestKind> for Test {
+    fn from(kind: TestKind) -> Self {
+        Self {
+            kind,
+            severity: Severity::Error,
+            condition: None,
+        }
+    }
+}
+
 impl Test {
     /// Whether one row alone decides: such a test can be run on the changed months only.
     pub fn is_per_row(&self) -> bool {
-        !matches!(self, Self::Unique { .. } | Self::Relationship { .. })
+        !matches!(
+            self.kind,
+            TestKind::Unique { .. } | TestKind::Relationship { .. }
+        )
+    }
+
+    /// Whether a failure is reported and holds nothing back.
+    pub fn is_warning(&self) -> bool {
+        self.severity == Severity::Warn
     }
 }
 
 impl fmt::Display for Test {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.kind)?;
+        match &self.condition {
+            Some(condition) => write!(formatter, " where {condition}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl TestKind {
+    /// The word a header uses.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotNull { .. } => "not_null",
+            Self::Unique { .. } => "unique",
+            Self::AcceptedValues { .. } => "accepted_values",
+            Self::Relationship { .. } => "relationships",
+            Self::Range { .. } => "range",
+            Self::Expression { .. } => "expression",
+        }
+    }
+}
+
+impl fmt::Display for TestKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotNull { column } => write!(formatter, "not_null({column})"),

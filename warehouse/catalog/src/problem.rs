@@ -7,6 +7,8 @@ pub struct Problem {
     pub file: String,
     /// 1-based line in that file, where it is known.
     pub line: Option<usize>,
+    /// 1-based column in characters, where it is known.
+    pub column: Option<usize>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -19,6 +21,7 @@ impl Problem {
         Self {
             file: file.to_owned(),
             line: None,
+            column: None,
             message: message.into(),
             help: None,
         }
@@ -27,6 +30,12 @@ impl Problem {
     /// The same problem at a line.
     pub fn at_line(mut self, line: impl Into<Option<usize>>) -> Self {
         self.line = line.into();
+        self
+    }
+
+    /// The same problem at a column of its line.
+    pub fn at_column(mut self, column: usize) -> Self {
+        self.column = Some(column);
         self
     }
 
@@ -57,6 +66,9 @@ impl fmt::Display for Problem {
         formatter.write_str(&self.file)?;
         if let Some(line) = self.line {
             write!(formatter, ":{line}")?;
+            if let Some(column) = self.column {
+                write!(formatter, ":{column}")?;
+            }
         }
         write!(formatter, ": {}", self.message)?;
         if let Some(help) = &self.help {

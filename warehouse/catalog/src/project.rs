@@ -16,7 +16,8 @@ use crate::graph;
 use crate::model::{Check, Model};
 use crate::problem::{Problem, ProjectError};
 use crate::seed::Seed;
-use crate::template::{Compiled, Names, VarValues, Vars, render};
+use crate::source_map::SourceMap;
+use crate::template::{Compiled, Macros, Names, VarValues, Vars, render, source_map};
 
 mod code_lists;
 mod read;
@@ -27,7 +28,7 @@ mod references;
 pub struct Project {
     files: ProjectFiles,
     names: Arc<Names>,
-    macros: String,
+    macros: Macros,
     contracts: BTreeMap<String, Contract>,
     seeds: BTreeMap<String, Seed>,
     models: BTreeMap<TableName, Model>,
@@ -80,10 +81,7 @@ impl Project {
             sources: contracts.keys().cloned().collect(),
             seeds: seeds.keys().cloned().collect(),
         });
-        let macros: String = files
-            .below("macros", "sql")
-            .map(|(_, text)| format!("{text}\n"))
-            .collect();
+        let macros = Macros::new(files.below("macros", "sql"));
 
         let mut models = BTreeMap::new();
         for (table, draft) in drafts {
@@ -198,6 +196,11 @@ impl Project {
     /// SQL of any other text that may use `ref()` and the like; `name` is used in messages.
     pub fn compile_text(&self, name: &str, text: &str, vars: &Vars) -> Result<Compiled, Problem> {
         self.render(name, text, vars)
+    }
+
+    /// Where the pieces of a compiled text were written: a model, a check or any other text of a file.
+    pub fn source_map(&self, file: &str, body: &str, vars: &Vars) -> Option<SourceMap> {
+        source_map(file, &self.macros, body, &self.names, vars)
     }
 
     fn render(&self, file: &str, body: &str, vars: &Vars) -> Result<Compiled, Problem> {

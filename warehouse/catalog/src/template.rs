@@ -8,6 +8,7 @@ use minijinja::value::Rest;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::problem::Problem;
+use crate::source_map::{Marked, SourceMap};
 
 /// Values of `var()`, by name.
 pub type Vars = BTreeMap<String, String>;
@@ -30,6 +31,43 @@ pub(crate) struct Names {
     pub models: BTreeMap<String, Vec<TableName>>,
     pub sources: BTreeSet<String>,
     pub seeds: BTreeSet<String>,
+}
+
+/// The macros of a project, which stand before every text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Macros {
+    /// Path and text, each ending in a line break.
+    files: Vec<(String, String)>,
+    /// All of them.
+    text: String,
+    lines: usize,
+}
+
+impl Macros {
+    pub fn new<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let files: Vec<(String, String)> = files
+            .map(|(path, text)| (path.to_owned(), format!("{text}\n")))
+            .collect();
+        let text: String = files.iter().map(|(_, text)| text.as_str()).collect();
+        Self {
+            lines: text.matches('\n').count(),
+            files,
+            text,
+        }
+    }
+
+    /// The macro file that has a line of all macros together, and the lines before it.
+    fn file_of_line(&self, line: usize) -> Option<(&str, usize)> {
+        let mut before = 0;
+        for (path, text) in &self.files {
+            let lines = text.matches('\n').count();
+            if line <= before + lines {
+                return Some((path, before));
+            }
+            before += lines;
+        }
+        None
+    }
 }
 
 /// How strict `var()` is.
@@ -130,7 +168,7 @@ fn in_schema(schema: &str, table: &str) -> Result<TableName, String> {
 /// Renders a template; macros stand before the body without moving its lines.
 pub(crate) fn render(
     file: &str,
-    macros: &str,
+    macros: &Macros,
     body: &str,
     names: &Arc<Names>,
     vars: VarValues,
@@ -142,17 +180,44 @@ pub(crate) fn render(
     add_table_functions(&mut environment, names, &recorded);
     add_var(&mut environment, vars, &recorded);
 
-    let macro_lines = macros.matches('\n').count();
-    let text = format!("{macros}{body}");
+    let text = format!("{}{body}", macros.text);
     let sql = environment
         .render_str(&text, ())
-        .map_err(|error| problem_of(file, macro_lines, &error))?;
+        .map_err(|error| problem_of(file, macros, &text, &error))?;
     let mut compiled = recorded
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    compiled.sql = sql.trim().trim_end_matches(';').trim_end().to_owned();
+    compiled.sql = statement(&sql).to_owned();
     Ok(compiled)
+}
+
+/// A rendered text as the planner gets it.
+pub(crate) fn statement(rendered: &str) -> &str {
+    rendered.trim().trim_end_matches(';').trim_end()
+}
+
+/// Where each piece of a rendered text comes from; `None` where the text does something with its own
+/// length or letters that marks would change.
+pub(crate) fn source_map(
+    file: &str,
+    macros: &Macros,
+    body: &str,
+    names: &Arc<Names>,
+    vars: &Vars,
+) -> Option<SourceMap> {
+    let plain = render(file, macros, body, names, VarValues::Given(vars.clone())).ok()?;
+    let mut files = macros.files.clone();
+    files.push((file.to_owned(), body.to_owned()));
+    let marked = Marked::new(files);
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    let recorded = Arc::default();
+    add_table_functions(&mut environment, names, &recorded);
+    add_var(&mut environment, VarValues::Given(vars.clone()), &recorded);
+    let map = marked.render(&environment)?;
+    (map.sql() == plain.sql).then_some(map)
 }
 
 fn add_table_functions(
@@ -223,14 +288,22 @@ fn add_var(environment: &mut Environment<'_>, vars: VarValues, recorded: &Arc<Mu
     );
 }
 
-fn problem_of(file: &str, macro_lines: usize, error: &Error) -> Problem {
+fn problem_of(file: &str, macros: &Macros, text: &str, error: &Error) -> Problem {
     let message = match error.detail() {
         Some(detail) => detail.to_owned(),
         None => error.kind().to_string(),
     };
-    match error.line() {
-        Some(line) if line > macro_lines => Problem::new(file, message).at_line(line - macro_lines),
-        Some(_) => Problem::new(file, format!("{message} (in a macro)")),
-        None => Problem::new(file, message),
+    let Some(line) = error.line() else {
+        return Problem::new(file, message);
+    };
+    let (file, first_line) = macros.file_of_line(line).unwrap_or((file, macros.lines));
+    let problem = Problem::new(file, message).at_line(line - first_line);
+    match error.range() {
+        Some(range) if range.start <= text.len() => {
+            let before = text.get(..range.start).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+            problem.at_column(1 + before[line_start..].chars().count())
+        }
+        _ => problem,
     }
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use goyong_types::{TableName, nearest_name};
 
-use crate::contract::{Contract, ContractError};
+use crate::contract::{ColumnType, Contract, ContractError};
+use crate::declared_test::{ColumnTestKind, ModelRange, ModelTestKind, Range};
 use crate::files::{ProjectFiles, stem};
-use crate::header::{
-    CheckHeader, ColumnTest, Materialized, ModelHeader, ModelTest, parse_yaml, split_file,
-};
-use crate::model::{Check, Model, Test};
+use crate::header::{CheckHeader, Materialized, ModelHeader, parse_yaml, split_file};
+use crate::model::{Check, Model, Test, TestKind};
 use crate::problem::Problem;
 use crate::seed::{Seed, SeedHeader};
-use crate::template::{Names, VarValues, is_written_elsewhere, render};
+use crate::template::{Macros, Names, VarValues, is_written_elsewhere, render};
 
 /// Folders of a project that hold no models.
 const OTHER_FOLDERS: [&str; 5] = ["sources", "seeds", "checks", "macros", "reports"];
@@ -36,6 +35,7 @@ pub(super) fn read_contracts(
             }) => problems.push(Problem {
                 file,
                 line,
+                column: None,
                 message,
                 help: hint,
             }),
@@ -243,7 +243,7 @@ fn draft_of(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
 
 pub(super) fn resolve_model(
     draft: Draft,
-    macros: &str,
+    macros: &Macros,
     names: &Arc<Names>,
 ) -> Result<Model, Vec<Problem>> {
     let Draft {
@@ -315,20 +315,27 @@ pub(super) fn resolve_model(
     let mut tests = Vec::new();
     for (column, described) in &header.columns {
         for test in &described.tests {
-            match column_test(column, test, names) {
-                Ok(test) => tests.push(test),
+            match column_test(column, &test.kind, names) {
+                Ok(kind) => tests.push(Test {
+                    kind,
+                    severity: test.severity,
+                    condition: test.condition.clone(),
+                }),
                 Err(message) => wrong(format!("tests of {column}: {message}")),
             }
         }
     }
-    tests.extend(header.tests.iter().map(|test| match test {
-        ModelTest::Unique(columns) => Test::Unique {
-            columns: columns.clone(),
-        },
-        ModelTest::Expression(condition) => Test::Expression {
-            condition: condition.clone(),
-        },
-    }));
+    for test in &header.tests {
+        match model_test(&test.kind) {
+            Ok(kinds) => tests.extend(kinds.into_iter().map(|kind| Test {
+                kind,
+                severity: test.severity,
+                condition: test.condition.clone(),
+            })),
+            Err(message) => wrong(format!("tests: {message}")),
+        }
+    }
+    check_types(&header, &mut wrong);
     let mut expects = BTreeMap::new();
     for (name, columns) in &header.expects {
         match input(name) {
@@ -369,33 +376,89 @@ fn total_order(header: &ModelHeader) -> Vec<String> {
     order
 }
 
-fn column_test(column: &str, test: &ColumnTest, names: &Names) -> Result<Test, String> {
+fn column_test(
+    column: &str,
+    test: &ColumnTestKind,
+    names: &Names,
+) -> Result<TestKind, String> {
     let column = column.to_owned();
     Ok(match test {
-        ColumnTest::NotNull => Test::NotNull { column },
-        ColumnTest::Unique => Test::Unique {
+        ColumnTestKind::NotNull => TestKind::NotNull { column },
+        ColumnTestKind::Unique => TestKind::Unique {
             columns: vec![column],
         },
-        ColumnTest::AcceptedValues(values) if values.is_empty() => {
+        ColumnTestKind::AcceptedValues(values) if values.is_empty() => {
             return Err("accepted_values lists no value".into());
         }
-        ColumnTest::AcceptedValues(values) => Test::AcceptedValues {
+        ColumnTestKind::AcceptedValues(values) => TestKind::AcceptedValues {
             column,
             values: values.clone(),
         },
-        ColumnTest::Relationships(relationship) => Test::Relationship {
+        ColumnTestKind::Relationships(relationship) => TestKind::Relationship {
             column,
             to: names.any(&relationship.to)?,
             field: relationship.field.clone(),
         },
-        ColumnTest::Range(range) if range.min.is_none() && range.max.is_none() => {
-            return Err("range has neither min nor max".into());
-        }
-        ColumnTest::Range(range) => Test::Range {
-            column,
-            range: range.clone(),
+        ColumnTestKind::Range(range) => range_test(column, range.clone())?,
+        ColumnTestKind::Expression(condition) => TestKind::Expression {
+            condition: condition.clone(),
         },
     })
+}
+
+fn model_test(test: &ModelTestKind) -> Result<Vec<TestKind>, String> {
+    Ok(match test {
+        ModelTestKind::Unique(columns) if columns.is_empty() => {
+            return Err("unique names no column".into());
+        }
+        ModelTestKind::Unique(columns) => vec![TestKind::Unique {
+            columns: columns.clone(),
+        }],
+        ModelTestKind::NotNull(columns) => columns
+            .iter()
+            .map(|column| TestKind::NotNull {
+                column: column.clone(),
+            })
+            .collect(),
+        ModelTestKind::Range(ModelRange { column, min, max }) => {
+            let range = Range {
+                min: min.clone(),
+                max: max.clone(),
+            };
+            vec![range_test(column.clone(), range)?]
+        }
+        ModelTestKind::Expression(condition) => vec![TestKind::Expression {
+            condition: condition.clone(),
+        }],
+    })
+}
+
+fn range_test(column: String, range: Range) -> Result<TestKind, String> {
+    if range.min.is_none() && range.max.is_none() {
+        return Err("range has neither min nor max".into());
+    }
+    Ok(TestKind::Range { column, range })
+}
+
+/// Declared types are words of a contract, and an enforced contract declares all of them.
+fn check_types(header: &ModelHeader, wrong: &mut impl FnMut(String)) {
+    for (column, described) in &header.columns {
+        match &described.column_type {
+            Some(text) if text.parse::<ColumnType>().is_err() => {
+                let advice = nearest_name(text, ColumnType::WORDS)
+                    .map(|nearest| format!("; did you mean `{nearest}`?"))
+                    .unwrap_or_default();
+                wrong(format!("type of {column}: `{text}` is no column type{advice}"));
+            }
+            None if header.contract.enforced => wrong(format!(
+                "contract: {column} has no type; an enforced contract gives every column one"
+            )),
+            _ => {}
+        }
+    }
+    if header.contract.enforced && header.columns.is_empty() {
+        wrong("contract: enforced, but `columns` lists none".into());
+    }
 }
 
 /// Restricting an input to months needs an input that is stored by month.
@@ -429,7 +492,7 @@ pub(super) fn check_reads(
 
 pub(super) fn read_checks(
     files: &ProjectFiles,
-    macros: &str,
+    macros: &Macros,
     names: &Arc<Names>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, Check> {
@@ -445,7 +508,7 @@ pub(super) fn read_checks(
     checks
 }
 
-fn read_check(path: &str, text: &str, macros: &str, names: &Arc<Names>) -> Result<Check, Problem> {
+fn read_check(path: &str, text: &str, macros: &Macros, names: &Arc<Names>) -> Result<Check, Problem> {
     let split = split_file(path, text)?;
     let header: CheckHeader = match split.header {
         Some(yaml) => parse_yaml(path, split.header_line, yaml)?,

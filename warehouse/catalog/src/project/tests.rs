@@ -108,7 +108,7 @@ fn misspelt_reference_names_line_and_nearest_model() {
     )]);
     assert_eq!(
         found,
-        ["marts/a.sql:6: no model is called `persn`; did you mean `person`?"]
+        ["marts/a.sql:6:9: no model is called `persn`; did you mean `person`?"]
     );
     let found = problems(&[("marts/a.sql", model("", "select 1 from {{ ref('spell') }}"))]);
     assert!(found[0].contains("write source('spell')"), "{found:?}");
