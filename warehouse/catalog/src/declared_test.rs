@@ -298,11 +298,17 @@ mod tests {
             ("- notnull", "unknown variant `notnull`"),
             ("- {rang: {min: 0}}", "unknown field `rang`"),
             ("- {severity: warn}", "without its kind"),
-            ("- {unique: , range: {min: 0}, expression: a}", "two tests in one"),
+            (
+                "- {unique: , range: {min: 0}, expression: a}",
+                "two tests in one",
+            ),
         ] {
             let error = read(yaml).unwrap_err();
             assert!(error.contains(message), "{yaml}: {error}");
-            assert!(error.contains("line 1") || error.contains("[0]"), "{yaml}: {error}");
+            assert!(
+                error.contains("line 1") || error.contains("[0]"),
+                "{yaml}: {error}"
+            );
         }
     }
 }

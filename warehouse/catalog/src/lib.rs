@@ -28,12 +28,13 @@ mod problem;
 mod project;
 mod report_query;
 mod roles;
+mod project_state;
 mod seed;
 mod selection;
 mod source_map;
 mod template;
+mod unit_test;
 
-pub use files::ProjectFiles;
 pub use declared_test::{
     ColumnTest, ColumnTestKind, DeclaredTest, ModelRange, ModelTest, ModelTestKind, Range,
     Relationship, Scalar, Severity,
@@ -41,13 +42,16 @@ pub use declared_test::{
 pub use header::{
     CheckHeader, ColumnContract, ColumnHeader, Declassification, Materialized, ModelHeader,
 };
+pub use files::ProjectFiles;
 pub use model::{Check, Model, Test, TestKind, is_person_column};
 pub use normalise::normalise_sql;
 pub use problem::{Problem, ProjectError};
 pub use project::{Project, TableOrigin};
 pub use report_query::ReportQuery;
 pub use roles::Role;
+pub use project_state::ProjectState;
 pub use seed::{Seed, SeedColumn, SeedHeader};
 pub use selection::{Selection, SelectionError};
 pub use source_map::{Place, SourceMap};
 pub use template::{Compiled, Vars};
+pub use unit_test::{Given, UnitRow, UnitTest};

@@ -1,6 +1,6 @@
 //! The whole of `sql/` as one checked graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use crate::problem::{Problem, ProjectError};
 use crate::seed::Seed;
 use crate::source_map::SourceMap;
 use crate::template::{Compiled, Macros, Names, VarValues, Vars, render, source_map};
+use crate::unit_test::{self, UnitTest};
 
 mod code_lists;
 mod read;
@@ -33,6 +34,7 @@ pub struct Project {
     seeds: BTreeMap<String, Seed>,
     models: BTreeMap<TableName, Model>,
     checks: BTreeMap<String, Check>,
+    unit_tests: Vec<UnitTest>,
     order: Vec<TableName>,
 }
 
@@ -93,6 +95,7 @@ impl Project {
             }
         }
         let checks = read_checks(&files, &macros, &names, &mut problems);
+        let unit_tests = unit_test::read_all(&files, &names, &models, &mut problems);
         for model in models.values() {
             check_reads(model, &models, &contracts, &mut problems);
         }
@@ -106,6 +109,7 @@ impl Project {
             seeds,
             models,
             checks,
+            unit_tests,
             order,
         })
     }
@@ -138,6 +142,11 @@ impl Project {
     /// Checks by name.
     pub fn checks(&self) -> &BTreeMap<String, Check> {
         &self.checks
+    }
+
+    /// Tests of models on rows written by hand, in file order.
+    pub fn unit_tests(&self) -> &[UnitTest] {
+        &self.unit_tests
     }
 
     /// Every model after everything it reads; the same for the same project.
@@ -201,6 +210,48 @@ impl Project {
     /// Where the pieces of a compiled text were written: a model, a check or any other text of a file.
     pub fn source_map(&self, file: &str, body: &str, vars: &Vars) -> Option<SourceMap> {
         source_map(file, &self.macros, body, &self.names, vars)
+    }
+
+    /// A model's SQL with a placeholder for every variable that has no default.
+    pub(crate) fn any_sql(&self, model: &Model) -> String {
+        render(
+            &model.file,
+            &self.macros,
+            &model.body,
+            &self.names,
+            VarValues::Any,
+        )
+        .map(|compiled| compiled.sql)
+        .unwrap_or_default()
+    }
+
+    /// Refuses a value for a variable that nothing in the project asks for.
+    pub fn check_var(&self, name: &str) -> Result<(), String> {
+        if matches!(name, "as_of" | "partition_start" | "partition_end") {
+            return Err(format!(
+                "the variable `{name}` is the engine's own; --as-of sets the day"
+            ));
+        }
+        let models = self.models.values().map(|model| &model.vars);
+        let checks = self.checks.values().map(|check| &check.vars);
+        let known: BTreeSet<&str> = models
+            .chain(checks)
+            .flatten()
+            .map(String::as_str)
+            .filter(|known| !matches!(*known, "as_of" | "partition_start" | "partition_end"))
+            .collect();
+        if known.contains(name) {
+            return Ok(());
+        }
+        let advice = match goyong_types::nearest_name(name, known.iter().copied()) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if known.is_empty() => "this project has no variables".to_owned(),
+            None => format!(
+                "there are {}",
+                known.into_iter().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        Err(format!("no model asks for a variable `{name}`; {advice}"))
     }
 
     fn render(&self, file: &str, body: &str, vars: &Vars) -> Result<Compiled, Problem> {

@@ -222,9 +222,8 @@ impl SourceMap {
 /// The next `{{ … }}`, `{% … %}` or `{# … #}` from a position on; a raw block is one tag with its text.
 fn next_tag(text: &str, from: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let start = (from..bytes.len().saturating_sub(1)).find(|at| {
-        bytes[*at] == b'{' && matches!(bytes[at + 1], b'{' | b'%' | b'#')
-    })?;
+    let start = (from..bytes.len().saturating_sub(1))
+        .find(|at| bytes[*at] == b'{' && matches!(bytes[at + 1], b'{' | b'%' | b'#'))?;
     let close: &str = match bytes[start + 1] {
         b'{' => "}}",
         b'%' => "%}",

@@ -376,11 +376,7 @@ fn total_order(header: &ModelHeader) -> Vec<String> {
     order
 }
 
-fn column_test(
-    column: &str,
-    test: &ColumnTestKind,
-    names: &Names,
-) -> Result<TestKind, String> {
+fn column_test(column: &str, test: &ColumnTestKind, names: &Names) -> Result<TestKind, String> {
     let column = column.to_owned();
     Ok(match test {
         ColumnTestKind::NotNull => TestKind::NotNull { column },
@@ -448,7 +444,9 @@ fn check_types(header: &ModelHeader, wrong: &mut impl FnMut(String)) {
                 let advice = nearest_name(text, ColumnType::WORDS)
                     .map(|nearest| format!("; did you mean `{nearest}`?"))
                     .unwrap_or_default();
-                wrong(format!("type of {column}: `{text}` is no column type{advice}"));
+                wrong(format!(
+                    "type of {column}: `{text}` is no column type{advice}"
+                ));
             }
             None if header.contract.enforced => wrong(format!(
                 "contract: {column} has no type; an enforced contract gives every column one"
@@ -508,7 +506,12 @@ pub(super) fn read_checks(
     checks
 }
 
-fn read_check(path: &str, text: &str, macros: &Macros, names: &Arc<Names>) -> Result<Check, Problem> {
+fn read_check(
+    path: &str,
+    text: &str,
+    macros: &Macros,
+    names: &Arc<Names>,
+) -> Result<Check, Problem> {
     let split = split_file(path, text)?;
     let header: CheckHeader = match split.header {
         Some(yaml) => parse_yaml(path, split.header_line, yaml)?,

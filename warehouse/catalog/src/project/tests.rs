@@ -2,6 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::ProjectState;
 use crate::selection::{Selection, SelectionError};
 
 const SOURCE: &str = "\
@@ -193,6 +194,7 @@ fn empty_selection_is_an_error() {
     let everything_excluded = Selection {
         select: vec!["person".into()],
         exclude: vec!["core.*".into()],
+        state: None,
     };
     assert_eq!(
         everything_excluded.resolve(&project),
@@ -391,4 +393,141 @@ fn references_become_one_table_of_what_waits() {
 fn project_without_references_has_no_table_of_what_waits() {
     let project = Project::from_files(files(&[])).unwrap();
     assert!(project.model("pending_references").is_err());
+}
+
+#[test]
+fn words_select_by_method_pattern_and_neighbourhood() {
+    let project = Project::from_files(files(&[
+        (
+            "marts/loud.sql",
+            model(
+                "owner: analysts\nmaterialized: view\n",
+                "select 1 from {{ ref('person') }}",
+            ),
+        ),
+        (
+            "marts/late.sql",
+            model(
+                "",
+                "select 1 from {{ ref('loud') }} cross join {{ seed('wage') }}",
+            ),
+        ),
+    ]))
+    .unwrap();
+    for (word, expected) in [
+        ("owner:analysts", vec!["marts.loud"]),
+        ("materialized:view", vec!["marts.loud"]),
+        ("marts.l*", vec!["marts.late", "marts.loud"]),
+        ("path:marts/l*.sql,materialized:table", vec!["marts.late"]),
+        ("schema:core", vec!["core.month", "core.person"]),
+        ("seed:wage+1", vec!["core.month", "marts.late", "seed.wage"]),
+        (
+            "1+marts.late",
+            vec!["marts.late", "marts.loud", "seed.wage"],
+        ),
+        (
+            "@loud",
+            vec![
+                "core.person",
+                "marts.late",
+                "marts.loud",
+                "seed.wage",
+                "staging.spell",
+            ],
+        ),
+        ("source:spell", vec!["staging.spell"]),
+        ("path:sources", vec!["staging.spell"]),
+    ] {
+        let selected = Selection::of([word]).resolve_tables(&project).unwrap();
+        assert_eq!(selected, tables(&expected), "{word}");
+    }
+    for (word, advice) in [
+        ("tag:dayly", "did you mean `tag:daily`?"),
+        ("tga:daily", "did you mean `tag:daily`?"),
+        ("owner:analyst", "did you mean `owner:analysts`?"),
+    ] {
+        let error = Selection::of([word])
+            .resolve(&project)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(advice), "{error}");
+    }
+}
+
+#[test]
+fn state_selects_what_means_something_else_now() {
+    let before = Project::from_files(files(&[])).unwrap();
+    let state = ProjectState::of(&before);
+    let select = |project: &Project, word: &str| {
+        Selection {
+            select: vec![word.to_owned()],
+            state: Some(state.clone()),
+            ..Selection::default()
+        }
+        .resolve_tables(project)
+    };
+    assert_eq!(
+        select(&before, "state:modified"),
+        Err(SelectionError::Empty)
+    );
+    let reworded = model(
+        "tags: [daily]\nowner: somebody\n",
+        "SELECT *  -- all\nfrom {{ source('spell') }}",
+    );
+    let after = Project::from_files(files(&[
+        ("core/person.sql", reworded),
+        ("core/added.sql", model("", "select 1 as x")),
+        ("seeds/wage.csv", "year\n2025\n".to_owned()),
+    ]))
+    .unwrap();
+    assert_eq!(
+        select(&after, "state:modified").unwrap(),
+        tables(&["core.added", "seed.wage"])
+    );
+    assert_eq!(
+        select(&after, "state:modified+").unwrap(),
+        tables(&["core.added", "seed.wage", "core.month", "marts.heads"])
+    );
+    assert_eq!(
+        select(&after, "state:new").unwrap(),
+        tables(&["core.added"])
+    );
+    let without = Selection::of(["state:new"]).resolve(&after).unwrap_err();
+    assert!(without.to_string().contains("--state"), "{without}");
+}
+
+#[test]
+fn unknown_variable_is_refused_with_the_nearest() {
+    let text = model("", "select 1 where {{ var('least_won', '0') }} > 1");
+    let project = Project::from_files(files(&[("core/v.sql", text)])).unwrap();
+    assert_eq!(project.check_var("least_won"), Ok(()));
+    let message = project.check_var("least_wan").unwrap_err();
+    assert!(message.ends_with("did you mean `least_won`?"), "{message}");
+    assert!(project.check_var("as_of").unwrap_err().contains("--as-of"));
+}
+
+#[test]
+fn declared_types_and_test_shapes_are_checked() {
+    for (header, message) in [
+        (
+            "contract: {enforced: true}\ncolumns: {a: {}}\n",
+            "contract: a has no type",
+        ),
+        ("columns: {a: {type: bigin}}\n", "did you mean `bigint`?"),
+        (
+            "columns: {a: {tests: [{rang: {min: 0}}]}}\n",
+            "did you mean `range`?",
+        ),
+        (
+            "tests: [{range: {column: a}}]\n",
+            "range has neither min nor max",
+        ),
+        (
+            "tests: [{unique: [a], severty: warn}]\n",
+            "did you mean `severity`?",
+        ),
+    ] {
+        let found = problems(&[("marts/a.sql", model(header, "select 1 as a"))]);
+        assert!(found[0].contains(message), "{found:?}");
+    }
 }
