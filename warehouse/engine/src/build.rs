@@ -4,27 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use goyong_catalog::{Check, Materialized, Model, Severity, normalise_sql};
+use goyong_catalog::{Materialized, Model};
 use goyong_types::TableName;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
+use crate::checks::run_check;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
-use crate::inputs::{Inputs, Readable};
+use crate::inputs::Inputs;
 use crate::lineage::{ProjectLineage, write_lineage};
-use crate::memo::{Fingerprint, passed_check, remember_check};
-use crate::model_tests::{describe_rows, test_model};
+use crate::model_tests::test_model;
 use crate::plan::BuildPlan;
-use crate::report::{BuildEvent, BuildReport, ModelReport, Outcome, Progress, TestFailure};
+use crate::report::{BuildEvent, BuildReport, ModelReport, Outcome, Progress};
 use crate::run_model::run_model;
 use crate::seeds::{build_seed, seed_table};
-use crate::session::queries_only;
 use crate::tables::TableCache;
 use crate::targets::Targets;
-
-/// Most rows of a failing check that are counted.
-const COUNTED_ROWS: usize = 1000;
 
 /// What a task tells the loop that started it.
 enum Message {
@@ -136,13 +132,26 @@ pub(crate) async fn build(
 
     for name in &plan.checks {
         if let Some(check) = project.checks().get(name) {
-            run_check(&shared, check, &done, &mut report).await?;
+            let can_run = !check
+                .inputs
+                .iter()
+                .any(|input| done.get(input).is_some_and(|model| !model.is_usable()));
+            run_check(
+                inner,
+                &shared.cache,
+                check,
+                &shared.vars,
+                can_run,
+                &mut report,
+            )
+            .await?;
         }
     }
     write_lineage(&inner.warehouse, &shared.lineage).await?;
     // Seeds and models in the order they were planned, whatever finished first.
     let order = plan.steps.iter().map(|step| &step.table);
     report.models = order.filter_map(|table| done.remove(table)).collect();
+    report.keep_tests(inner, &plan.cache, plan.as_of).await?;
     report.elapsed_ms = elapsed(began);
     Ok(report)
 }
@@ -222,12 +231,7 @@ async fn build_model(
     if report.is_usable() {
         match test_model(&shared.inner, &shared.cache, model, &shared.vars).await {
             Ok(tested) => {
-                report.tests_run = tested.tests_run;
-                report.test_failures = tested.failures;
-                if let Some(first) = report.test_failures.first() {
-                    report.outcome = Outcome::Failed;
-                    report.reason = format!("{} fails on {} rows", first.test, first.failing_rows);
-                }
+                report.take(tested);
             }
             Err(error @ EngineError::Store(_)) => return Err(error),
             // A view over a table that does not exist yet cannot be tested, nor read.
@@ -319,89 +323,6 @@ async fn finish(shared: &Shared, report: &mut ModelReport, began: Instant) -> Re
         report.bytes = snapshot.files.iter().map(|file| file.size).sum();
     }
     report.elapsed_ms = elapsed(began);
-    Ok(())
-}
-
-async fn run_check(
-    shared: &Shared,
-    check: &Check,
-    done: &BTreeMap<TableName, ModelReport>,
-    report: &mut BuildReport,
-) -> Result<()> {
-    let project = &shared.inner.project;
-    let unusable = check
-        .inputs
-        .iter()
-        .any(|input| done.get(input).is_some_and(|model| !model.is_usable()));
-    let inputs = Inputs::of_tables(project, &check.inputs);
-    let opened = match inputs.open_tables(project, &shared.cache, None).await {
-        Ok(opened) if !unusable => opened,
-        Ok(_) | Err(EngineError::MissingTable { .. }) => {
-            report.checks_skipped.push(check.name.clone());
-            return Ok(());
-        }
-        Err(error) => return Err(error),
-    };
-    let outcome = async {
-        let compiled = project
-            .compile_check(check, &shared.vars)
-            .map_err(EngineError::Compile)?;
-        let views = inputs.compile_views(project, &shared.vars)?;
-        let readable = Readable::new(opened, views);
-        let mut digest = Fingerprint::new().with("check", &normalise_sql(&compiled.sql));
-        readable.add_to(&mut digest, None);
-        let digest = digest.finish();
-        if passed_check(&shared.inner.warehouse, &check.name)
-            .await?
-            .as_ref()
-            == Some(&digest)
-        {
-            return Ok((None, digest));
-        }
-        let session = readable
-            .session(
-                &shared.inner.factory,
-                shared.inner.warehouse.root(),
-                None,
-                None,
-                false,
-            )
-            .await?;
-        let failed = |error| EngineError::of(error, &check.file);
-        let rows = session
-            .sql_with_options(&compiled.sql, queries_only())
-            .await
-            .map_err(failed)?
-            .limit(0, Some(COUNTED_ROWS))
-            .map_err(failed)?
-            .collect()
-            .await
-            .map_err(failed)?;
-        let count: u64 = rows.iter().map(|batch| batch.num_rows() as u64).sum();
-        let examples = describe_rows(&rows, goyong_catalog::is_person_column);
-        Ok((Some((count, examples)), digest))
-    };
-    let failure = match outcome.await {
-        Ok((None, _)) => {
-            report.checks_fresh += 1;
-            return Ok(());
-        }
-        Ok((Some((0, _)), digest)) => {
-            report.checks_run += 1;
-            return remember_check(&shared.inner.warehouse, &check.name, &digest).await;
-        }
-        Ok((Some(found), _)) => found,
-        Err(error @ EngineError::Store(_)) => return Err(error),
-        Err(error) => (0, vec![error.to_string()]),
-    };
-    report.checks_run += 1;
-    report.check_failures.push(TestFailure {
-        subject: check.name.clone(),
-        test: format!("check {}", check.file),
-        failing_rows: failure.0,
-        examples: failure.1,
-        warning: check.header.severity == Severity::Warn,
-    });
     Ok(())
 }
 

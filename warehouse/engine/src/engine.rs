@@ -17,6 +17,7 @@ use crate::cluster::Backend;
 use crate::error::{EngineError, Result};
 use crate::lake::{LakeCatalog, Versions};
 use crate::plan::BuildPlan;
+use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, Progress};
 use crate::rows::Rows;
 use crate::session::{Limits, Purpose, SessionFactory, queries_only};
@@ -164,6 +165,7 @@ impl Engine {
             LakeCatalog::open(&inner.warehouse, Versions::Newest, Some(&inner.project)).await?;
         let catalog = Arc::new(catalog);
         let session = inner.factory.session(catalog.clone(), false);
+        let vars = inner.vars_at(as_of);
         let failed = |error| EngineError::of(error, "the query");
         for (view, text) in inner.views_named_in(&compiled.sql, &inner.vars_at(as_of))? {
             let view_plan = session
@@ -173,14 +175,22 @@ impl Engine {
                 .into_unoptimized_plan();
             catalog.put(&view, Arc::new(ViewTable::new(view_plan, None)));
         }
-        let stream = session
-            .sql_with_options(&compiled.sql, queries_only())
-            .await
-            .map_err(failed)?
-            .execute_stream()
-            .await
-            .map_err(failed)?;
-        Ok(Rows::new(stream))
+        let stream = async {
+            let rows = session.sql_with_options(&compiled.sql, queries_only());
+            rows.await?.execute_stream().await
+        };
+        match stream.await {
+            Ok(stream) => Ok(Rows::new(stream)),
+            Err(error) => {
+                let written = Written {
+                    project: &inner.project,
+                    file: "query",
+                    body: sql,
+                    vars: &vars,
+                };
+                Err(explain(&session, &compiled.sql, written, error).await)
+            }
+        }
     }
 
     /// The columns of a table's newest version, `None` where it does not exist.

@@ -60,6 +60,14 @@ pub enum EngineError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A model's select gives other columns than its header declares; nothing was computed.
+    #[error("{file}: the select does not give the declared columns: {problem}")]
+    Contract {
+        /// The model's file.
+        file: String,
+        /// Each difference.
+        problem: String,
+    },
     /// A table that is read does not exist.
     #[error("{table} does not exist yet: {help}")]
     MissingTable {

@@ -172,7 +172,7 @@ impl InputTable {
         for field in schema.into_iter().flat_map(|schema| schema.fields()) {
             digest.add(field.name(), &field.data_type().to_string());
         }
-        if window.is_none() {
+        if window.is_none() && !known.is_test_log() {
             let hash = known
                 .snapshot
                 .as_ref()
@@ -268,6 +268,30 @@ impl Readable {
         }
         for (table, input) in &self.tables {
             input.add_to(fingerprint, table, month);
+        }
+    }
+
+    /// Digest of the columns a text can name, whatever the rows.
+    pub fn add_schemas_to(&self, fingerprint: &mut Fingerprint) {
+        for (view, sql) in &self.views {
+            fingerprint.add(&view.to_string(), &normalise_sql(sql));
+        }
+        for (table, input) in &self.tables {
+            let stored = input
+                .known
+                .snapshot
+                .as_ref()
+                .map(|snapshot| &snapshot.schema);
+            for field in stored
+                .or(input.empty.as_ref())
+                .into_iter()
+                .flat_map(|schema| schema.fields())
+            {
+                fingerprint.add(
+                    &format!("{table}.{}", field.name()),
+                    &field.data_type().to_string(),
+                );
+            }
         }
     }
 

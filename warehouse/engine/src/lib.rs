@@ -28,6 +28,8 @@
 mod build;
 mod clearance;
 mod cluster;
+mod checks;
+mod column_contract;
 mod engine;
 mod error;
 mod functions;
@@ -36,9 +38,11 @@ mod inputs;
 mod lake;
 mod lake_files;
 pub mod lineage;
+mod masking;
 mod memo;
 mod model_tests;
 mod plan;
+mod planning_errors;
 pub mod policy;
 mod provider;
 mod range_sort;
@@ -53,6 +57,7 @@ mod sorted_rows;
 mod storage;
 mod tables;
 mod targets;
+mod test_log;
 
 pub use clearance::Clearance;
 pub use cluster::{
@@ -62,7 +67,9 @@ pub use engine::{Engine, EngineConfig};
 pub use error::{EngineError, Result};
 pub use plan::{BuildPlan, PlannedStep};
 pub use read_session::{ColumnSummary, ReadLimits, ReadSession, TableSummary};
-pub use report::{BuildEvent, BuildReport, ModelReport, Outcome, Progress, Silent, TestFailure};
+pub use report::{
+    BuildEvent, BuildReport, ModelReport, Outcome, Progress, Silent, TestFailure, TestResult,
+};
 pub use rows::Rows;
 pub use runtime::{block_on, runtime};
 

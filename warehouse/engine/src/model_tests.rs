@@ -6,17 +6,21 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
-use goyong_catalog::{Materialized, Model, Test, Vars};
+use goyong_catalog::{Materialized, Model, Test, TestKind, Vars};
 use goyong_types::TableName;
 
+use crate::column_contract::check_columns;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::inputs::{Inputs, Readable};
-use crate::memo::Fingerprint;
-use crate::report::TestFailure;
+use crate::masking::Masks;
+use crate::memo::{Fingerprint, ModelMemo};
+use crate::planning_errors::{Written, explain};
+use crate::report::{TestFailure, TestResult};
 use crate::session::queries_only;
-use crate::storage::{GrainCheck, display_value};
-use crate::tables::TableCache;
+use crate::storage::{GrainCheck, display_value, stored_schema};
+use crate::tables::{KnownTable, TableCache};
+use crate::test_log::{KEPT_ROWS, TestRecord, json_rows};
 
 /// Failing rows shown of one test.
 const EXAMPLES: usize = 3;
@@ -26,6 +30,16 @@ const EXAMPLES: usize = 3;
 pub(crate) struct Tested {
     pub tests_run: usize,
     pub failures: Vec<TestFailure>,
+    /// The result of every test, run now or known to have passed.
+    pub records: Vec<TestRecord>,
+}
+
+/// Failing rows of one test: how many, a few in words, and those that are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Failing {
+    pub rows: u64,
+    pub examples: Vec<String>,
+    pub kept: Vec<String>,
 }
 
 /// Runs what has to be run and remembers what passed.
@@ -42,88 +56,272 @@ pub(crate) async fn test_model(
         return Ok(tested);
     }
     let mut memo = known.memo.clone();
+    if is_view {
+        plan_view(inner, cache, model, vars, &mut memo).await?;
+    } else {
+        tested.records.extend(grain_record(model, &known));
+    }
     let (per_row, whole): (Vec<Test>, Vec<Test>) =
         tests_of(model).into_iter().partition(Test::is_per_row);
-
     if !per_row.is_empty() {
-        let readable = readable(inner, cache, &[&model.table], vars).await?;
-        let mut digest = Fingerprint::new();
-        for test in &per_row {
-            digest.add("violation", &violation(test));
-        }
-        if is_view {
-            // A view keeps no months of its own: its tests depend on all it reads.
-            readable.add_to(&mut digest, None);
-        }
-        let digest = digest.finish();
-        let untested: BTreeSet<String> = memo
-            .partitions
-            .iter()
-            .filter(|(_, partition)| partition.rows_tested.as_ref() != Some(&digest))
-            .map(|(key, _)| key.clone())
-            .collect();
-        let view_passed = memo.tests.get("rows") == Some(&digest);
-        if (is_view && !view_passed) || (!is_view && !untested.is_empty()) {
-            tested.tests_run += per_row.len();
-            let keep = (!is_view).then_some((&model.table, &untested));
-            let session = readable
-                .session(&inner.factory, inner.warehouse.root(), None, keep, false)
-                .await?;
-            let failures = row_tests(&session, model, &per_row).await;
-            if failures.is_empty() {
-                for key in &untested {
-                    if let Some(partition) = memo.partitions.get_mut(key) {
-                        partition.rows_tested = Some(digest.clone());
-                    }
-                }
-                if is_view {
-                    memo.tests.insert("rows".into(), digest);
-                }
-            }
-            tested.failures.extend(failures);
-        }
+        test_rows(
+            inner,
+            cache,
+            model,
+            vars,
+            &known,
+            &per_row,
+            &mut memo,
+            &mut tested,
+        )
+        .await?;
     }
-
     for test in &whole {
-        let mut tables = vec![&model.table];
-        if let Test::Relationship { to, .. } = test {
-            tables.push(to);
-        }
-        let readable = match readable(inner, cache, &tables, vars).await {
-            Ok(readable) => readable,
-            // The other table has not been written yet: tested when it is.
-            Err(EngineError::MissingTable { .. }) => continue,
-            Err(error) => return Err(error),
-        };
-        let query = whole_table_query(&model.table, test);
-        let mut digest = Fingerprint::new().with("query", &query);
-        readable.add_to(&mut digest, None);
-        let digest = digest.finish();
-        let name = test.to_string();
-        if memo.tests.get(&name) == Some(&digest) {
-            continue;
-        }
-        tested.tests_run += 1;
-        let session = readable
-            .session(&inner.factory, inner.warehouse.root(), None, None, false)
-            .await?;
-        match failing_rows(&session, model, &query).await {
-            Ok((0, _)) => {
-                memo.tests.insert(name, digest);
-            }
-            Ok((failing_rows, examples)) => {
-                tested
-                    .failures
-                    .push(failure(model, test, failing_rows, examples));
-            }
-            Err(error) => tested.failures.push(broken(model, test, &error)),
-        }
+        test_whole(inner, cache, model, vars, test, &mut memo, &mut tested).await?;
     }
     if memo != known.memo {
         memo.write(&inner.warehouse, &model.table).await?;
         cache.reload(&model.table).await?;
     }
     Ok(tested)
+}
+
+/// Tests that one row alone decides, on the months that have not passed them.
+#[allow(clippy::too_many_arguments)]
+async fn test_rows(
+    inner: &Inner,
+    cache: &TableCache,
+    model: &Model,
+    vars: &Vars,
+    known: &KnownTable,
+    tests: &[Test],
+    memo: &mut ModelMemo,
+    tested: &mut Tested,
+) -> Result<()> {
+    let is_view = model.header.materialized == Materialized::View;
+    let readable = readable(inner, cache, &[&model.table], vars).await?;
+    let mut digest = Fingerprint::new();
+    for test in tests {
+        digest.add("violation", &violation(test));
+    }
+    if is_view {
+        // A view keeps no months of its own: its tests depend on all it reads.
+        readable.add_to(&mut digest, None);
+    }
+    let digest = digest.finish();
+    let untested: BTreeSet<String> = memo
+        .partitions
+        .iter()
+        .filter(|(_, partition)| partition.rows_tested.as_ref() != Some(&digest))
+        .map(|(key, _)| key.clone())
+        .collect();
+    let view_passed = memo.tests.get("rows") == Some(&digest);
+    let mut failures: Vec<Option<Failed>> = tests.iter().map(|_| None).collect();
+    if (is_view && !view_passed) || (!is_view && !untested.is_empty()) {
+        tested.tests_run += tests.len();
+        let keep = (!is_view).then_some((&model.table, &untested));
+        let session = readable
+            .session(&inner.factory, inner.warehouse.root(), None, keep, false)
+            .await?;
+        failures = row_tests(inner, &session, model, known, tests).await;
+        if failures.iter().all(Option::is_none) {
+            for key in &untested {
+                if let Some(partition) = memo.partitions.get_mut(key) {
+                    partition.rows_tested = Some(digest.clone());
+                }
+            }
+            if is_view {
+                memo.tests.insert("rows".into(), digest.clone());
+            }
+        }
+    }
+    let content = match &known.snapshot {
+        Some(snapshot) => snapshot.content_hash(),
+        None => digest,
+    };
+    for (test, failed) in tests.iter().zip(failures) {
+        let fingerprint = Fingerprint::new()
+            .with("test", &violation(test))
+            .with("content", &content)
+            .finish();
+        tested.add(inner, model, test, fingerprint, failed);
+    }
+    Ok(())
+}
+
+/// A test that only all rows together decide.
+async fn test_whole(
+    inner: &Inner,
+    cache: &TableCache,
+    model: &Model,
+    vars: &Vars,
+    test: &Test,
+    memo: &mut ModelMemo,
+    tested: &mut Tested,
+) -> Result<()> {
+    let mut tables = vec![&model.table];
+    if let TestKind::Relationship { to, .. } = &test.kind {
+        tables.push(to);
+    }
+    let readable = match readable(inner, cache, &tables, vars).await {
+        Ok(readable) => readable,
+        // The other table has not been written yet: tested when it is.
+        Err(EngineError::MissingTable { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let query = whole_table_query(&model.table, test);
+    let mut digest = Fingerprint::new().with("query", &query);
+    readable.add_to(&mut digest, None);
+    let digest = digest.finish();
+    let name = test.to_string();
+    if memo.tests.get(&name) == Some(&digest) {
+        tested.add(inner, model, test, digest, None);
+        return Ok(());
+    }
+    tested.tests_run += 1;
+    let session = readable
+        .session(&inner.factory, inner.warehouse.root(), None, None, false)
+        .await?;
+    let known = cache.get(&model.table).await?;
+    let failed = match failing_rows(inner, &session, model, &known, &query).await {
+        Ok(failing) if failing.rows == 0 => {
+            memo.tests.insert(name, digest.clone());
+            None
+        }
+        Ok(failing) => Some(Ok(failing)),
+        Err(error) => Some(Err(error)),
+    };
+    tested.add(inner, model, test, digest, failed);
+    Ok(())
+}
+
+/// Rows that fail, or why a test could not run.
+type Failed = Result<Failing>;
+
+impl Tested {
+    fn add(
+        &mut self,
+        inner: &Inner,
+        model: &Model,
+        test: &Test,
+        fingerprint: String,
+        failed: Option<Failed>,
+    ) {
+        let subject = model.table.to_string();
+        let mut record = TestRecord {
+            is_warning: test.is_warning(),
+            ..TestRecord::passed(&subject, test, test.kind.word(), fingerprint)
+        };
+        let mut failure = TestFailure {
+            subject,
+            test: test.to_string(),
+            failing_rows: 0,
+            examples: Vec::new(),
+            warning: test.is_warning(),
+        };
+        match failed {
+            None => {
+                self.records.push(record);
+                return;
+            }
+            Some(Ok(failing)) => {
+                record.result = TestResult::Fail;
+                record.failing_rows = failing.rows;
+                record.rows = failing.kept;
+                failure.failing_rows = failing.rows;
+                failure.examples = failing.examples;
+            }
+            Some(Err(error)) => {
+                record.result = TestResult::Error;
+                record.message = at_header(inner, model, test, &error);
+                failure.examples = vec![record.message.clone()];
+            }
+        }
+        self.records.push(record);
+        self.failures.push(failure);
+    }
+}
+
+/// The message of a test that cannot run, at the line of the header that asks for it.
+fn at_header(inner: &Inner, model: &Model, test: &Test, error: &EngineError) -> String {
+    let wanted = match &test.kind {
+        TestKind::Expression { condition } => condition.clone(),
+        TestKind::NotNull { column }
+        | TestKind::AcceptedValues { column, .. }
+        | TestKind::Range { column, .. }
+        | TestKind::Relationship { column, .. } => format!("{column}:"),
+        TestKind::Unique { columns } => columns.join(", "),
+    };
+    let text = inner.project.files().text(&model.file).unwrap_or_default();
+    let line = text.lines().position(|line| line.contains(&wanted));
+    match line {
+        Some(line) => format!("{}:{}: {error}", model.file, line + 1),
+        None => format!("{}: {error}", model.file),
+    }
+}
+
+/// A view is never computed: that it can be planned, and gives the columns it promises, is seen here.
+async fn plan_view(
+    inner: &Inner,
+    cache: &TableCache,
+    model: &Model,
+    vars: &Vars,
+    memo: &mut ModelMemo,
+) -> Result<()> {
+    let project = &inner.project;
+    let compiled = project.compile(model, vars).map_err(EngineError::Compile)?;
+    let inputs = Inputs::of_tables(project, &model.inputs);
+    let opened = inputs.open_tables(project, cache, Some(model)).await?;
+    let readable = Readable::new(opened, inputs.compile_views(project, vars)?);
+    let mut digest = Fingerprint::new()
+        .with("view", &compiled.sql)
+        .with("contract", &format!("{:?}", model.header.columns));
+    readable.add_schemas_to(&mut digest);
+    let digest = digest.finish();
+    if memo.tests.get("plan") == Some(&digest) {
+        return Ok(());
+    }
+    let session = readable
+        .session(&inner.factory, inner.warehouse.root(), None, None, false)
+        .await?;
+    let planned = session
+        .sql_with_options(&compiled.sql, queries_only())
+        .await;
+    let written = Written {
+        project,
+        file: &model.file,
+        body: &model.body,
+        vars,
+    };
+    let rows = match planned {
+        Ok(rows) => rows,
+        Err(error) => return Err(explain(&session, &compiled.sql, written, error).await),
+    };
+    if let Err(error) = session.state().optimize(rows.logical_plan()) {
+        return Err(explain(&session, &compiled.sql, written, error).await);
+    }
+    check_columns(
+        model,
+        stored_schema(&model.table, rows.schema().as_arrow())?.as_ref(),
+    )?;
+    memo.tests.insert("plan".into(), digest);
+    Ok(())
+}
+
+/// The grain of a stored table, which was seen to hold while it was written.
+fn grain_record(model: &Model, known: &KnownTable) -> Option<TestRecord> {
+    let snapshot = known.snapshot.as_ref()?;
+    let fingerprint = Fingerprint::new()
+        .with("grain", &model.header.grain.join(","))
+        .with("content", &snapshot.content_hash())
+        .finish();
+    let name = format!("grain({})", model.header.grain.join(", "));
+    Some(TestRecord::passed(
+        &model.table.to_string(),
+        name,
+        "grain",
+        fingerprint,
+    ))
 }
 
 /// The header's tests, and of the grain what was not already seen while writing.
@@ -136,13 +334,15 @@ fn tests_of(model: &Model) -> Vec<Test> {
     let is_view = model.header.materialized == Materialized::View;
     let seen = GrainCheck::is_possible(model) && !is_view;
     if !seen || !covers_months {
-        tests.push(Test::Unique {
+        tests.push(Test::from(TestKind::Unique {
             columns: grain.clone(),
-        });
+        }));
     }
     if !seen {
-        tests.extend(grain.iter().map(|column| Test::NotNull {
-            column: column.clone(),
+        tests.extend(grain.iter().map(|column| {
+            Test::from(TestKind::NotNull {
+                column: column.clone(),
+            })
         }));
     }
     tests
@@ -162,7 +362,13 @@ async fn readable(
 }
 
 /// Counts the rows breaking each test in one pass, then looks at a few of each that has any.
-async fn row_tests(session: &SessionContext, model: &Model, tests: &[Test]) -> Vec<TestFailure> {
+async fn row_tests(
+    inner: &Inner,
+    session: &SessionContext,
+    model: &Model,
+    known: &KnownTable,
+    tests: &[Test],
+) -> Vec<Option<Failed>> {
     let counts: Vec<String> = tests
         .iter()
         .map(|test| format!("count(*) filter (where {})", violation(test)))
@@ -171,17 +377,17 @@ async fn row_tests(session: &SessionContext, model: &Model, tests: &[Test]) -> V
     let counted = match run(session, &query).await {
         Ok(batches) => batches,
         // One test with a wrong column must not hide the others: run them one by one.
-        Err(error) if tests.len() == 1 => return vec![broken(model, &tests[0], &error)],
+        Err(error) if tests.len() == 1 => return vec![Some(Err(error))],
         Err(_) => {
             let mut failures = Vec::new();
             for test in tests {
-                failures
-                    .extend(Box::pin(row_tests(session, model, std::slice::from_ref(test))).await);
+                let alone = std::slice::from_ref(test);
+                failures.extend(Box::pin(row_tests(inner, session, model, known, alone)).await);
             }
             return failures;
         }
     };
-    let mut failures = Vec::new();
+    let mut failures = Vec::with_capacity(tests.len());
     for (position, test) in tests.iter().enumerate() {
         let failing: i64 = counted
             .iter()
@@ -189,31 +395,33 @@ async fn row_tests(session: &SessionContext, model: &Model, tests: &[Test]) -> V
             .filter(|counts| !counts.is_empty())
             .map(|counts| counts.value(0))
             .sum();
-        if failing > 0 {
-            let query = format!(
-                "select * from {} where {} limit {EXAMPLES}",
-                quoted(&model.table),
-                violation(test)
-            );
-            let examples = match run(session, &query).await {
-                Ok(batches) => describe(model, &batches),
-                Err(error) => vec![error.to_string()],
-            };
-            failures.push(failure(model, test, failing as u64, examples));
+        if failing == 0 {
+            failures.push(None);
+            continue;
         }
+        let query = format!(
+            "select * from {} where {} limit {KEPT_ROWS}",
+            quoted(&model.table),
+            violation(test)
+        );
+        let found = failing_rows(inner, session, model, known, &query).await;
+        failures.push(Some(found.map(|few| Failing {
+            rows: failing as u64,
+            ..few
+        })));
     }
     failures
 }
 
 /// The condition that is true on a row that breaks a per-row test.
 fn violation(test: &Test) -> String {
-    match test {
-        Test::NotNull { column } => format!("{} is null", name(column)),
-        Test::AcceptedValues { column, values } => {
+    let violation = match &test.kind {
+        TestKind::NotNull { column } => format!("{} is null", name(column)),
+        TestKind::AcceptedValues { column, values } => {
             let values: Vec<String> = values.iter().map(|value| value.to_sql()).collect();
             format!("{} not in ({})", name(column), values.join(", "))
         }
-        Test::Range { column, range } => {
+        TestKind::Range { column, range } => {
             let below = range
                 .min
                 .iter()
@@ -224,46 +432,60 @@ fn violation(test: &Test) -> String {
                 .map(|max| format!("{} > {}", name(column), max.to_sql()));
             below.chain(above).collect::<Vec<_>>().join(" or ")
         }
-        Test::Expression { condition } => format!("not ({condition})"),
-        Test::Unique { .. } | Test::Relationship { .. } => "false".into(),
+        TestKind::Expression { condition } => format!("not ({condition})"),
+        TestKind::Unique { .. } | TestKind::Relationship { .. } => "false".into(),
+    };
+    match &test.condition {
+        Some(condition) => format!("({violation}) and ({condition})"),
+        None => violation,
     }
 }
 
 /// A query whose rows are what breaks a test of the whole table.
 fn whole_table_query(table: &TableName, test: &Test) -> String {
-    let table = quoted(table);
-    match test {
-        Test::Unique { columns } => {
+    let rows = match &test.condition {
+        Some(condition) => format!("(select * from {} where {condition})", quoted(table)),
+        None => quoted(table),
+    };
+    match &test.kind {
+        TestKind::Unique { columns } => {
             let columns: Vec<String> = columns.iter().map(|column| name(column)).collect();
             let not_null: Vec<String> =
                 columns.iter().map(|c| format!("{c} is not null")).collect();
             let columns = columns.join(", ");
             format!(
-                "select {columns}, count(*) as rows from {table} where {} group by {columns} having count(*) > 1",
+                "select {columns}, count(*) as rows from {rows} as tested where {} group by {columns} having count(*) > 1",
                 not_null.join(" and ")
             )
         }
-        Test::Relationship { column, to, field } => {
+        TestKind::Relationship { column, to, field } => {
             let (column, field) = (name(column), name(field));
             format!(
-                "select {column}, count(*) as rows from {table} as tested where {column} is not null \
+                "select {column}, count(*) as rows from {rows} as tested where {column} is not null \
                  and not exists (select 1 from {} as other where other.{field} = tested.{column}) group by {column}",
                 quoted(to)
             )
         }
-        per_row => format!("select * from {table} where {}", violation(per_row)),
+        _ => format!("select * from {} where {}", quoted(table), violation(test)),
     }
 }
 
-/// Rows a query returns: how many, and a few described.
-pub(crate) async fn failing_rows(
+/// Rows a query returns: how many, a few described, and those to be kept.
+async fn failing_rows(
+    inner: &Inner,
     session: &SessionContext,
     model: &Model,
+    known: &KnownTable,
     query: &str,
-) -> Result<(u64, Vec<String>)> {
+) -> Result<Failing> {
     let batches = run(session, query).await?;
-    let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-    Ok((rows, describe(model, &batches)))
+    let masks = Masks::of(&inner.project).with_stored(known);
+    let is_masked = |column: &str| masks.is_masked(column) || model.is_person_column(column);
+    Ok(Failing {
+        rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
+        examples: describe_rows(&batches, is_masked),
+        kept: json_rows(&batches, &masks),
+    })
 }
 
 async fn run(session: &SessionContext, query: &str) -> Result<Vec<RecordBatch>> {
@@ -275,10 +497,6 @@ async fn run(session: &SessionContext, query: &str) -> Result<Vec<RecordBatch>> 
         .collect()
         .await
         .map_err(failed)
-}
-
-fn describe(model: &Model, batches: &[RecordBatch]) -> Vec<String> {
-    describe_rows(batches, |column| model.is_person_column(column))
 }
 
 /// A few rows as `column = value`, person columns masked.
@@ -306,20 +524,6 @@ pub(crate) fn describe_rows(
         }
     }
     rows
-}
-
-fn failure(model: &Model, test: &Test, failing_rows: u64, examples: Vec<String>) -> TestFailure {
-    TestFailure {
-        subject: model.table.to_string(),
-        test: test.to_string(),
-        failing_rows,
-        examples,
-        warning: false,
-    }
-}
-
-fn broken(model: &Model, test: &Test, error: &EngineError) -> TestFailure {
-    failure(model, test, 0, vec![error.to_string()])
 }
 
 fn quoted(table: &TableName) -> String {

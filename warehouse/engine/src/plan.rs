@@ -220,8 +220,8 @@ fn seeds_read(project: &Project, models: &[TableName], everything: bool) -> Vec<
         .filter_map(|table| project.models().get(table))
     {
         let inputs = Inputs::of_model(project, model);
-        let compared = model.tests.iter().filter_map(|test| match test {
-            goyong_catalog::Test::Relationship { to, .. } => Some(to),
+        let compared = model.tests.iter().filter_map(|test| match &test.kind {
+            goyong_catalog::TestKind::Relationship { to, .. } => Some(to),
             _ => None,
         });
         for table in inputs.tables.keys().chain(compared) {

@@ -347,7 +347,7 @@ fn refuse_oversized(sql: &str) -> Result<()> {
     Ok(())
 }
 
-fn sql_type(data_type: &DataType) -> String {
+pub(crate) fn sql_type(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "text".into(),
         DataType::Int16 => "smallint".into(),

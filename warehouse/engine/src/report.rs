@@ -1,7 +1,15 @@
 //! What a build did, model by model.
 
+use chrono::NaiveDate;
+use goyong_catalog::Project;
 use goyong_types::TableName;
 use serde::Serialize;
+
+use crate::engine::Inner;
+use crate::error::Result;
+use crate::model_tests::Tested;
+use crate::tables::TableCache;
+use crate::test_log::{self, TestRecord};
 
 /// What happened to one model, seed or check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,6 +27,32 @@ pub enum Outcome {
     Failed,
     /// Something it reads failed.
     HeldBack,
+}
+
+/// What a test came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestResult {
+    /// No row broke it.
+    Pass,
+    /// Some rows break it.
+    Fail,
+    /// It could not run.
+    Error,
+    /// What it tests was not there or was held back.
+    Skipped,
+}
+
+impl TestResult {
+    /// The word in `ops.test_results`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Error => "error",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// One test that did not pass.
@@ -65,6 +99,9 @@ pub struct ModelReport {
     pub test_failures: Vec<TestFailure>,
     /// Of the months (or 1) computed, how many ran on a cluster; the others ran in this process.
     pub ran_on_cluster: usize,
+    /// The result of every test, for `ops.test_results`.
+    #[serde(skip)]
+    pub(crate) tested: Vec<TestRecord>,
     /// Wall time.
     pub elapsed_ms: u64,
 }
@@ -82,6 +119,9 @@ pub struct BuildReport {
     pub checks_skipped: Vec<String>,
     /// Checks that returned rows.
     pub check_failures: Vec<TestFailure>,
+    /// The result of every check, for `ops.test_results`.
+    #[serde(skip)]
+    pub(crate) checked: Vec<TestRecord>,
     /// Wall time.
     pub elapsed_ms: u64,
 }
@@ -102,6 +142,7 @@ impl ModelReport {
             tests_run: 0,
             test_failures: Vec::new(),
             ran_on_cluster: 0,
+            tested: Vec::new(),
             elapsed_ms: 0,
         }
     }
@@ -113,6 +154,45 @@ impl ModelReport {
             (_, 0) => Some("this process"),
             (built, cluster) if cluster >= built => Some("cluster"),
             _ => Some("cluster and this process"),
+        }
+    }
+
+    /// Adds what testing came to; a failing test that is no warning makes the model fail.
+    pub(crate) fn take(&mut self, tested: Tested) {
+        self.tests_run = tested.tests_run;
+        self.test_failures = tested.failures;
+        self.tested = tested.records;
+        let first = self.test_failures.iter().find(|failure| !failure.warning);
+        if let Some(first) = first {
+            self.outcome = Outcome::Failed;
+            self.reason = match (first.failing_rows, first.examples.first()) {
+                (0, Some(message)) => format!("{} cannot run: {message}", first.test),
+                (rows, _) => format!("{} fails on {rows} rows", first.test),
+            };
+        }
+    }
+
+    /// The results of its tests; those of a model that was not computed are skipped.
+    fn test_records(&self, project: &Project) -> Vec<TestRecord> {
+        let model = project.models().get(&self.table);
+        match self.outcome {
+            _ if !self.tested.is_empty() => self.tested.clone(),
+            Outcome::Failed | Outcome::HeldBack | Outcome::InputMissing => model
+                .into_iter()
+                .flat_map(|model| &model.tests)
+                .map(|test| TestRecord {
+                    result: TestResult::Skipped,
+                    is_warning: test.is_warning(),
+                    message: self.reason.clone(),
+                    ..TestRecord::passed(
+                        &self.table.to_string(),
+                        test,
+                        test.kind.word(),
+                        String::new(),
+                    )
+                })
+                .collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -133,6 +213,21 @@ impl BuildReport {
                 .models
                 .iter()
                 .any(|model| matches!(model.outcome, Outcome::Failed | Outcome::HeldBack))
+    }
+
+    /// Writes the results into `ops.test_results` and `ops.test_failures`.
+    pub(crate) async fn keep_tests(
+        &self,
+        inner: &Inner,
+        cache: &TableCache,
+        as_of: NaiveDate,
+    ) -> Result<()> {
+        let models = self.models.iter();
+        let mut records: Vec<TestRecord> = models
+            .flat_map(|model| model.test_records(&inner.project))
+            .collect();
+        records.extend(self.checked.iter().cloned());
+        test_log::keep(inner, cache, as_of, &records).await
     }
 
     /// Failed tests and checks that are more than warnings.

@@ -11,10 +11,12 @@ use goyong_catalog::Model;
 use goyong_store::{CommitDetails, CommitMode, TableSnapshot, TableWriter, WriteOptions};
 use goyong_types::Month;
 
+use crate::column_contract::check_columns;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::memo::{ModelMemo, PartitionMemo, WHOLE, content_hash_of};
 use crate::policy::{SENSITIVITY_TAGS, Tags};
+use crate::planning_errors::{Written, explain};
 use crate::session::queries_only;
 use crate::sorted_rows::SortedRows;
 use crate::storage::{SORT_OPTIONS, stored_schema};
@@ -331,11 +333,19 @@ async fn prepare(
             sort_merge,
         )
         .await?;
-    let rows = session
-        .sql_with_options(&target.sql, queries_only())
-        .await
-        .map_err(failed)?;
+    let written = Written {
+        project: &inner.project,
+        file: &model.file,
+        body: &model.body,
+        vars: &target.vars,
+    };
+    let planned = session.sql_with_options(&target.sql, queries_only());
+    let rows = match planned.await {
+        Ok(rows) => rows,
+        Err(error) => return Err(explain(&session, &target.sql, written, error).await),
+    };
     let schema = stored_schema(&model.table, rows.schema().as_arrow())?;
+    check_columns(model, &schema)?;
     let rows = in_month(model, target.month, &schema, rows)?;
     let sort = model
         .sort_by
@@ -346,8 +356,10 @@ async fn prepare(
         })
         .collect::<Result<Vec<_>>>()?;
     let rows = rows.sort(sort).map_err(failed)?;
-    let rows = SortedRows::plan(rows).await.map_err(failed)?;
-    Ok((schema, rows))
+    match SortedRows::plan(rows).await {
+        Ok(rows) => Ok((schema, rows)),
+        Err(error) => Err(explain(&session, &target.sql, written, error).await),
+    }
 }
 
 /// Only the rows of the month that is being computed.

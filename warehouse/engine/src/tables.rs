@@ -10,6 +10,7 @@ use goyong_store::{TableSnapshot, Warehouse};
 use goyong_types::TableName;
 
 use crate::error::{EngineError, Result};
+use crate::masking::is_test_log;
 use crate::memo::ModelMemo;
 
 /// Snapshots are opened this many at a time.
@@ -73,6 +74,12 @@ impl TableCache {
 }
 
 impl KnownTable {
+    /// Whether it holds test results, whose rows make nothing stale.
+    pub fn is_test_log(&self) -> bool {
+        let snapshot = self.snapshot.as_ref();
+        snapshot.is_some_and(|snapshot| is_test_log(&snapshot.table))
+    }
+
     /// The declared order of the newest version's files.
     pub fn sorted_by(&self) -> &[String] {
         match &self.snapshot {
@@ -109,7 +116,7 @@ pub(crate) fn declared_schema<'a>(
     Ok(Arc::new(Schema::new(fields)))
 }
 
-fn declared_type(text: &str) -> std::result::Result<DataType, String> {
+pub(crate) fn declared_type(text: &str) -> std::result::Result<DataType, String> {
     let column_type: ColumnType = text.parse().map_err(|()| {
         let advice = goyong_types::nearest_name(text, ColumnType::WORDS)
             .map(|nearest| format!("; did you mean `{nearest}`?"))

@@ -17,6 +17,8 @@ pub(crate) struct Target {
     pub key: String,
     pub month: Option<Month>,
     pub sql: String,
+    /// The variables the text used.
+    pub vars: Vars,
     pub fingerprint: String,
     pub readable: Readable,
 }
@@ -91,6 +93,7 @@ impl Targets {
                 key: month.map_or(WHOLE.to_owned(), |month| month.first_day().to_string()),
                 month,
                 sql: compiled.sql.clone(),
+                vars: compiled.vars.clone(),
                 fingerprint: fingerprint.finish(),
                 readable: readable.clone(),
             });
