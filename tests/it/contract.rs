@@ -111,7 +111,7 @@ fn a_draft_of_a_register_names_no_person_and_is_a_contract() {
     }
     let project = folder.path().join("project");
     let project_text = project.to_str().unwrap();
-    goyong_ok(&["--dir", project_text, "init", "--write-sql"]);
+    goyong_ok(&["--dir", project_text, "init"]);
     let configuration = project.join("goyong.toml");
     let written = std::fs::read_to_string(&configuration).unwrap();
     std::fs::write(&configuration, written.replace("# sql =", "sql =")).unwrap();

@@ -48,7 +48,7 @@ columns:
 /// A project with the contracts above.
 fn project(folder: &Path) {
     let text = folder.to_str().unwrap();
-    goyong_ok(&["--dir", text, "init", "--write-sql"]);
+    goyong_ok(&["--dir", text, "init"]);
     for (source, format) in SOURCES {
         let path = folder.join(format!("sql/sources/{source}.yml"));
         std::fs::write(path, contract(source, format)).unwrap();

@@ -92,6 +92,12 @@ pub enum Command {
     Contract(ContractCommand),
     /// Build the tables that changed, and run their tests
     Build(BuildArguments),
+    /// Compute the tables that changed, without their tests
+    Run(BuildArguments),
+    /// Run tests only: on rows written by hand, and on what is stored
+    Test(TestArguments),
+    /// List models, seeds and sources
+    Ls(ListArguments),
     /// Print what a build would do, and why
     Plan(BuildArguments),
     /// Print the SQL of a model as the engine gets it, names and variables filled in
@@ -131,9 +137,10 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct InitArguments {
-    /// Also write the built-in contracts and models to DIR/sql, to be edited
+    /// Keep to the contracts and models of this binary, which follow it, instead of writing them to
+    /// DIR/sql to be edited
     #[arg(long)]
-    pub write_sql: bool,
+    pub built_in_sql: bool,
     /// Encrypt originals to this recipient (age1…), whose secret is kept elsewhere
     #[arg(long, value_name = "AGE1")]
     pub archive_recipient: Option<String>,
@@ -176,13 +183,60 @@ pub struct IngestArguments {
 }
 
 #[derive(Debug, Args)]
-pub struct BuildArguments {
-    /// Models to build, in dbt's graph syntax: `+blind_spot_monthly`, `tag:…`, `path:marts`
-    #[arg(short, long)]
+pub struct SelectArguments {
+    /// Models, in dbt's graph syntax: `+blind_spot_monthly`, `2+m+1`, `@m`, `tag:…`, `path:marts`,
+    /// `source:…+`, `state:modified+`; words are united, commas intersect
+    #[arg(short, long, num_args = 1..)]
     pub select: Vec<String>,
     /// Models to leave out, same syntax
-    #[arg(long)]
+    #[arg(long, num_args = 1..)]
     pub exclude: Vec<String>,
+    /// The project folder `state:` compares with [default: the state of the last build]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    #[command(flatten)]
+    pub selection: SelectArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    #[command(flatten)]
+    pub selection: SelectArguments,
+    /// Test as known on this day [default: the latest day a delivery became known]
+    #[arg(long)]
+    pub as_of: Option<NaiveDate>,
+    /// Only tests on rows written by hand, which need no warehouse
+    #[arg(long)]
+    pub unit: bool,
+    /// A value of var(), wins over goyong.toml
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// Begin nothing more once something failed
+    #[arg(short = 'x', long)]
+    pub fail_fast: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct BuildArguments {
+    #[command(flatten)]
+    pub selection: SelectArguments,
+    /// A value of var(), wins over goyong.toml
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// Begin nothing more once something failed
+    #[arg(short = 'x', long)]
+    pub fail_fast: bool,
+    /// Print what would be done and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Build as known on this day [default: the latest day a delivery became known]
     #[arg(long)]
     pub as_of: Option<NaiveDate>,

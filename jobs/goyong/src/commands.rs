@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use goyong_nightly::{
-    BuildOptions, IngestOptions, InitOptions, NightOptions, OpenProject, StepStatus,
+    BuildMode, BuildOptions, IngestOptions, InitOptions, NightOptions, OpenProject, StepStatus,
     initialise_project,
 };
 use goyong_simulator::{SimulationConfig, simulate};
@@ -17,7 +17,9 @@ use crate::arguments::{
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
-use crate::{CHECK_FAILED, cluster, contract, demo, lineage, output, quarantine, shell, vault};
+use crate::{
+    CHECK_FAILED, cluster, contract, demo, lineage, output, project, quarantine, shell, vault,
+};
 
 /// Runs the command and returns the exit code.
 pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
@@ -29,7 +31,10 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Quarantine(command) => quarantine::run(common, command).await,
         Command::Freshness(freshness) => quarantine::run_freshness(common, freshness).await,
         Command::Contract(command) => contract::run(common, command),
-        Command::Build(build) => run_build(common, build).await,
+        Command::Build(build) => run_build(common, build, true).await,
+        Command::Run(build) => run_build(common, build, false).await,
+        Command::Test(test) => project::run_test(common, test).await,
+        Command::Ls(list) => project::run_ls(common, list).await,
         Command::Plan(plan) => run_plan(common, plan).await,
         Command::Show(show) => run_show(common, show).await,
         Command::Lineage(arguments) => lineage::run(common, arguments).await,
@@ -63,7 +68,7 @@ pub async fn open(common: &CommonArguments) -> Result<OpenProject> {
 async fn run_init(common: &CommonArguments, arguments: &InitArguments) -> Result<u8> {
     let console = Console::new(common.quiet);
     let options = InitOptions {
-        write_sql: arguments.write_sql,
+        built_in_sql: arguments.built_in_sql,
         simulated: false,
         archive_recipient: arguments.archive_recipient.clone(),
     };
@@ -169,20 +174,31 @@ async fn run_ingest(common: &CommonArguments, arguments: &IngestArguments) -> Re
     })
 }
 
-fn build_options(arguments: &BuildArguments) -> BuildOptions {
+fn build_options(arguments: &BuildArguments, test: bool) -> BuildOptions {
     BuildOptions {
-        select: arguments.select.clone(),
-        exclude: arguments.exclude.clone(),
+        select: arguments.selection.select.clone(),
+        exclude: arguments.selection.exclude.clone(),
         as_of: arguments.as_of,
         full_refresh: arguments.full_refresh,
+        mode: BuildMode {
+            run: true,
+            test,
+            fail_fast: arguments.fail_fast,
+        },
+        state: arguments.selection.state.clone(),
     }
 }
 
-async fn run_build(common: &CommonArguments, arguments: &BuildArguments) -> Result<u8> {
+async fn run_build(common: &CommonArguments, arguments: &BuildArguments, test: bool) -> Result<u8> {
+    if arguments.dry_run {
+        return run_plan(common, arguments).await;
+    }
     let console = Console::new(common.quiet);
-    let project = open(common).await?;
+    let project = OpenProject::open_with(&common.dir, common.threads, &arguments.vars).await?;
     let report = project
-        .build(&build_options(arguments), &|event| console.show(&event))
+        .build(&build_options(arguments, test), &|event| {
+            console.show(&event)
+        })
         .await?;
     console.finish();
     output::write_rows(
@@ -195,8 +211,8 @@ async fn run_build(common: &CommonArguments, arguments: &BuildArguments) -> Resu
 }
 
 async fn run_plan(common: &CommonArguments, arguments: &BuildArguments) -> Result<u8> {
-    let project = open(common).await?;
-    let rows = project.plan(&build_options(arguments)).await?;
+    let project = OpenProject::open_with(&common.dir, common.threads, &arguments.vars).await?;
+    let rows = project.plan(&build_options(arguments, true)).await?;
     output::write_rows(
         &goyong_nightly::PLAN_HEADER,
         &rows,

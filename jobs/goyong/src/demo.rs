@@ -42,7 +42,7 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
         _ => {}
     }
     let init = InitOptions {
-        write_sql: false,
+        built_in_sql: true,
         simulated: true,
         archive_recipient: None,
     };

@@ -9,6 +9,7 @@ mod hardening;
 mod lineage;
 mod output;
 mod progress;
+mod project;
 mod quarantine;
 mod shell;
 mod vault;

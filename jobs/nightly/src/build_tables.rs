@@ -1,14 +1,15 @@
 //! Builds the tables that changed, in graph order, with their tests and the checks across tables.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use anyhow::Result;
 use chrono::NaiveDate;
-use goyong_catalog::Selection;
-use goyong_engine::{BuildEvent, BuildReport, ModelReport, Outcome, Progress};
+use goyong_catalog::{ProjectState, Selection};
+use goyong_engine::{BuildEvent, BuildMode, BuildReport, ModelReport, Outcome, Progress};
 
 use crate::plan::NightContext;
-use crate::project::OpenProject;
+use crate::project::{OpenProject, load_project};
 use crate::step::{NightEvent, StepOutcome};
 
 /// Columns of a build's result.
@@ -35,6 +36,10 @@ pub struct BuildOptions {
     pub as_of: Option<NaiveDate>,
     /// Rebuild every partition.
     pub full_refresh: bool,
+    /// What is done with the models.
+    pub mode: BuildMode,
+    /// A project folder that `state:` compares with instead of the last build.
+    pub state: Option<PathBuf>,
 }
 
 /// A build that ended.
@@ -54,6 +59,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         &Selection::all(),
         as_of,
         night.options.full_refresh,
+        BuildMode::default(),
         night.events,
     )
     .await?;
@@ -92,9 +98,10 @@ impl OpenProject {
         let as_of = self.as_of_or_latest(options.as_of).await?;
         let report = build(
             self,
-            &selection(options),
+            &selection(self, options).await?,
             as_of,
             options.full_refresh,
+            options.mode,
             events,
         )
         .await?;
@@ -120,7 +127,7 @@ impl OpenProject {
     /// What a build of a selection would do, and why.
     pub async fn plan(&self, options: &BuildOptions) -> Result<Vec<Vec<String>>> {
         let as_of = self.as_of_or_latest(options.as_of).await?;
-        let selection = selection(options);
+        let selection = selection(self, options).await?;
         let plan = if options.full_refresh {
             self.engine().plan_full_refresh(&selection, as_of).await?
         } else {
@@ -146,11 +153,20 @@ impl OpenProject {
     }
 }
 
-fn selection(options: &BuildOptions) -> Selection {
-    Selection {
+/// The selection, with the state its words compare with.
+pub(crate) async fn selection(project: &OpenProject, options: &BuildOptions) -> Result<Selection> {
+    let mut selection = Selection {
         select: options.select.clone(),
         exclude: options.exclude.clone(),
+        state: None,
+    };
+    if selection.needs_state() {
+        selection.state = match &options.state {
+            Some(folder) => Some(ProjectState::of(&load_project(folder)?.0)),
+            None => project.engine().last_state().await?,
+        };
     }
+    Ok(selection)
 }
 
 pub(crate) async fn build(
@@ -158,6 +174,7 @@ pub(crate) async fn build(
     selection: &Selection,
     as_of: NaiveDate,
     full_refresh: bool,
+    mode: BuildMode,
     events: &(dyn Fn(NightEvent) + Sync + Send),
 ) -> Result<BuildReport> {
     let engine = project.engine();
@@ -165,7 +182,8 @@ pub(crate) async fn build(
         engine.plan_full_refresh(selection, as_of).await?
     } else {
         engine.plan(selection, as_of).await?
-    };
+    }
+    .with_mode(mode);
     let progress = TableProgress {
         events,
         counts: Mutex::new((0, plan.steps.len())),

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -6,6 +7,29 @@ use serde::{Deserialize, Serialize};
 
 /// Name of the configuration file of a project folder.
 pub const CONFIGURATION_FILE: &str = "goyong.toml";
+
+/// Folder of the project's own contracts and models.
+pub(crate) const SQL_FOLDER: &str = "sql";
+
+/// A value of `var()`: text as it is put into the SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "toml::Value", into = "String")]
+pub struct VarValue(pub String);
+
+impl From<toml::Value> for VarValue {
+    fn from(value: toml::Value) -> Self {
+        Self(match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        })
+    }
+}
+
+impl From<VarValue> for String {
+    fn from(value: VarValue) -> Self {
+        value.0
+    }
+}
 
 /// What `goyong.toml` and `GOYONG_*` variables say; relative paths are relative to the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,8 +49,11 @@ pub struct Configuration {
     pub warehouse: PathBuf,
     /// Folder of the key files; must lie outside the warehouse folder.
     pub keys: PathBuf,
-    /// Folder of contracts and models; the built-in project when absent.
+    /// Folder of contracts and models; `sql` beside the file where that exists, otherwise the
+    /// built-in project.
     pub sql: Option<PathBuf>,
+    /// Values of `var()` in models, by name.
+    pub vars: BTreeMap<String, VarValue>,
     /// Days that superseded versions of tables and their releases are kept.
     pub history_days: u32,
     /// Days that encrypted originals are kept.
@@ -50,6 +77,7 @@ impl Default for Configuration {
             warehouse: PathBuf::from("warehouse"),
             keys: PathBuf::from("keys"),
             sql: None,
+            vars: BTreeMap::new(),
             history_days: 30,
             archive_days: 90,
             threads: 0,
@@ -81,6 +109,10 @@ impl Configuration {
         {
             *path = project_folder.join(&*path);
         }
+        let beside = project_folder.join(SQL_FOLDER);
+        if configuration.sql.is_none() && beside.is_dir() {
+            configuration.sql = Some(beside);
+        }
         configuration.check()?;
         Ok(configuration)
     }
@@ -93,6 +125,7 @@ impl Configuration {
                 continue;
             };
             let value = match default {
+                toml::Value::Table(_) => continue,
                 toml::Value::Integer(_) => toml::Value::Integer(
                     value
                         .parse()
@@ -182,12 +215,13 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          warehouse = \"warehouse\"\n\
          # The key files never lie inside the warehouse folder.\n\
          keys = \"keys\"\n\
-         # sql = \"sql\"            # contracts and models; the built-in ones when absent\n\
+         # sql = \"sql\"            # contracts and models; the built-in ones where there is no such folder\n\
          history_days = 30         # superseded versions and their releases; `goyong vault expire` removes them\n\
          archive_days = 90         # encrypted originals\n\
          threads = 0               # 0 takes every core\n\
          memory_limit_mib = 6144   # what queries may use before they spill to disk\n\
-         # engine = \"ballista://127.0.0.1:50050\"   # builds on a cluster, see docs/cluster.md; local when absent\n"
+         # engine = \"ballista://127.0.0.1:50050\"   # builds on a cluster, see docs/cluster.md; local when absent\n\
+         # [vars]                  # values of var() in models\n"
     )
 }
 
@@ -205,6 +239,11 @@ mod tests {
         .unwrap();
         assert_eq!((parsed.threads, parsed.project.as_str()), (3, "test"));
         assert!(Configuration::parse("treads = 2", |_| None).is_err());
+        let vars = Configuration::parse("[vars]\na = 3\nb = 2024-01-31\nc = \"x\"", |_| None)
+            .unwrap()
+            .vars;
+        let values: Vec<&str> = vars.values().map(|value| value.0.as_str()).collect();
+        assert_eq!(values, ["3", "2024-01-31", "x"]);
         assert!(
             Configuration::parse("", |variable| {
                 (variable == "GOYONG_THREADS").then(|| "two".to_owned())

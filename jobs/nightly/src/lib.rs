@@ -15,6 +15,7 @@ mod expire_history;
 mod forget_persons;
 mod ingest_deliveries;
 mod link_workplaces;
+mod list_models;
 mod look_up_person;
 pub mod plan;
 mod project;
@@ -27,6 +28,7 @@ mod review_quarantine;
 mod rotate_keys;
 mod show_lineage;
 mod step;
+mod test_tables;
 #[cfg(test)]
 mod vault_tests;
 
@@ -37,14 +39,15 @@ pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_engine::{
-    Cluster, ExecutorOptions, ReadSession, SchedulerOptions, run_executor, run_scheduler,
+    BuildMode, Cluster, ExecutorOptions, ReadSession, SchedulerOptions, run_executor, run_scheduler,
 };
 pub use goyong_intake::{
     Access, AuditReport, ForgetSubject, IdentifiedPerson, NewKeys, read_private_file,
 };
 pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
+pub use list_models::{LIST_HEADER, list_models};
 pub use plan::{NightOptions, NightReport};
-pub use project::{InitOptions, OpenProject, initialise_project, is_locked};
+pub use project::{InitOptions, OpenProject, initialise_project, is_locked, load_project};
 pub use review_quarantine::{
     CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,
     QuarantineDecision, RECORD_HEADER, STILL_BAD_HEADER,
@@ -52,3 +55,4 @@ pub use review_quarantine::{
 pub use rotate_keys::RotateOptions;
 pub use show_lineage::{DECLASSIFIED_HEADER, LINEAGE_HEADER, LineageView};
 pub use step::{NightEvent, StepOutcome, StepReport, StepStatus};
+pub use test_tables::{TEST_HEADER, TestOptions, TestSummary, test_project};

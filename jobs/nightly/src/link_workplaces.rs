@@ -13,6 +13,7 @@ mod tables;
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use goyong_catalog::Selection;
+use goyong_engine::BuildMode;
 use goyong_linkage::{LinkageError, Linker, PairBatch, Parameters, ScoredPair, Settings, Summary};
 use goyong_types::TableName;
 use sha2::{Digest, Sha256};
@@ -48,6 +49,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         &Selection::of([format!("+{RECORDS}"), format!("+{LABELS}")]),
         night.as_of().await?,
         false,
+        BuildMode::default(),
         night.events,
     )
     .await?;

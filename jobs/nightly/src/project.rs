@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
-use goyong_catalog::Project;
+use goyong_catalog::{Project, Vars};
 use goyong_engine::{Engine, EngineConfig, ReadLimits, ReadSession, Rows};
 use goyong_intake::{ARCHIVE_IDENTITY, Keys, Vault};
 use goyong_store::{LockGuard, Release, StoreConfig, StoreError, VerifyReport, Warehouse};
 
-use crate::configuration::{CONFIGURATION_FILE, Configuration, configuration_template};
+use crate::configuration::{CONFIGURATION_FILE, Configuration, SQL_FOLDER, configuration_template};
 use crate::plan::NightReport;
 
 /// Scope and key of the latest day a delivery became known.
@@ -25,8 +25,8 @@ pub struct OpenProject {
 /// What a new project is.
 #[derive(Debug, Clone, Default)]
 pub struct InitOptions {
-    /// Also write the built-in contracts and models out, to be edited.
-    pub write_sql: bool,
+    /// Keep to the contracts and models of the binary instead of writing them out to be edited.
+    pub built_in_sql: bool,
     /// Its deliveries will come from the simulator.
     pub simulated: bool,
     /// Whom originals are encrypted to (`age1…`); a new pair is made when absent.
@@ -76,20 +76,68 @@ pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<
         keys
     };
     Vault::create(&configuration.warehouse.join("vault"), &keys)?;
-    if options.write_sql {
-        let folder = folder.join("sql");
-        if folder.exists() {
-            bail!("{} exists already, it is not overwritten", folder.display());
-        }
+    if !options.built_in_sql && configuration.sql.is_none() {
+        let folder = folder.join(SQL_FOLDER);
         let files = Project::embedded()?
             .write_out(&folder)
             .with_context(|| format!("write {}", folder.display()))?;
         done.push(format!(
-            "wrote {files} contracts and models to {}; set `sql = \"sql\"` in {CONFIGURATION_FILE} to use them",
+            "wrote {files} contracts, models and tests to {}; they are yours to edit",
             folder.display()
         ));
     }
     Ok(done)
+}
+
+/// The contracts, models and tests of a folder, which needs no warehouse: its `goyong.toml` says where
+/// they are, otherwise they lie in `sql` or in the folder itself.
+pub fn load_project(folder: &Path) -> Result<(Project, Vars)> {
+    load_project_with(folder, &[])
+}
+
+pub(crate) fn load_project_with(folder: &Path, vars: &[String]) -> Result<(Project, Vars)> {
+    let configuration = if folder.join(CONFIGURATION_FILE).is_file() {
+        Configuration::load(folder)?
+    } else {
+        let beside = folder.join(SQL_FOLDER);
+        let sql = if beside.is_dir() {
+            beside
+        } else {
+            folder.to_owned()
+        };
+        Configuration {
+            sql: Some(sql),
+            ..Configuration::default()
+        }
+    };
+    let project = match &configuration.sql {
+        Some(folder) => Project::load(folder)?,
+        None => Project::embedded()?,
+    };
+    let vars = values_of_vars(&project, &configuration, vars)?;
+    Ok((project, vars))
+}
+
+/// What `goyong.toml` says of variables, overlaid by `name=value` words.
+fn values_of_vars(
+    project: &Project,
+    configuration: &Configuration,
+    words: &[String],
+) -> Result<Vars> {
+    let mut vars = Vars::new();
+    for (name, value) in &configuration.vars {
+        let known = project.check_var(name).map_err(anyhow::Error::msg);
+        known.with_context(|| format!("[vars] of {CONFIGURATION_FILE}"))?;
+        vars.insert(name.clone(), value.0.clone());
+    }
+    for word in words {
+        let Some((name, value)) = word.split_once('=') else {
+            bail!("`--vars {word}` is no name=value");
+        };
+        project.check_var(name.trim()).map_err(anyhow::Error::msg)?;
+        vars.insert(name.trim().to_owned(), value.to_owned());
+    }
+    Ok(vars)
 }
 
 /// Whether an error means that another run holds a lock, so that trying later may help.
@@ -103,6 +151,11 @@ pub fn is_locked(error: &anyhow::Error) -> bool {
 impl OpenProject {
     /// Opens the project in a folder; `threads` wins over the configuration.
     pub async fn open(folder: &Path, threads: Option<usize>) -> Result<Self> {
+        Self::open_with(folder, threads, &[]).await
+    }
+
+    /// The same with values for variables, each as `name=value`.
+    pub async fn open_with(folder: &Path, threads: Option<usize>, vars: &[String]) -> Result<Self> {
         let mut configuration = Configuration::load(folder)?;
         if let Some(threads) = threads {
             configuration.threads = threads;
@@ -115,6 +168,7 @@ impl OpenProject {
             Some(folder) => Project::load(folder)?,
             None => Project::embedded()?,
         };
+        let vars = values_of_vars(&project, &configuration, vars)?;
         let engine = Engine::new(
             warehouse.clone(),
             project,
@@ -122,6 +176,7 @@ impl OpenProject {
                 threads: configuration.worker_threads(),
                 memory_limit_bytes: configuration.memory_limit_mib << 20,
                 backend: configuration.backend()?,
+                vars,
                 ..EngineConfig::default()
             },
         )?;

@@ -45,6 +45,19 @@ impl ProjectState {
         Self { digests }
     }
 
+    /// This state with what a later one says of some tables, and without tables the later one lacks.
+    #[must_use]
+    pub fn with(&self, later: &Self, tables: impl IntoIterator<Item = TableName>) -> Self {
+        let mut digests = self.digests.clone();
+        digests.retain(|table, _| later.digests.contains_key(table));
+        for table in tables {
+            if let Some(digest) = later.digests.get(&table) {
+                digests.insert(table, digest.clone());
+            }
+        }
+        Self { digests }
+    }
+
     /// Tables that are new or mean something else than in an earlier state.
     pub fn modified_since(&self, earlier: &Self) -> BTreeSet<TableName> {
         let differs = |table: &TableName| earlier.digests.get(table) != self.digests.get(table);

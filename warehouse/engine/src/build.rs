@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use goyong_catalog::{Materialized, Model};
+use goyong_catalog::{Materialized, Model, ProjectState};
 use goyong_types::TableName;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -14,8 +14,9 @@ use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::inputs::Inputs;
 use crate::lineage::{ProjectLineage, write_lineage};
+use crate::memo::{remember_project, remembered_state};
 use crate::model_tests::test_model;
-use crate::plan::BuildPlan;
+use crate::plan::{BuildMode, BuildPlan};
 use crate::report::{BuildEvent, BuildReport, ModelReport, Outcome, Progress};
 use crate::run_model::run_model;
 use crate::seeds::{build_seed, seed_table};
@@ -35,6 +36,7 @@ struct Shared {
     vars: goyong_catalog::Vars,
     full_refresh: bool,
     lineage: Arc<ProjectLineage>,
+    mode: BuildMode,
     messages: UnboundedSender<Message>,
 }
 
@@ -56,11 +58,14 @@ pub(crate) async fn build(
         cache: Arc::clone(&plan.cache),
         vars: plan.vars.clone(),
         full_refresh: plan.full_refresh,
+        mode: plan.mode,
         messages,
     });
 
     let mut done: BTreeMap<TableName, ModelReport> = BTreeMap::new();
-    build_seeds(&shared, plan, progress, &mut done).await?;
+    if plan.mode.run {
+        build_seeds(&shared, plan, progress, &mut done).await?;
+    }
     let mut changed: BTreeSet<TableName> = done
         .values()
         .filter(|seed| seed.outcome == Outcome::Built)
@@ -84,11 +89,20 @@ pub(crate) async fn build(
                 let selected: Vec<&TableName> = inputs
                     .filter(|input| plan.models.contains(input) || done.contains_key(*input))
                     .collect();
-                if !selected.iter().all(|input| done.contains_key(*input)) {
+                let stopped = plan.mode.fail_fast && has_failure(&done);
+                if !stopped && !selected.iter().all(|input| done.contains_key(*input)) {
                     still_waiting.push(table);
                     continue;
                 }
-                match held_back(model, &selected, &done) {
+                let held = match stopped {
+                    true => Some(ModelReport::new(
+                        table,
+                        Outcome::HeldBack,
+                        "something failed before and --fail-fast was given",
+                    )),
+                    false => held_back(model, &selected, &done),
+                };
+                match held {
                     Some(report) => {
                         progress.event(BuildEvent::Finished { report: &report });
                         done.insert(table.clone(), report);
@@ -130,7 +144,8 @@ pub(crate) async fn build(
         }
     }
 
-    for name in &plan.checks {
+    let checks = plan.checks.iter().filter(|_| plan.mode.test);
+    for name in checks {
         if let Some(check) = project.checks().get(name) {
             let can_run = !check
                 .inputs
@@ -151,9 +166,33 @@ pub(crate) async fn build(
     // Seeds and models in the order they were planned, whatever finished first.
     let order = plan.steps.iter().map(|step| &step.table);
     report.models = order.filter_map(|table| done.remove(table)).collect();
-    report.keep_tests(inner, &plan.cache, plan.as_of).await?;
+    if plan.mode.test {
+        report.keep_tests(inner, &plan.cache, plan.as_of).await?;
+    }
+    if plan.mode.run && report.succeeded() {
+        remember_state(inner, plan).await?;
+    }
     report.elapsed_ms = elapsed(began);
     Ok(report)
+}
+
+/// Remembers what the project said of what was built, for `state:modified`.
+async fn remember_state(inner: &Inner, plan: &BuildPlan) -> Result<()> {
+    let now = ProjectState::of(&inner.project);
+    let earlier = remembered_state(&inner.warehouse).await?;
+    let state = match &earlier {
+        Some(earlier) if !plan.everything => {
+            let seeds = plan.seeds.iter().map(|name| TableName::new("seed", name));
+            let built = plan.models.iter().cloned().chain(seeds.flatten());
+            earlier.with(&now, built)
+        }
+        None if !plan.everything => return Ok(()),
+        _ => now,
+    };
+    if earlier.as_ref() == Some(&state) {
+        return Ok(());
+    }
+    remember_project(&inner.warehouse, &state).await
 }
 
 async fn build_seeds(
@@ -179,6 +218,11 @@ async fn build_seeds(
         done.insert(table, report);
     }
     Ok(())
+}
+
+fn has_failure(done: &BTreeMap<TableName, ModelReport>) -> bool {
+    done.values()
+        .any(|report| report.outcome == Outcome::Failed)
 }
 
 /// The report of a model that cannot run because of what it reads.
@@ -228,7 +272,7 @@ async fn build_model(
         }
         Err(error) => ModelReport::new(&model.table, Outcome::Failed, error.to_string()),
     };
-    if report.is_usable() {
+    if report.is_usable() && shared.mode.test {
         match test_model(&shared.inner, &shared.cache, model, &shared.vars).await {
             Ok(tested) => {
                 report.take(tested);
@@ -258,6 +302,13 @@ async fn compute(
     }
     if model.header.materialized == Materialized::View {
         return Ok(ModelReport::new(&model.table, Outcome::View, ""));
+    }
+    if !shared.mode.run {
+        let known = shared.cache.get(&model.table).await?;
+        return Ok(match known.snapshot {
+            Some(_) => ModelReport::new(&model.table, Outcome::Fresh, ""),
+            None => ModelReport::new(&model.table, Outcome::InputMissing, "it was never built"),
+        });
     }
     let targets = match targets {
         Some(targets) => targets,

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use chrono::NaiveDate;
 use datafusion::datasource::view::ViewTable;
-use goyong_catalog::{Materialized, Project, Selection, Vars};
+use goyong_catalog::{Materialized, Project, ProjectState, Selection, Vars};
 use goyong_store::Warehouse;
 use goyong_types::TableName;
 use tokio::sync::Semaphore;
@@ -16,6 +16,7 @@ use crate::build;
 use crate::cluster::Backend;
 use crate::error::{EngineError, Result};
 use crate::lake::{LakeCatalog, Versions};
+use crate::memo::remembered_state;
 use crate::plan::BuildPlan;
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, Progress};
@@ -191,6 +192,11 @@ impl Engine {
                 Err(explain(&session, &compiled.sql, written, error).await)
             }
         }
+    }
+
+    /// What the project said when it was last built.
+    pub async fn last_state(&self) -> Result<Option<ProjectState>> {
+        remembered_state(&self.inner.warehouse).await
     }
 
     /// The columns of a table's newest version, `None` where it does not exist.

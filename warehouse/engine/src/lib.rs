@@ -27,8 +27,8 @@
 
 mod build;
 mod clearance;
-mod cluster;
 mod checks;
+mod cluster;
 mod column_contract;
 mod engine;
 mod error;
@@ -42,6 +42,7 @@ mod masking;
 mod memo;
 mod model_tests;
 mod plan;
+mod planned_schemas;
 mod planning_errors;
 pub mod policy;
 mod provider;
@@ -58,6 +59,7 @@ mod storage;
 mod tables;
 mod targets;
 mod test_log;
+mod unit_tests;
 
 pub use clearance::Clearance;
 pub use cluster::{
@@ -65,13 +67,15 @@ pub use cluster::{
 };
 pub use engine::{Engine, EngineConfig};
 pub use error::{EngineError, Result};
-pub use plan::{BuildPlan, PlannedStep};
+pub use plan::{BuildMode, BuildPlan, PlannedStep};
 pub use read_session::{ColumnSummary, ReadLimits, ReadSession, TableSummary};
 pub use report::{
-    BuildEvent, BuildReport, ModelReport, Outcome, Progress, Silent, TestFailure, TestResult,
+    BuildEvent, BuildReport, ModelReport, Outcome, Progress, Silent, TestFailure, TestLine,
+    TestResult,
 };
 pub use rows::Rows;
 pub use runtime::{block_on, runtime};
+pub use unit_tests::{UnitTestReport, run_unit_tests};
 
 #[cfg(test)]
 mod tests;

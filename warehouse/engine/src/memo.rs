@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use goyong_catalog::ProjectState;
 use goyong_store::{TableSnapshot, Warehouse};
 use goyong_types::TableName;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ const ENGINE_FORMAT: &str = "goyong-engine 1";
 
 const MODEL_SCOPE: &str = "engine.model";
 const CHECK_SCOPE: &str = "engine.check";
+const PROJECT_SCOPE: &str = "engine.project";
 
 /// Partition key of an unpartitioned table in the memo.
 pub(crate) const WHOLE: &str = "";
@@ -81,6 +83,17 @@ pub(crate) async fn passed_check(warehouse: &Warehouse, check: &str) -> Result<O
 
 pub(crate) async fn remember_check(warehouse: &Warehouse, check: &str, digest: &str) -> Result<()> {
     Ok(warehouse.memo_put(CHECK_SCOPE, check, digest).await?)
+}
+
+/// What the project said when it was last built, `None` before the first build of all of it.
+pub(crate) async fn remembered_state(warehouse: &Warehouse) -> Result<Option<ProjectState>> {
+    let text = warehouse.memo_get(PROJECT_SCOPE, "state").await?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+pub(crate) async fn remember_project(warehouse: &Warehouse, state: &ProjectState) -> Result<()> {
+    let text = serde_json::to_string(state).unwrap_or_default();
+    Ok(warehouse.memo_put(PROJECT_SCOPE, "state", &text).await?)
 }
 
 /// The content hash of one partition, by the memo's key.

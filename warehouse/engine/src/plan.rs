@@ -31,6 +31,27 @@ pub struct PlannedStep {
     pub follows: Vec<TableName>,
 }
 
+/// What is done with the models of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuildMode {
+    /// Compute what is stale.
+    pub run: bool,
+    /// Test what is there.
+    pub test: bool,
+    /// Begin nothing more once something failed.
+    pub fail_fast: bool,
+}
+
+impl Default for BuildMode {
+    fn default() -> Self {
+        Self {
+            run: true,
+            test: true,
+            fail_fast: false,
+        }
+    }
+}
+
 /// What a build would do, and the versions it was decided on.
 #[derive(Debug)]
 pub struct BuildPlan {
@@ -43,6 +64,9 @@ pub struct BuildPlan {
     pub(crate) checks: Vec<String>,
     pub(crate) vars: Vars,
     pub(crate) full_refresh: bool,
+    pub(crate) mode: BuildMode,
+    /// Whether every model of the project was selected.
+    pub(crate) everything: bool,
     pub(crate) cache: Arc<TableCache>,
     pub(crate) targets: BTreeMap<TableName, Arc<Targets>>,
 }
@@ -51,6 +75,13 @@ impl BuildPlan {
     /// Whether nothing is to be computed. Tests and checks that have not passed yet still run.
     pub fn is_empty(&self) -> bool {
         self.steps.iter().all(|step| step.reason.is_empty())
+    }
+
+    /// The same plan, to be run or tested only.
+    #[must_use]
+    pub fn with_mode(mut self, mode: BuildMode) -> Self {
+        self.mode = mode;
+        self
     }
 
     pub(crate) async fn make(
@@ -87,6 +118,8 @@ impl BuildPlan {
             checks,
             vars: inner.vars_at(as_of),
             full_refresh,
+            mode: BuildMode::default(),
+            everything,
             cache,
             targets: BTreeMap::new(),
         };

@@ -263,6 +263,58 @@ impl BuildReport {
     }
 }
 
+/// The result of one test, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TestLine {
+    /// The model or check.
+    pub subject: String,
+    /// The test, with its columns.
+    pub test: String,
+    /// What it came to.
+    pub result: TestResult,
+    /// Rows that break it.
+    pub failing_rows: u64,
+    /// Whether a failure is reported only.
+    pub warning: bool,
+    /// Why it could not run, or a failing row.
+    pub detail: String,
+}
+
+impl BuildReport {
+    /// Every test of every model and check, in the order of the graph.
+    pub fn tests(&self) -> Vec<TestLine> {
+        let models = self.models.iter().flat_map(|model| &model.tested);
+        let failures = self
+            .models
+            .iter()
+            .flat_map(|model| &model.test_failures)
+            .chain(&self.check_failures);
+        let failures: Vec<&TestFailure> = failures.collect();
+        models
+            .chain(&self.checked)
+            .map(|record| {
+                let example = failures
+                    .iter()
+                    .find(|failure| {
+                        failure.subject == record.subject && failure.test.ends_with(&record.test)
+                    })
+                    .and_then(|failure| failure.examples.first());
+                TestLine {
+                    subject: record.subject.clone(),
+                    test: record.test.clone(),
+                    result: record.result,
+                    failing_rows: record.failing_rows,
+                    warning: record.is_warning,
+                    detail: match record.message.is_empty() {
+                        true => example.cloned().unwrap_or_default(),
+                        false => record.message.clone(),
+                    },
+                }
+            })
+            .collect()
+    }
+}
+
 /// What a build tells while it runs.
 #[derive(Debug, Clone)]
 pub enum BuildEvent<'a> {

@@ -363,7 +363,7 @@ async fn prepare(
 }
 
 /// Only the rows of the month that is being computed.
-fn in_month(
+pub(crate) fn in_month(
     model: &Model,
     month: Option<Month>,
     schema: &SchemaRef,

@@ -3,8 +3,10 @@
 mod building;
 mod cluster;
 mod governing;
+mod generated;
 mod querying;
 mod slt;
+mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
