@@ -9,6 +9,7 @@ mod hostile;
 mod layering;
 mod linkage;
 mod privacy;
+mod project;
 mod quarantine;
 mod real_files;
 mod secrets;

@@ -1,7 +1,7 @@
 //! The columns of every table of a project, found by planning over tables without rows.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -132,11 +132,6 @@ impl<'a> PlannedSchemas<'a> {
             .map(|(name, kind)| (name.as_str(), kind.as_str()));
         declared_schema(columns)
             .map_err(|problem| EngineError::Plan(format!("expects of {table}: {problem}")))
-    }
-
-    /// The folder sessions may spill into.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 

@@ -458,3 +458,41 @@ fn counts_of_results_are_numbers() {
         assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().value(0), 2);
     });
 }
+
+#[test]
+fn jaffle_shop_gives_the_known_results_of_the_public_project() {
+    run(async {
+        let fixture = Fixture::new().await;
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/jaffle_shop");
+        let files = ProjectFiles::read(std::path::Path::new(folder)).unwrap();
+        let files: BTreeMap<String, String> = files
+            .iter()
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .collect();
+        let report = fixture.build(&files).await;
+        assert!(report.succeeded(), "{:?}", report.failures().next());
+        assert_eq!(report.checks_run, 1);
+        for (sql, expected) in [
+            (
+                "select concat_ws(' ', count(*), count(first_order), sum(number_of_orders), sum(customer_lifetime_value)) from {{ ref('customers') }}",
+                "100 62 99 1672.00",
+            ),
+            (
+                "select concat_ws(' ', first_order, most_recent_order, number_of_orders, customer_lifetime_value) from {{ ref('customers') }} where customer_id = 1",
+                "2018-01-01 2018-02-10 2 33.00",
+            ),
+            (
+                "select concat_ws(' ', sum(credit_card_amount), sum(coupon_amount), sum(bank_transfer_amount), sum(gift_card_amount)) from {{ ref('orders') }}",
+                "871 185 411 205",
+            ),
+            (
+                "select concat_ws(' ', count(*) filter (where status = 'completed'), count(*) filter (where status = 'returned')) from {{ ref('orders') }}",
+                "67 4",
+            ),
+        ] {
+            let found = texts(&fixture, &files, sql).await;
+            let plain = found[0].replace(".000000", "").replace(".00", "");
+            assert_eq!(plain, expected.replace(".00", ""), "{sql}");
+        }
+    });
+}
