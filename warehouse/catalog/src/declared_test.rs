@@ -144,7 +144,9 @@ trait Written: DeserializeOwned {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenColumnTest {
+    #[serde(default, deserialize_with = "present")]
     not_null: Option<()>,
+    #[serde(default, deserialize_with = "present")]
     unique: Option<()>,
     accepted_values: Option<Vec<Scalar>>,
     relationships: Option<Relationship>,
@@ -154,6 +156,12 @@ struct WrittenColumnTest {
     severity: Severity,
     #[serde(rename = "where")]
     condition: Option<String>,
+}
+
+/// A test without arguments is there when its key is, as in `{unique: , severity: warn}`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<()>, D::Error> {
+    de::IgnoredAny::deserialize(deserializer)?;
+    Ok(Some(()))
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use goyong_catalog::{Materialized, Model, Test, TestKind, Vars};
 use goyong_types::TableName;
@@ -15,7 +16,7 @@ use crate::error::{EngineError, Result};
 use crate::inputs::{Inputs, Readable};
 use crate::masking::Masks;
 use crate::memo::{Fingerprint, ModelMemo};
-use crate::planning_errors::{Written, explain};
+use crate::planning_errors::{Written, explain, in_words, is_about_text};
 use crate::report::{TestFailure, TestResult};
 use crate::session::queries_only;
 use crate::storage::{GrainCheck, display_value, stored_schema};
@@ -489,7 +490,14 @@ async fn failing_rows(
 }
 
 async fn run(session: &SessionContext, query: &str) -> Result<Vec<RecordBatch>> {
-    let failed = |error| EngineError::of(error, "the test");
+    let failed = |error: DataFusionError| match is_about_text(&error) {
+        true => {
+            let (message, help) = in_words(&error);
+            let help = help.map(|help| format!("; {help}")).unwrap_or_default();
+            EngineError::Plan(message + &help)
+        }
+        false => EngineError::of(error, "the test"),
+    };
     session
         .sql_with_options(query, queries_only())
         .await

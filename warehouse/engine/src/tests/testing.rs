@@ -389,7 +389,8 @@ fn unit_tests_run_on_the_project_alone_and_tell_the_difference_by_row() {
 #[test]
 fn unit_tests_of_the_project_pass() {
     run(async {
-        let project = Project::embedded().unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sql");
+        let project = Project::load(std::path::Path::new(folder)).unwrap();
         let models = Selection::all().resolve(&project).unwrap();
         let reports = run_unit_tests(&project, &models, 2).await.unwrap();
         let failed: Vec<String> = reports
