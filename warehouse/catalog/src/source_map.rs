@@ -83,13 +83,13 @@ impl Marked {
         loop {
             let tag = next_tag(text, position);
             let end = tag.as_ref().map_or(text.len(), |tag| tag.start);
-            let trims_right = text[end..].as_bytes().get(2) == Some(&b'-');
+            let trims_right = text.as_bytes()[end..].get(2) == Some(&b'-');
             self.add_piece(file, text, position..end, trims_left, trims_right);
             let Some(tag) = tag else {
                 return;
             };
             self.text.push_str(&text[tag.clone()]);
-            trims_left = text[..tag.end].as_bytes().get(tag.end.wrapping_sub(3)) == Some(&b'-');
+            trims_left = text.as_bytes().get(tag.end.wrapping_sub(3)) == Some(&b'-');
             position = tag.end;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::catalog::{MemTable, TableProvider};
@@ -81,11 +81,11 @@ async fn run(schemas: &mut PlannedSchemas<'_>, test: &UnitTest) -> Result<Vec<St
     };
     let mut tables: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
     for input in &model.inputs {
-        let schema = schemas.schema_of(input).await?;
+        let schema = nullable(&schemas.schema_of(input).await?);
         let given = test.given.iter().find(|given| given.input == *input);
         let rows = match (given, project.origin(input)) {
             (Some(given), _) => rows_of(input, &schema, &given.rows)?,
-            (None, TableOrigin::Seed(seed)) => seed_rows(seed)?,
+            (None, TableOrigin::Seed(seed)) => seed_rows(seed)?.with_schema(Arc::clone(&schema))?,
             (None, _) => RecordBatch::new_empty(Arc::clone(&schema)),
         };
         let table = MemTable::try_new(schema, vec![vec![rows]])
@@ -122,6 +122,15 @@ async fn run(schemas: &mut PlannedSchemas<'_>, test: &UnitTest) -> Result<Vec<St
         .collect::<Result<Vec<_>>>()?;
     let found = concat_batches(&schema, &batches)?;
     compare(&found, &test.expect)
+}
+
+/// The same columns, each of which may be null: a row written by hand says only what matters.
+fn nullable(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let fields: Vec<Field> = fields
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect();
+    Arc::new(Schema::new(fields))
 }
 
 /// Rows written by hand in the columns of a table.

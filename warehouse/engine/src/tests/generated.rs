@@ -122,7 +122,6 @@ fn edit_of_one_of_three_hundred_models_rebuilds_exactly_its_dependants() {
         let first = fixture.build(&files).await;
         assert!(first.succeeded(), "{:?}", first.failures().next());
         assert_eq!(first.models.len(), MODELS);
-        let versions = |hashes: BTreeMap<String, String>| hashes;
         for (edited, change) in [
             (5, "+ 50"),
             (50, "+ 51"),
@@ -135,7 +134,7 @@ fn edit_of_one_of_three_hundred_models_rebuilds_exactly_its_dependants() {
             let dressed = text(edited, "-- why\n").replace("\nfrom", "\n\n   FROM");
             files.insert(path.clone(), dressed);
             assert!(fixture.build(&files).await.did_nothing(), "{edited}");
-            let before = versions(fixture.hashes().await);
+            let before = fixture.hashes().await;
             let mut body = text(edited, "");
             let at = body.rfind(" as paid_won").unwrap();
             body.insert_str(at, &format!(" {change}"));
@@ -149,7 +148,7 @@ fn edit_of_one_of_three_hundred_models_rebuilds_exactly_its_dependants() {
                 .map(|number| name(*number))
                 .collect();
             assert_eq!(built(&report), expected, "edit of {}", name(edited));
-            let after = versions(fixture.hashes().await);
+            let after = fixture.hashes().await;
             let changed: BTreeSet<String> = after
                 .iter()
                 .filter(|(table, hash)| {
