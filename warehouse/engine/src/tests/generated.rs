@@ -24,7 +24,7 @@ fn schema(number: usize) -> &'static str {
 fn parents(number: usize) -> Vec<usize> {
     match number {
         0 => vec![],
-        1..100 if number % 10 == 0 => vec![number - 10],
+        1..100 if number.is_multiple_of(10) => vec![number - 10],
         1..100 => vec![number - 1],
         100..200 => vec![(number % 7) * 10],
         _ => vec![number - 100, number - 190],
@@ -34,7 +34,7 @@ fn parents(number: usize) -> Vec<usize> {
 /// Every third model of the fan-out is a view, and one chain is stored by month.
 fn materialized(number: usize) -> &'static str {
     match number {
-        100..200 if number % 3 == 0 => "view",
+        100..200 if number.is_multiple_of(3) => "view",
         1..10 => "partitioned",
         _ => "table",
     }
