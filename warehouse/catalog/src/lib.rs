@@ -26,9 +26,9 @@ mod model;
 mod normalise;
 mod problem;
 mod project;
+mod project_state;
 mod report_query;
 mod roles;
-mod project_state;
 mod seed;
 mod selection;
 mod source_map;
@@ -39,17 +39,17 @@ pub use declared_test::{
     ColumnTest, ColumnTestKind, DeclaredTest, ModelRange, ModelTest, ModelTestKind, Range,
     Relationship, Scalar, Severity,
 };
+pub use files::ProjectFiles;
 pub use header::{
     CheckHeader, ColumnContract, ColumnHeader, Declassification, Materialized, ModelHeader,
 };
-pub use files::ProjectFiles;
 pub use model::{Check, Model, Test, TestKind, is_person_column};
 pub use normalise::normalise_sql;
 pub use problem::{Problem, ProjectError};
 pub use project::{Project, TableOrigin};
+pub use project_state::ProjectState;
 pub use report_query::ReportQuery;
 pub use roles::Role;
-pub use project_state::ProjectState;
 pub use seed::{Seed, SeedColumn, SeedHeader};
 pub use selection::{Selection, SelectionError};
 pub use source_map::{Place, SourceMap};

@@ -26,8 +26,8 @@
 //! ```
 
 mod build;
-mod clearance;
 mod checks;
+mod clearance;
 mod cluster;
 mod column_contract;
 mod engine;

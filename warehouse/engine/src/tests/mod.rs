@@ -2,8 +2,8 @@
 
 mod building;
 mod cluster;
-mod governing;
 mod generated;
+mod governing;
 mod querying;
 mod slt;
 mod testing;
