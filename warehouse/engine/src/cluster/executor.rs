@@ -13,6 +13,7 @@ use datafusion::prelude::SessionConfig;
 use super::build_id::build_id;
 use super::codec::{PlanCodec, StageCodec};
 use super::scheduler::executor_name;
+use super::stages::Stages;
 use super::work_folder::WorkFolder;
 use super::{Cluster, bracketed, check_bind, cluster_config, node_error};
 use crate::error::{EngineError, Result};
@@ -146,6 +147,7 @@ fn process_config(
         grpc_max_encoding_message_size: MESSAGE_BYTES,
         executor_heartbeat_interval_seconds: HEARTBEAT_SECONDS,
         memory_pool_size: Some(options.memory_limit_bytes as u64),
+        override_execution_engine: Some(Arc::new(Stages::default())),
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(state))),
         override_runtime_producer: Some(Arc::new(move |_| Ok(Arc::clone(&runtime)))),
         override_config_producer: Some(Arc::new(move || config.clone())),

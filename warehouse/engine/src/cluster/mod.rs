@@ -23,6 +23,7 @@ mod operators;
 mod planner;
 mod query;
 mod scheduler;
+mod stages;
 mod table;
 mod work_folder;
 
