@@ -124,7 +124,8 @@ fn start_log(common: &CommonArguments) {
     let default = if common.quiet {
         "error"
     } else {
-        "warn,goyong=info,goyong_nightly=info"
+        // The scheduler warns of every stage that tells no metrics, and none does.
+        "warn,goyong=info,goyong_nightly=info,ballista_scheduler=error"
     };
     let filter = EnvFilter::try_from_env("GOYONG_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt()

@@ -81,8 +81,7 @@ impl QueryPlanner for ClusterPlanner {
             return self.here.create_physical_plan(plan, session).await;
         }
         if let Err(error) = self.check_travels(below) {
-            let reason = short(&error);
-            tracing::info!(reason, "a query stays in this process");
+            tracing::info!(reason = why(&error), "a query stays in this process");
             return self.here.create_physical_plan(plan, session).await;
         }
         let rows = self.query(below, session);
@@ -96,6 +95,16 @@ impl QueryPlanner for ClusterPlanner {
             Some(order) => Arc::new(SortExec::new(order, rows)),
             None => rows,
         })
+    }
+}
+
+/// Why a plan cannot travel, in a few words.
+fn why(error: &DataFusionError) -> String {
+    let text = short(error);
+    if text.contains("RecursionLimitReached") {
+        "it is nested more deeply than messages may be".to_owned()
+    } else {
+        text
     }
 }
 
