@@ -73,6 +73,9 @@ pub(crate) async fn describe_catalog(
             TableOrigin::Seed(seed) => describe_seed(project, seed, &mut table),
             TableOrigin::Elsewhere => {}
         }
+        if table.tests.is_empty() {
+            table.tests = known.tests(&name.to_string(), &[], false);
+        }
         if snapshot.is_none() && table.kind == "view" {
             view_types(project, release, &name, &mut table).await;
         }
