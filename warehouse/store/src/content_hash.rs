@@ -56,6 +56,39 @@ impl ContentHash {
             rows: self.rows.wrapping_add(other.rows),
         }
     }
+
+    /// The hash of what is left when the rows of `other`, all of which are here, leave.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self {
+            multiset: self.multiset.wrapping_sub(other.multiset),
+            rows: self.rows.wrapping_sub(other.rows),
+        }
+    }
+}
+
+/// Hashes rows one by one, as they count in a [`ContentHash`].
+#[derive(Debug)]
+pub struct RowHashes(RowHasher);
+
+impl RowHashes {
+    /// For batches with exactly these columns in this order; a partition column is not among them.
+    pub fn new(schema: &Schema) -> Self {
+        Self(RowHasher::new(schema))
+    }
+
+    /// The hash of each row of a batch.
+    pub fn of(&mut self, batch: &RecordBatch) -> Vec<u128> {
+        let mut hashes = Vec::with_capacity(batch.num_rows());
+        let mut first = 0;
+        while first < batch.num_rows() {
+            let rows = ROWS_PER_CHUNK.min(batch.num_rows() - first);
+            self.0
+                .each_of_chunk(batch, first, rows, |hash| hashes.push(hash));
+            first += rows;
+        }
+        hashes
+    }
 }
 
 impl fmt::Display for ContentHash {
@@ -193,6 +226,18 @@ impl RowHasher {
     }
 
     fn hash_chunk(&mut self, batch: &RecordBatch, first: usize, rows: usize) -> u128 {
+        let mut sum = 0u128;
+        self.each_of_chunk(batch, first, rows, |hash| sum = sum.wrapping_add(hash));
+        sum
+    }
+
+    fn each_of_chunk(
+        &mut self,
+        batch: &RecordBatch,
+        first: usize,
+        rows: usize,
+        mut take: impl FnMut(u128),
+    ) {
         let columns: Vec<VariableColumn> = self
             .variable
             .iter()
@@ -211,11 +256,11 @@ impl RowHasher {
         for column in &columns {
             column.write(&mut self.bytes, &mut self.cursors[..rows]);
         }
-        (0..rows).fold(0u128, |sum, row| {
-            sum.wrapping_add(xxh3_128(
+        for row in 0..rows {
+            take(xxh3_128(
                 &self.bytes[self.starts[row]..self.starts[row + 1]],
-            ))
-        })
+            ));
+        }
     }
 
     /// Computes where each row starts and where its variable part starts.

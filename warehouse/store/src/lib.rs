@@ -51,7 +51,7 @@ mod verify;
 mod warehouse;
 mod writer;
 
-pub use content_hash::{ContentHash, ContentHashError};
+pub use content_hash::{ContentHash, ContentHashError, RowHashes};
 pub use durable::DurableLocalStore;
 pub use error::{LogDamage, Result, StoreError};
 pub use expire::ExpireReport;
@@ -62,7 +62,8 @@ pub use snapshot::{ColumnNote, DataFile, PartitionState, TableSnapshot};
 pub use verify::{Damage, VerifyProblem, VerifyReport};
 pub use warehouse::{StoreConfig, Warehouse};
 pub use writer::{
-    CommitDetails, CommitMode, CommitReceipt, FinishedLane, TableWriter, WriteOptions, WriterLane,
+    CommitDetails, CommitMode, CommitReceipt, FinishedLane, Merge, TableWriter, WriteOptions,
+    WriterLane,
 };
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Writing a table: batches in, one commit out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,8 +64,22 @@ pub enum CommitMode {
     /// The named partitions are replaced by what was written; those without new rows become empty. Every partition
     /// written to must be named.
     ReplacePartitions(Vec<Option<String>>),
+    /// The named partitions are merged, what is not named stays: see [`Merge`]. Every partition
+    /// written to must be named.
+    MergePartitions(BTreeMap<Option<String>, Merge>),
     /// The whole table is replaced; columns may change.
     ReplaceAll,
+}
+
+/// What a merge does to one partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Merge {
+    /// Files whose rows were written again, but for those that leave. All other files stay.
+    pub rewritten: BTreeSet<PathBuf>,
+    /// Hash of the rows that leave. The partition's hash is what it was, less these, plus `added`.
+    pub removed: ContentHash,
+    /// Hash of the rows that are new, which are among the rows written.
+    pub added: ContentHash,
 }
 
 /// What a commit says about itself.
@@ -435,6 +450,10 @@ impl TableWriter {
                 }
                 touched.extend(named);
             }
+            CommitMode::MergePartitions(merges) => {
+                self.check_merges(merges)?;
+                touched.extend(merges.keys().cloned());
+            }
         }
         if self.columns.partition_column.is_none() {
             touched.insert(None);
@@ -452,12 +471,23 @@ impl TableWriter {
                 CommitMode::Append => false,
                 CommitMode::ReplaceAll => true,
                 CommitMode::ReplacePartitions(named) => named.contains(&partition),
+                CommitMode::MergePartitions(_) => false,
             };
-            let content_hash = match was {
-                Some(was) if !is_replaced => was.content_hash.combined_with(added),
+            let merged = match mode {
+                CommitMode::MergePartitions(merges) => merges.get(&partition),
+                _ => None,
+            };
+            let content_hash = match (was, merged) {
+                (_, Some(merge)) => was
+                    .map(|was| was.content_hash)
+                    .unwrap_or_default()
+                    .without(merge.removed)
+                    .combined_with(merge.added),
+                (Some(was), None) if !is_replaced => was.content_hash.combined_with(added),
                 _ => added,
             };
-            let is_untouched = !is_replaced && !self.own.written.contains_key(&partition);
+            let is_untouched =
+                !is_replaced && merged.is_none() && !self.own.written.contains_key(&partition);
             let fingerprint = details.fingerprints.get(&partition).cloned().or_else(|| {
                 was.filter(|_| is_untouched)
                     .and_then(|was| was.fingerprint.clone())
@@ -472,6 +502,42 @@ impl TableWriter {
         Ok(after)
     }
 
+    /// What is written must be what the merges say: the rows of the rewritten files, less those that leave, plus
+    /// those that are new. A hash that disagrees would stand in the ledger for ever.
+    fn check_merges(&self, merges: &BTreeMap<Option<String>, Merge>) -> Result<()> {
+        let wrong = |partition: &Option<String>, problem: &str| StoreError::Partition {
+            table: self.columns.table.clone(),
+            partition: partition.clone().unwrap_or_default(),
+            problem: problem.to_owned(),
+        };
+        if let Some(stray) = self
+            .own
+            .written
+            .keys()
+            .find(|key| !merges.contains_key(*key))
+        {
+            return Err(wrong(
+                stray,
+                "was written but is not among those to merge, name it",
+            ));
+        }
+        for (partition, merge) in merges {
+            let files = self.base.iter().flat_map(|base| &base.files);
+            let rewritten: u64 = files
+                .filter(|file| file.partition == *partition && merge.rewritten.contains(&file.path))
+                .map(|file| file.rows)
+                .sum();
+            let written = self.own.written.get(partition).map_or(0, |hash| hash.rows);
+            if rewritten + merge.added.rows != written + merge.removed.rows {
+                return Err(wrong(
+                    partition,
+                    "the rows written are not those of the rewritten files with the changes",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn removed_files(&self, mode: &CommitMode) -> Vec<RemovedFile> {
         let Some(base) = &self.base else {
             return Vec::new();
@@ -483,6 +549,9 @@ impl TableWriter {
                 CommitMode::Append => false,
                 CommitMode::ReplaceAll => true,
                 CommitMode::ReplacePartitions(named) => named.contains(&file.partition),
+                CommitMode::MergePartitions(merges) => merges
+                    .get(&file.partition)
+                    .is_some_and(|merge| merge.rewritten.contains(&file.path)),
             })
             .map(|file| RemovedFile {
                 relative_path: file

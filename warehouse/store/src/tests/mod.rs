@@ -5,6 +5,7 @@ mod commits;
 mod crashes;
 mod expiry;
 mod interchange;
+mod merges;
 mod releases;
 
 use std::path::PathBuf;
