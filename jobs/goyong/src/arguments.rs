@@ -92,6 +92,8 @@ pub enum Command {
     Contract(ContractCommand),
     /// Build the tables that changed, and run their tests
     Build(BuildArguments),
+    /// Compute some months of models kept by month again, and run their tests
+    Backfill(BuildArguments),
     /// Compute the tables that changed, without their tests
     Run(BuildArguments),
     /// Run tests only: on rows written by hand, and on what is stored
@@ -243,8 +245,29 @@ pub struct BuildArguments {
     /// Rebuild every partition, changed or not
     #[arg(long)]
     pub full_refresh: bool,
+    /// Of models kept by month only those from this month on, `2024-01` or `2024-01-01`
+    #[arg(long, value_name = "MONTH", requires = "event_time_end", value_parser = event_month)]
+    pub event_time_start: Option<Month>,
+    /// The month before which to stop; it is excluded itself
+    #[arg(long, value_name = "MONTH", requires = "event_time_start", value_parser = event_month)]
+    pub event_time_end: Option<Month>,
     #[command(flatten)]
     pub output: OutputArguments,
+}
+
+/// A month, or the first day of one.
+fn event_month(text: &str) -> Result<Month, String> {
+    if let Ok(month) = text.parse::<Month>() {
+        return Ok(month);
+    }
+    match text.parse::<NaiveDate>() {
+        Ok(day) if Month::of(day).first_day() == day => Ok(Month::of(day)),
+        Ok(day) => Err(format!(
+            "models are kept by whole months: write {} for the month of {day}",
+            Month::of(day)
+        )),
+        Err(_) => Err("is no month, write 2024-01 or 2024-01-01".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use goyong_simulator::{SimulationConfig, simulate};
 
 use crate::arguments::{
     Arguments, BuildArguments, Command, CommonArguments, EvaluateArguments, IngestArguments,
-    InitArguments, NightArguments, ReleasesCommand, ReportArguments, ShowArguments,
+    InitArguments, NightArguments, OutputFormat, ReleasesCommand, ReportArguments, ShowArguments,
     SimulateArguments, SqlArguments, VerifyArguments,
 };
 use crate::progress::Console;
@@ -35,6 +35,7 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Run(build) => run_build(common, build, false).await,
         Command::Test(test) => project::run_test(common, test).await,
         Command::Ls(list) => project::run_ls(common, list).await,
+        Command::Backfill(backfill) => run_backfill(common, backfill).await,
         Command::Plan(plan) => run_plan(common, plan).await,
         Command::Show(show) => run_show(common, show).await,
         Command::Lineage(arguments) => lineage::run(common, arguments).await,
@@ -186,19 +187,26 @@ fn build_options(arguments: &BuildArguments, test: bool) -> BuildOptions {
             fail_fast: arguments.fail_fast,
         },
         state: arguments.selection.state.clone(),
+        event_time: arguments.event_time_start.zip(arguments.event_time_end),
     }
 }
 
 async fn run_build(common: &CommonArguments, arguments: &BuildArguments, test: bool) -> Result<u8> {
+    build_with(common, arguments, build_options(arguments, test)).await
+}
+
+async fn build_with(
+    common: &CommonArguments,
+    arguments: &BuildArguments,
+    options: BuildOptions,
+) -> Result<u8> {
     if arguments.dry_run {
-        return run_plan(common, arguments).await;
+        return plan_with(common, arguments, options).await;
     }
     let console = Console::new(common.quiet);
     let project = OpenProject::open_with(&common.dir, common.threads, &arguments.vars).await?;
     let report = project
-        .build(&build_options(arguments, test), &|event| {
-            console.show(&event)
-        })
+        .build(&options, &|event| console.show(&event))
         .await?;
     console.finish();
     output::write_rows(
@@ -211,15 +219,61 @@ async fn run_build(common: &CommonArguments, arguments: &BuildArguments, test: b
 }
 
 async fn run_plan(common: &CommonArguments, arguments: &BuildArguments) -> Result<u8> {
+    plan_with(common, arguments, build_options(arguments, true)).await
+}
+
+async fn plan_with(
+    common: &CommonArguments,
+    arguments: &BuildArguments,
+    options: BuildOptions,
+) -> Result<u8> {
     let project = OpenProject::open_with(&common.dir, common.threads, &arguments.vars).await?;
-    let rows = project.plan(&build_options(arguments, true)).await?;
-    output::write_rows(
-        &goyong_nightly::PLAN_HEADER,
-        &rows,
-        arguments.output.format,
-        &mut std::io::stdout().lock(),
-    )?;
+    let plan = project.plan(&options).await?;
+    if let Some(interval) = &plan.interval {
+        Console::new(common.quiet).say(interval);
+    }
+    let format = arguments.output.format;
+    let mut out = std::io::stdout().lock();
+    if format != OutputFormat::Table {
+        output::write_rows(&goyong_nightly::PLAN_HEADER, &plan.rows, format, &mut out)?;
+        return Ok(0);
+    }
+    // A line has no room for everything.
+    let shown = |column: &&&str| !matches!(**column, "follows" | "bytes_to_write" | "affects");
+    let header: Vec<&str> = goyong_nightly::PLAN_HEADER
+        .iter()
+        .filter(shown)
+        .copied()
+        .collect();
+    let rows: Vec<Vec<String>> = plan
+        .rows
+        .into_iter()
+        .map(|row| {
+            let cells = goyong_nightly::PLAN_HEADER.iter().zip(row);
+            cells
+                .filter(|(column, _)| shown(column))
+                .map(|(_, cell)| cell)
+                .collect()
+        })
+        .collect();
+    output::write_rows(&header, &rows, format, &mut out)?;
     Ok(0)
+}
+
+/// Months computed again, whatever is remembered of them.
+async fn run_backfill(common: &CommonArguments, arguments: &BuildArguments) -> Result<u8> {
+    let Some(event_time) = arguments.event_time_start.zip(arguments.event_time_end) else {
+        bail!(
+            "a backfill says which months: --event-time-start 2024-01 --event-time-end 2024-07, \
+             the end excluded"
+        );
+    };
+    let options = BuildOptions {
+        full_refresh: true,
+        event_time: Some(event_time),
+        ..build_options(arguments, true)
+    };
+    build_with(common, arguments, options).await
 }
 
 async fn run_show(common: &CommonArguments, arguments: &ShowArguments) -> Result<u8> {

@@ -1,12 +1,17 @@
 //! Builds the tables that changed, in graph order, with their tests and the checks across tables.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use anyhow::Result;
 use chrono::NaiveDate;
-use goyong_catalog::{ProjectState, Selection};
-use goyong_engine::{BuildEvent, BuildMode, BuildReport, ModelReport, Outcome, Progress};
+use goyong_catalog::{ProjectState, Selection, Vars};
+use goyong_engine::{
+    BuildEvent, BuildMode, BuildPlan, BuildReport, BuildScope, ModelReport, Outcome, PlannedStep,
+    Progress, StepDetail,
+};
+use goyong_types::{Month, TableName};
 
 use crate::plan::NightContext;
 use crate::project::{OpenProject, load_project};
@@ -23,7 +28,21 @@ pub const BUILD_HEADER: [&str; 6] = [
 ];
 
 /// Columns of a plan.
-pub const PLAN_HEADER: [&str; 5] = ["table", "build", "keep", "follows", "why"];
+pub const PLAN_HEADER: [&str; 13] = [
+    "table",
+    "build",
+    "keep",
+    "follows",
+    "why",
+    "months",
+    "rows_to_read",
+    "bytes_to_read",
+    "rows_to_write",
+    "bytes_to_write",
+    "columns",
+    "affects",
+    "reports",
+];
 
 /// What a build may be told.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +59,17 @@ pub struct BuildOptions {
     pub mode: BuildMode,
     /// A project folder that `state:` compares with instead of the last build.
     pub state: Option<PathBuf>,
+    /// Only these months of models kept by month, the second excluded.
+    pub event_time: Option<(Month, Month)>,
+}
+
+impl BuildOptions {
+    fn scope(&self) -> BuildScope {
+        BuildScope {
+            full_refresh: self.full_refresh,
+            months: self.event_time,
+        }
+    }
 }
 
 /// A build that ended.
@@ -49,6 +79,17 @@ pub struct BuildSummary {
     pub rows: Vec<Vec<String>>,
     /// Whether a model, test or check failed.
     pub failed: bool,
+    /// The months the build was limited to, in words.
+    pub interval: Option<String>,
+}
+
+/// What a build would do.
+#[derive(Debug, Clone)]
+pub struct PlanSummary {
+    /// One row per table.
+    pub rows: Vec<Vec<String>>,
+    /// The months the build would be limited to, in words.
+    pub interval: Option<String>,
 }
 
 /// Builds everything that changed.
@@ -58,11 +99,15 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         night.project,
         &Selection::all(),
         as_of,
-        night.options.full_refresh,
+        BuildScope {
+            full_refresh: night.options.full_refresh,
+            months: None,
+        },
         BuildMode::default(),
         night.events,
     )
-    .await?;
+    .await?
+    .0;
     let details = failures(&report);
     let rows: u64 = report.models.iter().map(|model| model.rows_written).sum();
     let summary = format!(
@@ -96,11 +141,12 @@ impl OpenProject {
     ) -> Result<BuildSummary> {
         let _lock = self.lock_night().await?;
         let as_of = self.as_of_or_latest(options.as_of).await?;
-        let report = build(
+        let selection = selection(self, options).await?;
+        let (report, interval) = build(
             self,
-            &selection(self, options).await?,
+            &selection,
             as_of,
-            options.full_refresh,
+            options.scope(),
             options.mode,
             events,
         )
@@ -115,6 +161,7 @@ impl OpenProject {
         Ok(BuildSummary {
             rows,
             failed: !report.succeeded(),
+            interval,
         })
     }
 
@@ -125,32 +172,108 @@ impl OpenProject {
     }
 
     /// What a build of a selection would do, and why.
-    pub async fn plan(&self, options: &BuildOptions) -> Result<Vec<Vec<String>>> {
+    pub async fn plan(&self, options: &BuildOptions) -> Result<PlanSummary> {
         let as_of = self.as_of_or_latest(options.as_of).await?;
-        let selection = selection(self, options).await?;
-        let plan = if options.full_refresh {
-            self.engine().plan_full_refresh(&selection, as_of).await?
-        } else {
-            self.engine().plan(&selection, as_of).await?
-        };
-        Ok(plan
-            .steps
-            .iter()
-            .map(|step| {
-                vec![
-                    step.table.to_string(),
-                    step.partitions_stale.to_string(),
-                    step.partitions_fresh.to_string(),
-                    step.follows
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                    step.reason.clone(),
-                ]
-            })
-            .collect())
+        let engine = self.engine();
+        let plan = engine
+            .plan_scope(&selection(self, options).await?, as_of, options.scope())
+            .await?;
+        let details = engine.describe(&plan).await?;
+        let reports = self.reports_by_table();
+        let rows = plan.steps.iter().zip(&details);
+        Ok(PlanSummary {
+            interval: interval(&plan),
+            rows: rows
+                .map(|(step, detail)| plan_row(step, detail, &reports))
+                .collect(),
+        })
     }
+
+    /// The reports that read each table.
+    fn reports_by_table(&self) -> BTreeMap<TableName, BTreeSet<String>> {
+        let mut reports: BTreeMap<TableName, BTreeSet<String>> = BTreeMap::new();
+        let project = self.project();
+        for (path, text) in project.files().below("reports", "yml") {
+            // A report that cannot be read is told when it is rendered.
+            let Ok(compiled) = project.compile_text(path, text, &Vars::new()) else {
+                continue;
+            };
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let name = name.strip_suffix(".yml").unwrap_or(name);
+            for table in compiled.inputs {
+                reports.entry(table).or_default().insert(name.to_owned());
+            }
+        }
+        reports
+    }
+}
+
+/// One row of a plan.
+fn plan_row(
+    step: &PlannedStep,
+    detail: &StepDetail,
+    reports: &BTreeMap<TableName, BTreeSet<String>>,
+) -> Vec<String> {
+    let words = |tables: &[TableName]| {
+        let names: Vec<String> = tables.iter().map(ToString::to_string).collect();
+        names.join(" ")
+    };
+    let number = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
+    let is_stale = step.partitions_stale > 0;
+    let read_by: BTreeSet<&str> = std::iter::once(&step.table)
+        .chain(&detail.affects)
+        .filter(|_| !step.reason.is_empty())
+        .filter_map(|table| reports.get(table))
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    vec![
+        step.table.to_string(),
+        step.partitions_stale.to_string(),
+        step.partitions_fresh.to_string(),
+        words(&step.follows),
+        step.reason.clone(),
+        months_in_words(&step.partitions),
+        number(is_stale.then_some(detail.rows_to_read)),
+        number(is_stale.then_some(detail.bytes_to_read)),
+        number(detail.rows_to_write),
+        number(detail.bytes_to_write),
+        detail.columns.join(", "),
+        words(&detail.affects),
+        read_by.into_iter().collect::<Vec<_>>().join(" "),
+    ]
+}
+
+/// `2024-01..2024-03 2024-08`: runs of months that follow each other.
+fn months_in_words(months: &[String]) -> String {
+    let mut runs: Vec<(Month, Month)> = Vec::new();
+    for month in months
+        .iter()
+        .filter_map(|month| month.parse::<Month>().ok())
+    {
+        match runs.last_mut() {
+            Some((_, last)) if last.next() == month => *last = month,
+            _ => runs.push((month, month)),
+        }
+    }
+    let words: Vec<String> = runs
+        .into_iter()
+        .map(|(first, last)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}..{last}"),
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// The months a build is limited to, with their end, which is excluded.
+fn interval(plan: &BuildPlan) -> Option<String> {
+    let (from, to, months) = plan.months()?;
+    Some(format!(
+        "event time from {} to before {}: {months} months",
+        from.first_day(),
+        to.first_day()
+    ))
 }
 
 /// The selection, with the state its words compare with.
@@ -173,22 +296,24 @@ pub(crate) async fn build(
     project: &OpenProject,
     selection: &Selection,
     as_of: NaiveDate,
-    full_refresh: bool,
+    scope: BuildScope,
     mode: BuildMode,
     events: &(dyn Fn(NightEvent) + Sync + Send),
-) -> Result<BuildReport> {
+) -> Result<(BuildReport, Option<String>)> {
     let engine = project.engine();
-    let plan = if full_refresh {
-        engine.plan_full_refresh(selection, as_of).await?
-    } else {
-        engine.plan(selection, as_of).await?
+    let plan = engine
+        .plan_scope(selection, as_of, scope)
+        .await?
+        .with_mode(mode);
+    let interval = interval(&plan);
+    if let Some(interval) = &interval {
+        events(NightEvent::Notice(interval.clone()));
     }
-    .with_mode(mode);
     let progress = TableProgress {
         events,
         counts: Mutex::new((0, plan.steps.len())),
     };
-    Ok(engine.build(&plan, &progress).await?)
+    Ok((engine.build(&plan, &progress).await?, interval))
 }
 
 struct TableProgress<'a> {

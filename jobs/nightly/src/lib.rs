@@ -32,7 +32,7 @@ mod test_tables;
 #[cfg(test)]
 mod vault_tests;
 
-pub use build_tables::{BUILD_HEADER, BuildOptions, BuildSummary, PLAN_HEADER};
+pub use build_tables::{BUILD_HEADER, BuildOptions, BuildSummary, PLAN_HEADER, PlanSummary};
 pub use check_freshness::{FRESHNESS_HEADER, FreshnessSummary};
 pub use configuration::{CONFIGURATION_FILE, Configuration};
 pub use evaluate_against_truth::EVALUATION_HEADER;

@@ -13,7 +13,7 @@ mod tables;
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use goyong_catalog::Selection;
-use goyong_engine::BuildMode;
+use goyong_engine::{BuildMode, BuildScope};
 use goyong_linkage::{LinkageError, Linker, PairBatch, Parameters, ScoredPair, Settings, Summary};
 use goyong_types::TableName;
 use sha2::{Digest, Sha256};
@@ -48,11 +48,12 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         project,
         &Selection::of([format!("+{RECORDS}"), format!("+{LABELS}")]),
         night.as_of().await?,
-        false,
+        BuildScope::default(),
         BuildMode::default(),
         night.events,
     )
-    .await?;
+    .await?
+    .0;
     if !built.succeeded() {
         return Ok(StepOutcome::failed("the tables to link could not be built")
             .with_details(failures(&built)));

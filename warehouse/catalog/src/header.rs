@@ -20,6 +20,35 @@ pub enum Materialized {
     Table,
     /// As one table of months, each rebuilt on its own.
     Partitioned,
+    /// As one table of which only the rows of touched keys are recomputed.
+    Keyed,
+    /// As the history of its rows: each version with the days it held.
+    Snapshot,
+}
+
+impl Materialized {
+    /// The word that stands in a header.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Table => "table",
+            Self::Partitioned => "partitioned",
+            Self::Keyed => "keyed",
+            Self::Snapshot => "snapshot",
+        }
+    }
+}
+
+/// How the history of a `materialized: snapshot` model is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotHeader {
+    /// The columns that tell one thing from another through all its versions.
+    #[serde(deserialize_with = "one_or_many")]
+    pub key: Vec<String>,
+    /// The date column that says since when a row holds; without it the day of the build.
+    #[serde(default)]
+    pub valid_from: Option<String>,
 }
 
 /// What a model's columns promise.
@@ -88,6 +117,16 @@ pub struct ModelHeader {
     /// First and last month relative to its own that a partition reads, by input.
     #[serde(default)]
     pub reads: BTreeMap<String, (i32, i32)>,
+    /// The column whose values can be recomputed one without the other: a keyed or partitioned
+    /// model recomputes only the rows of keys that new input touches.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The key's column in inputs that call it otherwise.
+    #[serde(default)]
+    pub key_of: BTreeMap<String, String>,
+    /// What a `materialized: snapshot` model keeps the history of.
+    #[serde(default)]
+    pub snapshot: Option<SnapshotHeader>,
     /// Order of the stored rows; without it the grain, person_key first.
     #[serde(default)]
     pub sort_by: Vec<String>,

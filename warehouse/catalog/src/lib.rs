@@ -42,6 +42,7 @@ pub use declared_test::{
 pub use files::ProjectFiles;
 pub use header::{
     CheckHeader, ColumnContract, ColumnHeader, Declassification, Materialized, ModelHeader,
+    SnapshotHeader,
 };
 pub use model::{Check, Model, Test, TestKind, is_person_column};
 pub use normalise::normalise_sql;

@@ -25,6 +25,8 @@ pub struct Model {
     pub reads: BTreeMap<TableName, (i32, i32)>,
     /// The inputs whose months are the partitions.
     pub partitions_from: Vec<TableName>,
+    /// The key's column in inputs that call it otherwise.
+    pub key_of: BTreeMap<TableName, String>,
     /// Order of the stored rows: total, because it ends in what the grain adds.
     pub sort_by: Vec<String>,
     /// Everything tested beside the grain.
@@ -38,7 +40,7 @@ impl Model {
     pub fn partition_column(&self) -> Option<&str> {
         match self.header.materialized {
             Materialized::Partitioned => self.header.partition_by.as_deref(),
-            Materialized::View | Materialized::Table => None,
+            _ => None,
         }
     }
 

@@ -18,10 +18,10 @@ use crate::memo::{remember_project, remembered_state};
 use crate::model_tests::test_model;
 use crate::plan::{BuildMode, BuildPlan};
 use crate::report::{BuildEvent, BuildReport, ModelReport, Outcome, Progress};
-use crate::run_model::run_model;
+use crate::run_model::{Computed, run_model};
 use crate::seeds::{build_seed, seed_table};
 use crate::tables::TableCache;
-use crate::targets::Targets;
+use crate::targets::{Scope, Targets};
 
 /// What a task tells the loop that started it.
 enum Message {
@@ -34,7 +34,7 @@ struct Shared {
     inner: Arc<Inner>,
     cache: Arc<TableCache>,
     vars: goyong_catalog::Vars,
-    full_refresh: bool,
+    scope: Scope,
     lineage: Arc<ProjectLineage>,
     mode: BuildMode,
     messages: UnboundedSender<Message>,
@@ -57,7 +57,7 @@ pub(crate) async fn build(
         inner: Arc::clone(inner),
         cache: Arc::clone(&plan.cache),
         vars: plan.vars.clone(),
-        full_refresh: plan.full_refresh,
+        scope: plan.scope.clone(),
         mode: plan.mode,
         messages,
     });
@@ -207,7 +207,13 @@ async fn build_seeds(
         };
         let began = Instant::now();
         let table = seed_table(seed)?;
-        let built = build_seed(&shared.inner, &shared.cache, seed, shared.full_refresh).await;
+        let built = build_seed(
+            &shared.inner,
+            &shared.cache,
+            seed,
+            shared.scope.refreshes_tables(),
+        )
+        .await;
         let mut report = match built {
             Ok(report) => report,
             Err(error @ EngineError::Store(_)) => return Err(error),
@@ -318,12 +324,8 @@ async fn compute(
         }
     };
     let known = shared.cache.get(&model.table).await?;
-    let stale = if shared.full_refresh {
-        targets.targets.len()
-    } else {
-        targets.stale(&known).len()
-    };
-    let vanished = targets.vanished(&known).len();
+    let stale = targets.to_compute(&known, &shared.scope).len();
+    let vanished = targets.vanished(&known, &shared.scope).len();
     let mut report = ModelReport::new(&model.table, Outcome::Fresh, "");
     report.partitions_fresh = targets.targets.len() - stale;
     if stale + vanished == 0 && targets.stale_probe(&known).is_none() {
@@ -341,7 +343,7 @@ async fn compute(
         &shared.cache,
         model,
         &targets,
-        shared.full_refresh,
+        &shared.scope,
         &on_partition,
     )
     .await?;
@@ -354,15 +356,36 @@ async fn compute(
         .saturating_sub(computed.partitions_built);
     report.rows_written = computed.rows_written;
     report.ran_on_cluster = computed.on_cluster;
-    report.reason = match (model.partition_column(), vanished) {
-        (None, _) => "its SQL or an input changed".into(),
+    report.keys_touched = computed.keys_touched;
+    report.reason = why_built(model, &computed, vanished);
+    Ok(report)
+}
+
+fn why_built(model: &Model, computed: &Computed, vanished: usize) -> String {
+    let mut reason = match (model.partition_column(), vanished) {
+        (None, _) => "its SQL or an input changed".to_owned(),
         (Some(_), 0) => format!("{} months were new or changed", computed.partitions_built),
         (Some(_), _) => format!(
             "{} months were new or changed, {vanished} were emptied",
             computed.partitions_built
         ),
     };
-    Ok(report)
+    if let (Some(key), true) = (&model.header.key, computed.keys_touched > 0) {
+        let inputs: Vec<String> = computed
+            .touched_by
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        reason.push_str(&format!(
+            "; {} values of {key} touched by {}",
+            computed.keys_touched,
+            inputs.join(", ")
+        ));
+    }
+    if let Some(why) = &computed.whole_because {
+        reason.push_str(&format!("; computed whole: {why}"));
+    }
+    reason
 }
 
 /// Adds the size of the table and the time.

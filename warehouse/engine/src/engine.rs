@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use datafusion::datasource::view::ViewTable;
 use goyong_catalog::{Materialized, Project, ProjectState, Selection, Vars};
 use goyong_store::Warehouse;
-use goyong_types::TableName;
+use goyong_types::{Month, TableName};
 use tokio::sync::Semaphore;
 
 use crate::build;
@@ -18,10 +18,12 @@ use crate::error::{EngineError, Result};
 use crate::lake::{LakeCatalog, Versions};
 use crate::memo::remembered_state;
 use crate::plan::BuildPlan;
+use crate::plan_details::{self, StepDetail};
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, Progress};
 use crate::rows::Rows;
 use crate::session::{Limits, Purpose, SessionFactory, queries_only};
+use crate::targets::Scope;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -51,6 +53,16 @@ impl Default for EngineConfig {
             backend: Backend::Local,
         }
     }
+}
+
+/// How much of what is selected a build looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BuildScope {
+    /// Fresh rows are computed again.
+    pub full_refresh: bool,
+    /// Of models by month only those from the first month to before the second. With `full_refresh`
+    /// these months are computed again and tables without months are not.
+    pub months: Option<(Month, Month)>,
 }
 
 /// Builds a project's models in a warehouse and answers queries on their newest versions.
@@ -115,7 +127,8 @@ impl Engine {
 
     /// Finds out what a build would do; computes nothing and plans no query.
     pub async fn plan(&self, selection: &Selection, as_of: NaiveDate) -> Result<BuildPlan> {
-        BuildPlan::make(&self.inner, selection, as_of, false).await
+        self.plan_scope(selection, as_of, BuildScope::default())
+            .await
     }
 
     /// The same for a build that trusts nothing it remembers.
@@ -124,7 +137,38 @@ impl Engine {
         selection: &Selection,
         as_of: NaiveDate,
     ) -> Result<BuildPlan> {
-        BuildPlan::make(&self.inner, selection, as_of, true).await
+        let scope = BuildScope {
+            full_refresh: true,
+            months: None,
+        };
+        self.plan_scope(selection, as_of, scope).await
+    }
+
+    /// The same for a build of some months, or one that trusts nothing it remembers of them.
+    pub async fn plan_scope(
+        &self,
+        selection: &Selection,
+        as_of: NaiveDate,
+        scope: BuildScope,
+    ) -> Result<BuildPlan> {
+        if let Some((from, to)) = scope.months.filter(|(from, to)| from >= to) {
+            return Err(EngineError::Refused(format!(
+                "the event time ends at {to}, which is not after its start {from}; the end is exclusive, \
+                 so one month is {from} to {}",
+                from.next()
+            )));
+        }
+        let scope = Scope {
+            as_of,
+            forced: scope.full_refresh,
+            months: scope.months,
+        };
+        BuildPlan::make(&self.inner, selection, scope).await
+    }
+
+    /// What the steps of a plan cost and change, in their order; plans the queries of what is stale.
+    pub async fn describe(&self, plan: &BuildPlan) -> Result<Vec<StepDetail>> {
+        plan_details::describe(&self.inner, plan).await
     }
 
     /// Builds and tests what a plan names, in the order of the graph.
@@ -142,7 +186,7 @@ impl Engine {
     pub fn compile(&self, model: &str, as_of: NaiveDate) -> Result<String> {
         let model = self.inner.project.model(model).map_err(EngineError::Plan)?;
         let mut vars = self.inner.vars_at(as_of);
-        let month = goyong_types::Month::of(as_of);
+        let month = Month::of(as_of);
         vars.insert("partition_start".into(), month.first_day().to_string());
         vars.insert("partition_end".into(), month.next().first_day().to_string());
         let compiled = self.inner.project.compile(model, &vars);

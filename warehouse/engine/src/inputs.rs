@@ -8,14 +8,19 @@ use arrow_schema::SchemaRef;
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
+use datafusion::common::TableReference;
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::provider_as_source;
 use datafusion::datasource::view::ViewTable;
+use datafusion::logical_expr::{LogicalPlanBuilder, ident};
 use datafusion::prelude::SessionContext;
 use goyong_catalog::{Materialized, Model, Project, TableOrigin, Vars, normalise_sql};
+use goyong_store::TableSnapshot;
 use goyong_types::{Month, TableName};
 
 use crate::error::{EngineError, Result};
-use crate::memo::{Fingerprint, content_hash_of};
+use crate::key_set::KeySet;
+use crate::memo::{Fingerprint, InputMemo, content_hash_of};
 use crate::provider::SnapshotTable;
 use crate::session::{SessionFactory, queries_only};
 use crate::tables::{KnownTable, TableCache, declared_schema, missing, staging_schema};
@@ -36,8 +41,18 @@ pub(crate) struct InputTable {
     /// Columns where no version exists.
     empty: Option<SchemaRef>,
     window: Option<(i32, i32)>,
+    /// Digest of the columns.
+    columns: String,
     /// Digest of the columns and, where no window is declared, of all rows.
     digest: String,
+}
+
+/// Only the rows of some keys, of the inputs that carry the key.
+#[derive(Debug)]
+pub(crate) struct OnlyKeys<'a> {
+    pub keys: &'a Arc<KeySet>,
+    /// The key's column by input.
+    pub columns: &'a BTreeMap<TableName, String>,
 }
 
 /// Tables and views ready to be read.
@@ -172,6 +187,7 @@ impl InputTable {
         for field in schema.into_iter().flat_map(|schema| schema.fields()) {
             digest.add(field.name(), &field.data_type().to_string());
         }
+        let columns = digest.clone().finish();
         if window.is_none() && !known.is_test_log() {
             let hash = known
                 .snapshot
@@ -181,6 +197,7 @@ impl InputTable {
         }
         Self {
             digest: digest.finish(),
+            columns,
             known,
             empty,
             window,
@@ -213,6 +230,27 @@ impl InputTable {
             if !hash.ends_with(":0") {
                 fingerprint.add(&month, &hash);
             }
+        }
+    }
+
+    /// What is read of the table, to be compared with what was read before.
+    fn memo(&self, table: &TableName, month: Option<Month>) -> InputMemo {
+        let mut rows = Fingerprint::new();
+        self.add_to(&mut rows, table, month);
+        InputMemo {
+            version: self
+                .known
+                .snapshot
+                .as_ref()
+                .map(|snapshot| snapshot.version),
+            rows: rows.finish(),
+        }
+    }
+
+    fn schema(&self) -> Option<&SchemaRef> {
+        match &self.known.snapshot {
+            Some(snapshot) => Some(&snapshot.schema),
+            None => self.empty.as_ref(),
         }
     }
 
@@ -271,28 +309,65 @@ impl Readable {
         }
     }
 
-    /// Digest of the columns a text can name, whatever the rows.
+    /// Digest of all but the rows: what the views say, the columns of the tables, the months read.
     pub fn add_schemas_to(&self, fingerprint: &mut Fingerprint) {
         for (view, sql) in &self.views {
             fingerprint.add(&view.to_string(), &normalise_sql(sql));
         }
         for (table, input) in &self.tables {
-            let stored = input
+            fingerprint.add(&table.to_string(), &input.columns);
+            fingerprint.add("window", &format!("{:?}", input.window));
+        }
+    }
+
+    /// What is read of each table.
+    pub fn memos(&self, month: Option<Month>) -> BTreeMap<TableName, InputMemo> {
+        self.tables
+            .iter()
+            .map(|(table, input)| (table.clone(), input.memo(table, month)))
+            .collect()
+    }
+
+    /// The version of a table that is read, `None` where there is none.
+    pub fn snapshot(&self, table: &TableName) -> Option<&TableSnapshot> {
+        self.tables.get(table)?.known.snapshot.as_ref()
+    }
+
+    /// The months of a table that are read; `None` is all of them.
+    pub fn months_read(&self, table: &TableName, month: Option<Month>) -> Option<BTreeSet<String>> {
+        let months = self.tables.get(table)?.window_months(month)?;
+        Some(months.into_iter().collect())
+    }
+
+    /// Rows and bytes of the files that are read.
+    pub fn size(&self, month: Option<Month>) -> (u64, u64) {
+        let (mut rows, mut bytes) = (0, 0);
+        for (table, input) in &self.tables {
+            let months = self.months_read(table, month);
+            let files = input
                 .known
                 .snapshot
-                .as_ref()
-                .map(|snapshot| &snapshot.schema);
-            for field in stored
-                .or(input.empty.as_ref())
-                .into_iter()
-                .flat_map(|schema| schema.fields())
-            {
-                fingerprint.add(
-                    &format!("{table}.{}", field.name()),
-                    &field.data_type().to_string(),
-                );
+                .iter()
+                .flat_map(|snapshot| &snapshot.files);
+            for file in files.filter(|file| {
+                months.as_ref().is_none_or(|months| {
+                    file.partition
+                        .as_ref()
+                        .is_some_and(|value| months.contains(value))
+                })
+            }) {
+                rows += file.rows;
+                bytes += file.size;
             }
         }
+        (rows, bytes)
+    }
+
+    /// The columns of every table.
+    pub fn schemas(&self) -> impl Iterator<Item = (&TableName, &SchemaRef)> {
+        self.tables
+            .iter()
+            .filter_map(|(table, input)| Some((table, input.schema()?)))
     }
 
     /// A session in which exactly these tables and views exist.
@@ -306,16 +381,31 @@ impl Readable {
         keep: Option<(&TableName, &BTreeSet<String>)>,
         sort_merge: bool,
     ) -> Result<SessionContext> {
+        self.session_of(factory, warehouse_root, month, keep, None, sort_merge)
+            .await
+    }
+
+    /// The same over the rows of some keys only.
+    pub async fn session_of(
+        &self,
+        factory: &SessionFactory,
+        warehouse_root: &Path,
+        month: Option<Month>,
+        keep: Option<(&TableName, &BTreeSet<String>)>,
+        only: Option<&OnlyKeys<'_>>,
+        sort_merge: bool,
+    ) -> Result<SessionContext> {
         let schemas = Arc::new(MemoryCatalogProvider::new());
         for (table, input) in &self.tables {
             let keep = keep
                 .filter(|(kept, _)| *kept == table)
                 .map(|(_, keep)| keep);
-            register(
-                &schemas,
-                table,
-                input.provider(warehouse_root, month, keep)?,
-            )?;
+            let provider = input.provider(warehouse_root, month, keep)?;
+            let provider = match only.and_then(|only| Some((only.keys, only.columns.get(table)?))) {
+                Some((keys, column)) => with_keys(table, provider, keys, column)?,
+                None => provider,
+            };
+            register(&schemas, table, provider)?;
         }
         let context = factory.session(schemas.clone(), sort_merge);
         for (view, sql) in &self.views {
@@ -329,6 +419,21 @@ impl Readable {
         }
         Ok(context)
     }
+}
+
+/// The rows of a table whose key is one of a set.
+fn with_keys(
+    table: &TableName,
+    provider: Arc<dyn TableProvider>,
+    keys: &Arc<KeySet>,
+    column: &str,
+) -> Result<Arc<dyn TableProvider>> {
+    let name = TableReference::partial(table.schema(), table.table());
+    let plan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)
+        .and_then(|scan| scan.filter(keys.condition(ident(column))))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|error| EngineError::of(error, &table.to_string()))?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 pub(crate) fn register(

@@ -34,14 +34,20 @@ mod engine;
 mod error;
 mod functions;
 mod governance;
+mod history;
+mod input_changes;
 mod inputs;
+mod key_set;
+mod keyed;
 mod lake;
 mod lake_files;
 pub mod lineage;
+mod locality;
 mod masking;
 mod memo;
 mod model_tests;
 mod plan;
+mod plan_details;
 mod planned_schemas;
 mod planning_errors;
 pub mod policy;
@@ -65,9 +71,10 @@ pub use clearance::Clearance;
 pub use cluster::{
     Backend, Cluster, ExecutorOptions, SchedulerOptions, run_executor, run_scheduler,
 };
-pub use engine::{Engine, EngineConfig};
+pub use engine::{BuildScope, Engine, EngineConfig};
 pub use error::{EngineError, Result};
 pub use plan::{BuildMode, BuildPlan, PlannedStep};
+pub use plan_details::StepDetail;
 pub use read_session::{ColumnSummary, ReadLimits, ReadSession, TableSummary};
 pub use report::{
     BuildEvent, BuildReport, ModelReport, Outcome, Progress, Silent, TestFailure, TestLine,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use goyong_catalog::ProjectState;
 use goyong_store::{TableSnapshot, Warehouse};
 use goyong_types::TableName;
@@ -29,6 +30,9 @@ pub(crate) struct ModelMemo {
     /// What the columns of a table without any month were taken from.
     #[serde(default)]
     pub probe: Option<String>,
+    /// The last day whose present the history of a snapshot has taken in.
+    #[serde(default)]
+    pub history_until: Option<NaiveDate>,
     /// The version all of whose files are sorted by these columns.
     pub sorted: Option<(i64, Vec<String>)>,
 }
@@ -39,6 +43,25 @@ pub(crate) struct PartitionMemo {
     pub content_hash: String,
     /// Digest of the per-row tests that passed on this content.
     pub rows_tested: Option<String>,
+    /// What it was read from, to tell later which input changed and which keys of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<ReadMemo>,
+}
+
+/// What one partition was computed from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReadMemo {
+    /// Digest of all but the rows: SQL, variables, header, columns of the inputs.
+    pub text: String,
+    pub inputs: BTreeMap<TableName, InputMemo>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InputMemo {
+    /// `None` where the table did not exist.
+    pub version: Option<i64>,
+    /// Digest of the rows that were read.
+    pub rows: String,
 }
 
 impl ModelMemo {

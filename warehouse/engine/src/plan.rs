@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use goyong_catalog::{Materialized, Model, Project, Selection, Vars};
-use goyong_types::TableName;
+use goyong_types::{Month, TableName};
 use serde::Serialize;
 
 use crate::engine::Inner;
@@ -14,7 +14,7 @@ use crate::inputs::Inputs;
 use crate::memo::WHOLE;
 use crate::seeds::{seed_fingerprint, seed_table};
 use crate::tables::{KnownTable, TableCache};
-use crate::targets::{Targets, tables_behind};
+use crate::targets::{Scope, Target, Targets, tables_behind};
 
 /// What a build would do with one seed or model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +25,8 @@ pub struct PlannedStep {
     pub partitions_stale: usize,
     /// Months (or 1) that stay unless an input changes.
     pub partitions_fresh: usize,
+    /// The months that are computed for certain, as `2024-08`.
+    pub partitions: Vec<String>,
     /// Why; empty when nothing is to do.
     pub reason: String,
     /// Inputs computed in the same build: when their rows change, more months follow.
@@ -63,7 +65,7 @@ pub struct BuildPlan {
     pub(crate) models: Vec<TableName>,
     pub(crate) checks: Vec<String>,
     pub(crate) vars: Vars,
-    pub(crate) full_refresh: bool,
+    pub(crate) scope: Scope,
     pub(crate) mode: BuildMode,
     /// Whether every model of the project was selected.
     pub(crate) everything: bool,
@@ -84,12 +86,7 @@ impl BuildPlan {
         self
     }
 
-    pub(crate) async fn make(
-        inner: &Inner,
-        selection: &Selection,
-        as_of: NaiveDate,
-        full_refresh: bool,
-    ) -> Result<Self> {
+    pub(crate) async fn make(inner: &Inner, selection: &Selection, scope: Scope) -> Result<Self> {
         let project = &inner.project;
         let selected = selection.resolve(project)?;
         let everything = selected.len() == project.models().len();
@@ -111,13 +108,13 @@ impl BuildPlan {
         let cache = Arc::new(TableCache::new(&inner.warehouse));
         cache.load(behind).await?;
         let mut plan = Self {
-            as_of,
+            as_of: scope.as_of,
             steps: Vec::with_capacity(seeds.len() + models.len()),
             seeds,
             models,
             checks,
-            vars: inner.vars_at(as_of),
-            full_refresh,
+            vars: inner.vars_at(scope.as_of),
+            scope,
             mode: BuildMode::default(),
             everything,
             cache,
@@ -132,7 +129,46 @@ impl BuildPlan {
                 step.reason = problem;
             }
         }
+        plan.check_months(project)?;
         Ok(plan)
+    }
+
+    /// The months the build is limited to and how many of them some selected model has.
+    pub fn months(&self) -> Option<(Month, Month, usize)> {
+        let (from, to) = self.scope.months?;
+        let targets = self.targets.values().flat_map(|targets| &targets.targets);
+        let months: BTreeSet<Month> = targets
+            .filter_map(|target| target.month)
+            .filter(|month| self.scope.holds(Some(*month)))
+            .collect();
+        Some((from, to, months.len()))
+    }
+
+    /// An interval that means nothing is an error, not a build of nothing.
+    fn check_months(&self, project: &Project) -> Result<()> {
+        let Some((from, to, 0)) = self.months() else {
+            return Ok(());
+        };
+        let by_month = |table: &&TableName| {
+            let model = project.models().get(*table);
+            model.is_some_and(|model| model.partition_column().is_some())
+        };
+        if !self.models.iter().any(|table| by_month(&table)) {
+            return Err(EngineError::Refused(
+                "none of the selected models is kept by month, so an event time means nothing to them; \
+                 leave it out or select a partitioned model"
+                    .into(),
+            ));
+        }
+        let targets = self.targets.values().flat_map(|targets| &targets.targets);
+        let all: BTreeSet<Month> = targets.filter_map(|target| target.month).collect();
+        let known = match (all.first(), all.last()) {
+            (Some(first), Some(last)) => format!("their months go from {first} to {last}"),
+            _ => "they have no month yet".to_owned(),
+        };
+        Err(EngineError::Refused(format!(
+            "no selected model has a month from {from} to before {to}; {known}"
+        )))
     }
 
     async fn plan_seeds(&mut self, project: &Project) -> Result<()> {
@@ -147,11 +183,17 @@ impl BuildPlan {
             let fresh = known
                 .memo
                 .is_fresh(known.snapshot.as_ref(), WHOLE, &fingerprint);
-            let stale = !fresh || self.full_refresh;
+            let stale = !fresh || self.scope.refreshes_tables();
             self.steps.push(PlannedStep {
                 partitions_stale: usize::from(stale),
                 partitions_fresh: usize::from(!stale),
-                reason: stale_reason(self.full_refresh, &known, stale, "the file changed"),
+                partitions: Vec::new(),
+                reason: stale_reason(
+                    self.scope.refreshes_tables(),
+                    &known,
+                    stale,
+                    "the file changed",
+                ),
                 follows: Vec::new(),
                 table,
             });
@@ -182,6 +224,7 @@ impl BuildPlan {
                 table: table.clone(),
                 partitions_stale: 0,
                 partitions_fresh: 0,
+                partitions: Vec::new(),
                 reason: String::new(),
                 follows,
             };
@@ -191,20 +234,20 @@ impl BuildPlan {
             }
             match Targets::of(project, &self.cache, model, &self.vars).await {
                 Ok(targets) => {
-                    let stale = if self.full_refresh {
-                        targets.targets.len()
-                    } else {
-                        targets.stale(&known).len()
-                    };
-                    let vanished = targets.vanished(&known).len()
+                    let stale = targets.to_compute(&known, &self.scope);
+                    let vanished = targets.vanished(&known, &self.scope).len()
                         + usize::from(targets.stale_probe(&known).is_some());
-                    step.partitions_stale = stale + vanished;
-                    step.partitions_fresh = targets.targets.len() - stale;
+                    step.partitions_stale = stale.len() + vanished;
+                    step.partitions_fresh = targets.targets.len() - stale.len();
+                    step.partitions = stale
+                        .iter()
+                        .filter_map(|target| Some(target.month?.to_string()))
+                        .collect();
                     step.reason = stale_reason(
-                        self.full_refresh,
+                        self.scope.forced,
                         &known,
-                        stale + vanished > 0,
-                        &what_changed(model, &known, stale, vanished),
+                        stale.len() + vanished > 0,
+                        &what_changed(model, &known, &stale, vanished),
                     );
                     self.targets.insert(table.clone(), Arc::new(targets));
                 }
@@ -232,14 +275,67 @@ fn stale_reason(full_refresh: bool, known: &KnownTable, stale: bool, changed: &s
     }
 }
 
-fn what_changed(model: &Model, known: &KnownTable, stale: usize, vanished: usize) -> String {
-    let new = stale.saturating_sub(known.memo.partitions.len());
-    match (model.partition_column(), vanished) {
-        (None, _) => "its SQL or an input changed".into(),
-        (Some(_), 0) if new > 0 => format!("{stale} months are new or changed"),
-        (Some(_), 0) => format!("its SQL or an input of {stale} months changed"),
-        (Some(_), _) => format!("{stale} months changed, {vanished} have no input any more"),
+/// Names the SQL or the inputs that changed, and the months.
+fn what_changed(model: &Model, known: &KnownTable, stale: &[&Target], vanished: usize) -> String {
+    let mut causes: BTreeSet<String> = BTreeSet::new();
+    let mut new_months = 0;
+    for target in stale {
+        let earlier = known.memo.partitions.get(&target.key);
+        let Some(earlier) = earlier else {
+            new_months += 1;
+            continue;
+        };
+        match &earlier.read {
+            Some(read) if read.text == target.read.text => {
+                let changed = target.read.inputs.iter().filter(|(table, input)| {
+                    read.inputs
+                        .get(*table)
+                        .is_none_or(|was| was.rows != input.rows)
+                });
+                causes.extend(changed.map(|(table, _)| table.to_string()));
+            }
+            Some(_) => {
+                causes.insert("its SQL".to_owned());
+            }
+            None => {
+                causes.insert("its SQL or an input".to_owned());
+            }
+        }
     }
+    let causes: Vec<String> = causes.into_iter().collect();
+    let mut parts = Vec::new();
+    if model.partition_column().is_none() {
+        let causes = if causes.is_empty() {
+            "what is stored".to_owned()
+        } else {
+            causes.join(", ")
+        };
+        parts.push(format!("{causes} changed"));
+    } else {
+        if new_months > 0 {
+            parts.push(format!("{new_months} new months"));
+        }
+        let old = stale.len() - new_months;
+        if old > 0 {
+            let causes = if causes.is_empty() {
+                "what is stored".to_owned()
+            } else {
+                causes.join(", ")
+            };
+            parts.push(format!("{causes} changed for {old} months"));
+        }
+        if vanished > 0 {
+            parts.push(format!("{vanished} months have no input any more"));
+        }
+    }
+    if let Some(key) = &model.header.key {
+        let by_key =
+            stale.len() > new_months && !causes.iter().any(|cause| cause.starts_with("its SQL"));
+        if by_key {
+            parts.push(format!("only touched values of {key}"));
+        }
+    }
+    parts.join("; ")
 }
 
 /// The seeds some models read, through their views and tests as well; all of them for a whole build.

@@ -85,6 +85,8 @@ pub struct ModelReport {
     pub partitions_unchanged: usize,
     /// Months (or 1) left as they were.
     pub partitions_fresh: usize,
+    /// Keys computed again where not all rows were, summed over the months.
+    pub keys_touched: u64,
     /// Rows written.
     pub rows_written: u64,
     /// Rows in the table afterwards.
@@ -135,6 +137,7 @@ impl ModelReport {
             partitions_built: 0,
             partitions_unchanged: 0,
             partitions_fresh: 0,
+            keys_touched: 0,
             rows_written: 0,
             rows: 0,
             bytes: 0,

@@ -7,21 +7,31 @@ use arrow_schema::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{ident, lit};
+use datafusion::prelude::SessionContext;
 use goyong_catalog::Model;
-use goyong_store::{CommitDetails, CommitMode, TableSnapshot, TableWriter, WriteOptions};
-use goyong_types::Month;
+use goyong_store::{
+    CommitDetails, CommitMode, ContentHash, Merge, TableSnapshot, TableWriter, WriteOptions,
+};
+use goyong_types::{Month, TableName};
 
 use crate::column_contract::check_columns;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
-use crate::memo::{ModelMemo, PartitionMemo, WHOLE, content_hash_of};
-use crate::planning_errors::{Written, explain};
+use crate::history::{check_day, with_history};
+use crate::inputs::OnlyKeys;
+use crate::keyed::{Keyed, Touched, stored_order};
+use crate::memo::{ModelMemo, PartitionMemo, WHOLE};
+use crate::planning_errors::{self, explain};
 use crate::policy::{SENSITIVITY_TAGS, Tags};
 use crate::session::queries_only;
 use crate::sorted_rows::SortedRows;
-use crate::storage::{SORT_OPTIONS, stored_schema};
+use crate::storage::stored_schema;
 use crate::tables::{KnownTable, TableCache};
-use crate::targets::{Target, Targets};
+use crate::targets::{Scope, Target, Targets};
+
+/// Months committed together. Fewer would be more commits, more would be more to compute again
+/// after a crash.
+const MONTHS_PER_COMMIT: usize = 6;
 
 /// What computing a model came to.
 #[derive(Debug, Default)]
@@ -31,6 +41,24 @@ pub(crate) struct Computed {
     pub rows_written: u64,
     /// Partitions whose rows a cluster computed.
     pub on_cluster: usize,
+    /// Keys computed again where not all were, summed over the months.
+    pub keys_touched: u64,
+    /// The inputs that touched them.
+    pub touched_by: BTreeSet<TableName>,
+    /// Why a model with a key was computed as a whole.
+    pub whole_because: Option<String>,
+}
+
+impl Computed {
+    fn add(&mut self, other: Self) {
+        self.partitions_built += other.partitions_built;
+        self.partitions_unchanged += other.partitions_unchanged;
+        self.rows_written += other.rows_written;
+        self.on_cluster += other.on_cluster;
+        self.keys_touched += other.keys_touched;
+        self.touched_by.extend(other.touched_by);
+        self.whole_because = self.whole_because.take().or(other.whole_because);
+    }
 }
 
 /// How far it is.
@@ -42,36 +70,18 @@ pub(crate) async fn run_model(
     cache: &TableCache,
     model: &Model,
     targets: &Targets,
-    full_refresh: bool,
+    scope: &Scope,
     on_partition: OnPartition<'_>,
 ) -> Result<Computed> {
     let permit = inner.slots.acquire().await;
-    let first = attempt(
-        inner,
-        cache,
-        model,
-        targets,
-        full_refresh,
-        false,
-        on_partition,
-    )
-    .await;
+    let first = attempt(inner, cache, model, targets, scope, false, on_partition).await;
     drop(permit);
     match first {
         Err(error) if error.is_memory() => {
             // Alone, with joins that spill: slower, and it finishes.
             tracing::info!(model = %model.table, "memory ran out, planning joins that spill");
             let _all = inner.slots.acquire_many(inner.slot_count).await;
-            attempt(
-                inner,
-                cache,
-                model,
-                targets,
-                full_refresh,
-                true,
-                on_partition,
-            )
-            .await
+            attempt(inner, cache, model, targets, scope, true, on_partition).await
         }
         result => result,
     }
@@ -82,85 +92,196 @@ async fn attempt(
     cache: &TableCache,
     model: &Model,
     targets: &Targets,
-    full_refresh: bool,
+    scope: &Scope,
     sort_merge: bool,
     on_partition: OnPartition<'_>,
 ) -> Result<Computed> {
     let known = cache.get(&model.table).await?;
     if let Some(probe) = targets.stale_probe(&known) {
-        return write_empty(inner, cache, model, probe).await;
+        return write_empty(inner, cache, model, &known, probe, scope).await;
     }
-    let mut stale: Vec<&Target> = if full_refresh {
-        targets.targets.iter().collect()
-    } else {
-        targets.stale(&known)
-    };
-    let vanished = targets.vanished(&known);
+    let mut stale = targets.to_compute(&known, scope);
+    let vanished = targets.vanished(&known, scope);
 
-    // The first partition's plan tells the columns.
-    let mut prepared = match stale.first() {
-        Some(target) => Some(prepare(inner, model, target, sort_merge).await?),
+    // The first partition's plan tells the columns, and whether keys stay apart.
+    let first = match stale.first() {
+        Some(target) => Some(stored_columns(inner, model, &known, target, scope).await?),
+        None => None,
+    };
+    let keyed = match stale.first() {
+        Some(target) => Keyed::of(inner, model, target).await?,
         None => None,
     };
     let mut replace_all = model.partition_column().is_none();
-    let schema = match (&prepared, &known.snapshot) {
-        (Some((schema, _)), Some(snapshot)) if !same_layout(model, schema, snapshot) => {
+    let schema = match (first, &known.snapshot) {
+        (Some(schema), Some(snapshot)) if !same_layout(model, &schema, snapshot) => {
             // Columns changed: every month is computed again and the table replaced.
             replace_all = true;
             stale = targets.targets.iter().collect();
-            let first = stale.first().copied();
-            prepared = match first {
-                Some(target) => Some(prepare(inner, model, target, sort_merge).await?),
-                None => None,
-            };
-            prepared.as_ref().map(|(schema, _)| Arc::clone(schema))
+            schema
         }
-        (Some((schema, _)), _) => Some(Arc::clone(schema)),
-        (None, Some(snapshot)) => Some(Arc::clone(&snapshot.schema)),
-        (None, None) => None,
+        (Some(schema), _) => schema,
+        (None, Some(snapshot)) => Arc::clone(&snapshot.schema),
+        (None, None) => return Ok(Computed::default()),
     };
-    let Some(schema) = schema else {
-        return Ok(Computed::default());
-    };
-
-    let mut writer = inner
-        .warehouse
-        .writer(
-            &model.table,
-            Arc::clone(&schema),
-            write_options(model, inner.tags_of(&model.table).await),
-        )
-        .await?;
-    let mut on_cluster = 0;
-    for (position, target) in stale.iter().enumerate() {
-        let (schema, rows) = match prepared.take() {
-            Some(prepared) => prepared,
-            None => prepare(inner, model, target, sort_merge).await?,
-        };
-        on_cluster += usize::from(rows.on_cluster());
-        let partition = target.month.map(|_| target.key.as_str());
-        let threads = inner.slot_count as usize;
-        let written = rows.write(model, partition, &schema, threads, &mut writer);
-        if let Err(error) = written.await {
-            writer.abort();
-            return Err(error);
-        }
-        on_partition(position + 1, stale.len());
-    }
-    let finished = finish(
+    let run = Run {
         inner,
         cache,
         model,
-        &known,
-        writer,
-        &stale,
-        vanished,
-        replace_all,
-    );
-    Ok(Computed {
-        on_cluster,
-        ..finished.await?
-    })
+        scope,
+        keyed: keyed.filter(|_| !scope.forced),
+        sort_merge,
+        schema,
+    };
+    // What one commit replaces as a whole is one commit; months are committed in groups, so that a
+    // build that dies late loses the last group and no more.
+    let per_commit = if replace_all {
+        usize::MAX
+    } else {
+        MONTHS_PER_COMMIT
+    };
+    let mut groups: Vec<&[&Target]> = stale.chunks(per_commit.min(stale.len().max(1))).collect();
+    if groups.is_empty() {
+        groups.push(&[]);
+    }
+    let last = groups.len() - 1;
+    let mut computed = Computed::default();
+    for (position, group) in groups.into_iter().enumerate() {
+        let done = computed.partitions_built;
+        let of = stale.len();
+        let gone: &[String] = if position == last { &vanished } else { &[] };
+        let on_target = |in_group: usize| on_partition(done + in_group, of);
+        computed.add(run.group(group, gone, replace_all, &on_target).await?);
+    }
+    Ok(computed)
+}
+
+/// What all partitions of one model share while they are computed.
+struct Run<'a> {
+    inner: &'a Inner,
+    cache: &'a TableCache,
+    model: &'a Model,
+    scope: &'a Scope,
+    /// Where only touched keys may be computed.
+    keyed: Option<Keyed<'a>>,
+    sort_merge: bool,
+    schema: SchemaRef,
+}
+
+/// How a target's rows came to be in the table.
+#[derive(Debug)]
+enum Stored {
+    /// All of them were computed and written.
+    Whole,
+    /// Those of some keys were merged into the stored files.
+    Merged(Merge),
+    /// No key was touched, or its rows came out as they were.
+    Kept,
+}
+
+impl Run<'_> {
+    /// Computes some targets and commits them together.
+    async fn group(
+        &self,
+        group: &[&Target],
+        vanished: &[String],
+        replace_all: bool,
+        on_target: &(dyn Fn(usize) + Send + Sync),
+    ) -> Result<Computed> {
+        let known = self.cache.get(&self.model.table).await?;
+        let mut writer = self
+            .inner
+            .warehouse
+            .writer(
+                &self.model.table,
+                Arc::clone(&self.schema),
+                write_options(self.model, self.inner.tags_of(&self.model.table).await),
+            )
+            .await?;
+        let mut written = Vec::with_capacity(group.len());
+        let mut computed = Computed::default();
+        for (position, target) in group.iter().enumerate() {
+            match self
+                .compute(&known, target, replace_all, &mut writer, &mut computed)
+                .await
+            {
+                Ok(how) => written.push((*target, how)),
+                Err(error) => {
+                    writer.abort();
+                    return Err(error);
+                }
+            }
+            on_target(position + 1);
+        }
+        let only_merged = written
+            .iter()
+            .all(|(_, how)| matches!(how, Stored::Merged(_) | Stored::Kept));
+        let replace_all = replace_all && (!only_merged || written.is_empty());
+        let outcome = finish(self, &known, writer, &written, vanished, replace_all).await?;
+        computed.add(outcome);
+        Ok(computed)
+    }
+
+    async fn compute(
+        &self,
+        known: &KnownTable,
+        target: &Target,
+        replace_all: bool,
+        writer: &mut TableWriter,
+        computed: &mut Computed,
+    ) -> Result<Stored> {
+        let (inner, model) = (self.inner, self.model);
+        let layout_kept = known
+            .snapshot
+            .as_ref()
+            .filter(|snapshot| !replace_all || same_layout(model, &self.schema, snapshot));
+        if let (Some(keyed), Some(snapshot)) = (&self.keyed, layout_kept) {
+            match keyed.touched(known, target).await? {
+                Touched::Keys(keys, _) if keys.is_empty() => return Ok(Stored::Kept),
+                Touched::Keys(keys, by) => {
+                    computed.keys_touched += keys.len() as u64;
+                    computed.touched_by.extend(by);
+                    let only = OnlyKeys {
+                        keys: &keys,
+                        columns: keyed.columns(),
+                    };
+                    let planned = planned(
+                        inner,
+                        model,
+                        known,
+                        target,
+                        self.scope,
+                        Some(&only),
+                        self.sort_merge,
+                    )
+                    .await?;
+                    let merged = keyed
+                        .merge(
+                            snapshot,
+                            target,
+                            &keys,
+                            planned.rows,
+                            &planned.schema,
+                            writer,
+                        )
+                        .await?;
+                    return Ok(merged.map_or(Stored::Kept, Stored::Merged));
+                }
+                Touched::Everything(why) => {
+                    tracing::debug!(model = %model.table, partition = target.key, why, "all keys are computed");
+                    computed.whole_because.get_or_insert(why);
+                }
+            }
+        }
+        let (schema, rows) =
+            prepare(inner, model, known, target, self.scope, self.sort_merge).await?;
+        computed.on_cluster += usize::from(rows.on_cluster());
+        let partition = target.month.map(|_| target.key.as_str());
+        let threads = inner.slot_count as usize;
+        rows.write(model, partition, &schema, threads, writer)
+            .await?;
+        Ok(Stored::Whole)
+    }
 }
 
 /// Stores a table that has columns and no rows.
@@ -168,9 +289,12 @@ async fn write_empty(
     inner: &Inner,
     cache: &TableCache,
     model: &Model,
+    known: &KnownTable,
     probe: &Target,
+    scope: &Scope,
 ) -> Result<Computed> {
-    let (schema, _) = prepare(inner, model, probe, false).await?;
+    Keyed::of(inner, model, probe).await?;
+    let (schema, _) = prepare(inner, model, known, probe, scope, false).await?;
     let writer = inner
         .warehouse
         .writer(
@@ -194,43 +318,45 @@ async fn write_empty(
 }
 
 /// Commits where rows changed, and remembers either way what they were computed from.
-#[allow(clippy::too_many_arguments)]
 async fn finish(
-    inner: &Inner,
-    cache: &TableCache,
-    model: &Model,
+    run: &Run<'_>,
     known: &KnownTable,
     writer: TableWriter,
-    stale: &[&Target],
-    vanished: Vec<String>,
+    written: &[(&Target, Stored)],
+    vanished: &[String],
     replace_all: bool,
 ) -> Result<Computed> {
+    let (inner, cache, model) = (run.inner, run.cache, run.model);
+    let before = |key: &str| {
+        let partition = (key != WHOLE).then(|| key.to_owned());
+        let snapshot = known.snapshot.as_ref();
+        snapshot
+            .and_then(|snapshot| snapshot.partitions.get(&partition))
+            .map(|state| state.content_hash)
+    };
     // Asked before the commit takes the writer, and so that no borrow of it crosses an await.
-    let hashes: BTreeMap<&str, String> = stale
+    let hashes: BTreeMap<&str, ContentHash> = written
         .iter()
-        .map(|target| {
+        .map(|(target, how)| {
             let partition = target.month.map(|_| target.key.as_str());
-            (
-                target.key.as_str(),
-                writer.content_hash(partition).to_string(),
-            )
+            let was = before(&target.key).unwrap_or_default();
+            let hash = match how {
+                Stored::Whole => writer.content_hash(partition),
+                Stored::Merged(merge) => was.without(merge.removed).combined_with(merge.added),
+                Stored::Kept => was,
+            };
+            (target.key.as_str(), hash)
         })
         .collect();
-    let hash_after = |key: &str| hashes.get(key).cloned().unwrap_or_default();
-    let before = |key: &str| {
-        known
-            .snapshot
-            .as_ref()
-            .and_then(|snapshot| content_hash_of(snapshot, key))
-    };
-    let unchanged: BTreeSet<&str> = stale
+    let hash_after = |key: &str| hashes.get(key).copied().unwrap_or_default();
+    let unchanged: BTreeSet<&str> = written
         .iter()
-        .map(|target| target.key.as_str())
+        .map(|(target, _)| target.key.as_str())
         .filter(|key| before(key).is_some_and(|hash| hash == hash_after(key)))
         .collect();
     let columns_changed = replace_all && model.partition_column().is_some();
     let order_kept = known.sorted_by() == model.sort_by;
-    let nothing_changed = unchanged.len() == stale.len()
+    let nothing_changed = unchanged.len() == written.len()
         && vanished.is_empty()
         && known.snapshot.is_some()
         && order_kept
@@ -244,8 +370,8 @@ async fn finish(
     } else {
         known.memo.clone()
     };
-    for target in stale {
-        let content_hash = hash_after(&target.key);
+    for (target, _) in written {
+        let content_hash = hash_after(&target.key).to_string();
         let rows_tested = known
             .memo
             .partitions
@@ -256,40 +382,65 @@ async fn finish(
             fingerprint: target.fingerprint.clone(),
             content_hash,
             rows_tested,
+            read: Some(target.read.clone()),
         };
         memo.partitions.insert(target.key.clone(), partition);
     }
     let computed = Computed {
-        partitions_built: stale.len(),
+        partitions_built: written.len(),
         partitions_unchanged: unchanged.len(),
         rows_written: if nothing_changed {
             0
         } else {
             writer.rows_written()
         },
-        on_cluster: 0,
+        ..Computed::default()
     };
 
+    if model.header.snapshot.is_some() {
+        memo.history_until = known.memo.history_until.max(Some(run.scope.as_of));
+    }
     if nothing_changed {
         writer.abort();
         memo.sorted = known.memo.sorted.clone();
     } else {
-        for key in &vanished {
+        for key in vanished {
             memo.partitions.remove(key);
         }
-        let as_partition = |key: &String| (key != WHOLE).then(|| key.clone());
-        let written: BTreeMap<Option<String>, String> = stale
+        let as_partition = |key: &str| (key != WHOLE).then(|| key.to_owned());
+        let fingerprints: BTreeMap<Option<String>, String> = written
             .iter()
-            .map(|target| (as_partition(&target.key), target.fingerprint.clone()))
+            .filter(|(_, how)| !matches!(how, Stored::Kept))
+            .map(|(target, _)| (as_partition(&target.key), target.fingerprint.clone()))
             .collect();
+        let by_key = written.iter().any(|(_, how)| !matches!(how, Stored::Whole));
         let mode = if replace_all {
             CommitMode::ReplaceAll
+        } else if by_key {
+            let gone = vanished.iter().map(|key| (key.as_str(), &Stored::Whole));
+            let targets = written
+                .iter()
+                .map(|(target, how)| (target.key.as_str(), how));
+            CommitMode::MergePartitions(
+                targets
+                    .chain(gone)
+                    .filter_map(|(key, how)| {
+                        let merge = match how {
+                            Stored::Kept => return None,
+                            Stored::Merged(merge) => merge.clone(),
+                            Stored::Whole => Merge {
+                                rewritten: files_of(known, as_partition(key)),
+                                removed: before(key).unwrap_or_default(),
+                                added: hash_after(key),
+                            },
+                        };
+                        Some((as_partition(key), merge))
+                    })
+                    .collect(),
+            )
         } else {
-            let all = written
-                .keys()
-                .cloned()
-                .chain(vanished.iter().map(as_partition));
-            CommitMode::ReplacePartitions(all.collect())
+            let gone = vanished.iter().map(|key| as_partition(key));
+            CommitMode::ReplacePartitions(fingerprints.keys().cloned().chain(gone).collect())
         };
         // Files of months that stay keep the order they were written in.
         let all_in_order = replace_all
@@ -302,7 +453,7 @@ async fn finish(
                 mode,
                 CommitDetails {
                     operation: "build".into(),
-                    fingerprints: written,
+                    fingerprints,
                     ..CommitDetails::default()
                 },
             )
@@ -314,51 +465,122 @@ async fn finish(
     Ok(computed)
 }
 
-/// The stored columns of a target and its rows, sorted.
-async fn prepare(
+fn files_of(known: &KnownTable, partition: Option<String>) -> BTreeSet<std::path::PathBuf> {
+    known
+        .snapshot
+        .iter()
+        .flat_map(|snapshot| snapshot.files_of(partition.as_deref()))
+        .map(|file| file.path.clone())
+        .collect()
+}
+
+/// The columns a target would be stored with.
+pub(crate) async fn stored_columns(
     inner: &Inner,
     model: &Model,
+    known: &KnownTable,
     target: &Target,
+    scope: &Scope,
+) -> Result<SchemaRef> {
+    let planned = planned(inner, model, known, target, scope, None, false).await?;
+    if let Err(error) = planned
+        .session
+        .state()
+        .optimize(planned.rows.logical_plan())
+    {
+        let written = written(inner, model, target);
+        return Err(explain(&planned.session, &target.sql, written, error).await);
+    }
+    Ok(planned.schema)
+}
+
+/// A target's query before it is sorted.
+struct Planned {
+    session: SessionContext,
+    schema: SchemaRef,
+    rows: DataFrame,
+}
+
+/// The stored columns of a target and its rows in any order, all or those of some keys.
+async fn planned(
+    inner: &Inner,
+    model: &Model,
+    known: &KnownTable,
+    target: &Target,
+    scope: &Scope,
+    only: Option<&OnlyKeys<'_>>,
     sort_merge: bool,
-) -> Result<(SchemaRef, SortedRows)> {
-    let name = model.table.to_string();
-    let failed = |error| EngineError::of(error, &name);
+) -> Result<Planned> {
     let session = target
         .readable
-        .session(
+        .session_of(
             &inner.factory,
             inner.warehouse.root(),
             target.month,
             None,
+            only,
             sort_merge,
         )
         .await?;
-    let written = Written {
-        project: &inner.project,
-        file: &model.file,
-        body: &model.body,
-        vars: &target.vars,
-    };
+    let written = written(inner, model, target);
     let planned = session.sql_with_options(&target.sql, queries_only());
     let rows = match planned.await {
         Ok(rows) => rows,
         Err(error) => return Err(explain(&session, &target.sql, written, error).await),
     };
+    let rows = match &model.header.snapshot {
+        Some(snapshot) => {
+            check_day(model, known.memo.history_until, scope.as_of)?;
+            let stored = known.snapshot.as_ref();
+            with_history(inner, model, snapshot, stored, scope.as_of, rows).await?
+        }
+        None => rows,
+    };
     let schema = stored_schema(&model.table, rows.schema().as_arrow())?;
     check_columns(model, &schema)?;
     let rows = in_month(model, target.month, &schema, rows)?;
-    let sort = model
-        .sort_by
-        .iter()
-        .map(|column| {
-            known_column(model, &schema, column)?;
-            Ok(ident(column).sort(!SORT_OPTIONS.descending, SORT_OPTIONS.nulls_first))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let rows = rows.sort(sort).map_err(failed)?;
+    for column in &model.sort_by {
+        known_column(model, &schema, column)?;
+    }
+    Ok(Planned {
+        session,
+        schema,
+        rows,
+    })
+}
+
+/// The model's text, to say where in it something is wrong.
+fn written<'a>(
+    inner: &'a Inner,
+    model: &'a Model,
+    target: &'a Target,
+) -> planning_errors::Written<'a> {
+    planning_errors::Written {
+        project: &inner.project,
+        file: &model.file,
+        body: &model.body,
+        vars: &target.vars,
+    }
+}
+
+/// The stored columns of a target and its rows, sorted.
+async fn prepare(
+    inner: &Inner,
+    model: &Model,
+    known: &KnownTable,
+    target: &Target,
+    scope: &Scope,
+    sort_merge: bool,
+) -> Result<(SchemaRef, SortedRows)> {
+    let failed = |error| EngineError::of(error, &model.table.to_string());
+    let planned = planned(inner, model, known, target, scope, None, sort_merge).await?;
+    let rows = planned.rows.sort(stored_order(model)).map_err(failed)?;
     match SortedRows::plan(rows).await {
-        Ok(rows) => Ok((schema, rows)),
-        Err(error) => Err(explain(&session, &target.sql, written, error).await),
+        Ok(rows) => Ok((planned.schema, rows)),
+        Err(error) => {
+            let written = written(inner, model, target);
+            Err(explain(&planned.session, &target.sql, written, error).await)
+        }
     }
 }
 

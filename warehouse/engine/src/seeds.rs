@@ -84,6 +84,7 @@ pub(crate) async fn build_seed(
             fingerprint: fingerprint.clone(),
             content_hash: writer.content_hash(None).to_string(),
             rows_tested: None,
+            read: None,
         },
     );
     writer

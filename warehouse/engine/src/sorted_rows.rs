@@ -8,18 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, exec_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_partitioned};
 use futures::{StreamExt, stream};
 use goyong_catalog::Model;
@@ -29,7 +31,7 @@ use tokio::task::JoinSet;
 use crate::cluster::ran_on_cluster;
 use crate::error::{EngineError, Result};
 use crate::range_sort::{Consumer, sort, sort_into};
-use crate::storage::{GrainCheck, to_stored};
+use crate::storage::{GrainCheck, SORT_OPTIONS, to_stored};
 
 /// Fewer rows than this are not worth a second thread and a second file.
 const LANE_ROWS: usize = 1 << 20;
@@ -61,6 +63,32 @@ impl SortedRows {
     /// Whether a cluster computes the rows.
     pub fn on_cluster(&self) -> bool {
         ran_on_cluster(&self.plan)
+    }
+
+    /// Plans the rows of two queries with the same columns, both sorted by `order`, as one stream in that order.
+    pub async fn merged(
+        one: DataFrame,
+        other: DataFrame,
+        order: &[String],
+    ) -> std::result::Result<Self, DataFusionError> {
+        let context = Arc::new(one.task_ctx());
+        let one = one.create_physical_plan().await?;
+        let schema = one.schema();
+        let order = order
+            .iter()
+            .map(|column| {
+                let column = Column::new_with_schema(column, &schema)?;
+                Ok(PhysicalSortExpr::new(Arc::new(column), SORT_OPTIONS))
+            })
+            .collect::<std::result::Result<Vec<_>, DataFusionError>>()?;
+        let Some(order) = LexOrdering::new(order) else {
+            return exec_err!("rows to be merged have no order");
+        };
+        let both = UnionExec::try_new(vec![one, other.create_physical_plan().await?])?;
+        Ok(Self {
+            plan: Arc::new(SortPreservingMergeExec::new(order, both)),
+            context,
+        })
     }
 
     /// Writes the rows to a partition, on up to `threads` threads.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use goyong_catalog::{Materialized, Model, Project, Vars, normalise_sql};
 use goyong_types::{Month, TableName};
 
 use crate::error::{EngineError, Result};
 use crate::inputs::{Inputs, Readable};
-use crate::memo::{Fingerprint, WHOLE};
+use crate::memo::{Fingerprint, ReadMemo, WHOLE};
 use crate::tables::{KnownTable, TableCache};
 
 /// One partition of a model, or a whole table, as it would be computed.
@@ -21,6 +22,8 @@ pub(crate) struct Target {
     pub vars: Vars,
     pub fingerprint: String,
     pub readable: Readable,
+    /// What it reads.
+    pub read: ReadMemo,
 }
 
 /// A model and everything it would be computed from.
@@ -30,6 +33,32 @@ pub(crate) struct Targets {
     /// Where no month exists: a month without rows, planned for its columns only, so that whoever
     /// reads the model finds an empty table.
     pub probe: Option<Target>,
+}
+
+/// How much of what is stale, or not, is to be computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// The day up to which things are known.
+    pub as_of: NaiveDate,
+    /// Fresh partitions as well.
+    pub forced: bool,
+    /// Only months from the first to before the second.
+    pub months: Option<(Month, Month)>,
+}
+
+impl Scope {
+    /// Whether tables without months are computed again even where they are fresh.
+    pub fn refreshes_tables(&self) -> bool {
+        self.forced && self.months.is_none()
+    }
+
+    /// Whether a month is to be looked at; a table without months always is.
+    pub fn holds(&self, month: Option<Month>) -> bool {
+        match (self.months, month) {
+            (Some((from, to)), Some(month)) => from <= month && month < to,
+            _ => true,
+        }
+    }
 }
 
 /// Month of a probe: any, and always the same.
@@ -58,7 +87,7 @@ impl Targets {
                     .map(|value| month_of(model, value).map(Some))
                     .collect::<Result<_>>()?
             }
-            Materialized::View | Materialized::Table => vec![None],
+            _ => vec![None],
         };
 
         let is_probe = months.is_empty();
@@ -88,6 +117,12 @@ impl Targets {
                 fingerprint.add(name, value);
             }
             add_header(&mut fingerprint, model);
+            let mut text = fingerprint.clone();
+            readable.add_schemas_to(&mut text);
+            let read = ReadMemo {
+                text: text.finish(),
+                inputs: readable.memos(month),
+            };
             readable.add_to(&mut fingerprint, month);
             targets.push(Target {
                 key: month.map_or(WHOLE.to_owned(), |month| month.first_day().to_string()),
@@ -96,6 +131,7 @@ impl Targets {
                 vars: compiled.vars.clone(),
                 fingerprint: fingerprint.finish(),
                 readable: readable.clone(),
+                read,
             });
         }
         let probe = if is_probe { targets.pop() } else { None };
@@ -109,20 +145,27 @@ impl Targets {
         })
     }
 
-    /// The targets whose stored partition is not what they would give.
-    pub fn stale(&self, known: &KnownTable) -> Vec<&Target> {
+    /// The targets that are to be computed: those whose stored partition is not what they would
+    /// give, or all where that is asked for.
+    pub fn to_compute(&self, known: &KnownTable, scope: &Scope) -> Vec<&Target> {
         self.targets
             .iter()
+            .filter(|target| scope.holds(target.month))
             .filter(|target| {
-                !known
-                    .memo
-                    .is_fresh(known.snapshot.as_ref(), &target.key, &target.fingerprint)
+                // A table without months cannot be refreshed for some of them only.
+                let forced = scope.refreshes_tables() || (scope.forced && target.month.is_some());
+                forced
+                    || !known.memo.is_fresh(
+                        known.snapshot.as_ref(),
+                        &target.key,
+                        &target.fingerprint,
+                    )
             })
             .collect()
     }
 
     /// Stored partitions with rows that no target would make any more.
-    pub fn vanished(&self, known: &KnownTable) -> Vec<String> {
+    pub fn vanished(&self, known: &KnownTable, scope: &Scope) -> Vec<String> {
         let wanted: BTreeSet<&str> = self
             .targets
             .iter()
@@ -135,6 +178,10 @@ impl Targets {
             .filter(|(_, state)| state.rows > 0)
             .filter_map(|(value, _)| value.clone())
             .filter(|value| !wanted.contains(value.as_str()))
+            .filter(|value| {
+                let month = value.get(..7).and_then(|month| month.parse().ok());
+                scope.holds(month)
+            })
             .collect()
     }
 }
@@ -148,6 +195,9 @@ fn add_header(fingerprint: &mut Fingerprint, model: &Model) {
         header.partition_by.as_deref().unwrap_or_default(),
     );
     fingerprint.add("sort_by", &model.sort_by.join(","));
+    if let Some(snapshot) = &header.snapshot {
+        fingerprint.add("snapshot", &format!("{snapshot:?}"));
+    }
     if let Some(rows) = header.rows_per_file {
         fingerprint.add("rows_per_file", &rows.to_string());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use goyong_types::{TableName, nearest_name};
 
 use crate::contract::{ColumnType, Contract, ContractError};
-use crate::declared_test::{ColumnTestKind, ModelRange, ModelTestKind, Range};
+use crate::declared_test::{ColumnTestKind, ModelRange, ModelTestKind, Range, Severity};
 use crate::files::{ProjectFiles, stem};
 use crate::header::{CheckHeader, Materialized, ModelHeader, parse_yaml, split_file};
 use crate::model::{Check, Model, Test, TestKind};
@@ -279,6 +279,8 @@ pub(super) fn resolve_model(
         );
     }
 
+    check_key(&header).into_iter().for_each(&mut wrong);
+
     let inputs = &rendered.inputs;
     let input = |name: &str| -> Result<TableName, String> {
         let table = names.any(name)?;
@@ -306,6 +308,15 @@ pub(super) fn resolve_model(
         match input(name) {
             Ok(table) => partitions_from.push(table),
             Err(message) => wrong(format!("partitions_from: {message}")),
+        }
+    }
+    let mut key_of = BTreeMap::new();
+    for (name, column) in &header.key_of {
+        match input(name) {
+            Ok(table) => {
+                key_of.insert(table, column.clone());
+            }
+            Err(message) => wrong(format!("key_of: {message}")),
         }
     }
     if partitions_from.is_empty() {
@@ -336,6 +347,20 @@ pub(super) fn resolve_model(
         }
     }
     check_types(&header, &mut wrong);
+    if let Some(key) = header
+        .key
+        .as_ref()
+        .filter(|key| !header.grain.contains(key))
+    {
+        // Rows without a key would belong to nobody and never be computed again.
+        tests.push(Test {
+            kind: TestKind::NotNull {
+                column: key.clone(),
+            },
+            severity: Severity::Error,
+            condition: None,
+        });
+    }
     let mut expects = BTreeMap::new();
     for (name, columns) in &header.expects {
         match input(name) {
@@ -357,10 +382,51 @@ pub(super) fn resolve_model(
         body,
         reads,
         partitions_from,
+        key_of,
         tests,
         expects,
         header,
     })
+}
+
+/// What is wrong with `key` and `snapshot`.
+fn check_key(header: &ModelHeader) -> Vec<String> {
+    let mut problems = Vec::new();
+    match (header.materialized, &header.key) {
+        (Materialized::Keyed, None) => {
+            problems.push("a keyed model names its column in `key`".into());
+        }
+        (Materialized::View | Materialized::Table | Materialized::Snapshot, Some(_)) => {
+            problems.push("`key` is for `materialized: keyed` or `partitioned`".into());
+        }
+        _ => {}
+    }
+    if header.key.is_none() && !header.key_of.is_empty() {
+        problems.push("`key_of` needs `key`".into());
+    }
+    match (header.materialized, &header.snapshot) {
+        (Materialized::Snapshot, None) => {
+            problems.push("a snapshot says `snapshot: {key: […], valid_from: …}`".into());
+        }
+        (Materialized::Snapshot, Some(snapshot)) => {
+            let mut grain: Vec<&str> = header.grain.iter().map(String::as_str).collect();
+            let mut wanted: Vec<&str> = snapshot.key.iter().map(String::as_str).collect();
+            wanted.push("valid_from");
+            grain.sort_unstable();
+            wanted.sort_unstable();
+            if snapshot.key.is_empty() {
+                problems.push("snapshot: key names no column".into());
+            } else if grain != wanted {
+                problems.push(format!(
+                    "the grain of a snapshot is its key and valid_from: [{}, valid_from]",
+                    snapshot.key.join(", ")
+                ));
+            }
+        }
+        (_, Some(_)) => problems.push("`snapshot` is for `materialized: snapshot`".into()),
+        (_, None) => {}
+    }
+    problems
 }
 
 /// `sort_by`, or the grain with the person first; then what the grain adds, so that no tie is left.

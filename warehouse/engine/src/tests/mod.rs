@@ -4,6 +4,8 @@ mod building;
 mod cluster;
 mod generated;
 mod governing;
+mod history;
+mod keyed;
 mod querying;
 mod slt;
 mod testing;
