@@ -1,7 +1,8 @@
 /*---
 description: {ko: 실업인정 회차, en: certification rounds with the benefit paid for them}
 grain: [claim_no, round]
-materialized: table
+materialized: keyed
+key: claim_no
 owner: core
 known_on: certified_on
 legal_basis: 고용보험법 제44조 · 제47조

@@ -1,7 +1,8 @@
 /*---
 description: {ko: 구직급여 수급자격, en: claims of the job-seeking benefit}
 grain: [claim_no]
-materialized: table
+materialized: keyed
+key: claim_no
 owner: core
 known_on: applied_on
 legal_basis: 고용보험법 제40조 · 제43조 · 제50조

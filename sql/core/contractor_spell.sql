@@ -1,7 +1,8 @@
 /*---
 description: {ko: 노무제공자·예술인 피보험자격의 최신 신고, en: "latest report of each contractor, artist or platform spell"}
 grain: [person_key, workplace_no, acquired_on]
-materialized: table
+materialized: keyed
+key: person_key
 owner: core
 legal_basis: 고용보험법 제77조의2 · 제77조의6
 columns:

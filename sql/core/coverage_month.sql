@@ -9,8 +9,10 @@ description:
 grain: [person_key, month]
 materialized: partitioned
 partition_by: month
+key: person_key
 partitions_from: income_month
-reads: {income_month: [-2, 0], daily_work: [0, 0]}
+key_of: {business: owner_key}
+reads: {income_month: [-2, 0], daily_work: [0, 0], public_payer: [0, 0]}
 owner: coverage
 legal_basis: 고용보험법 제8조 · 제10조 · 제77조의2 · 제77조의6
 meta:
@@ -50,8 +52,9 @@ contractor_spell as (
 business as (
   select * from {{ ref('business') }}
 ),
-workplace as (
-  select * from {{ ref('workplace') }}
+public_payer as (
+  select * from {{ ref('public_payer') }}
+  where month = date '{{ var('partition_start') }}'
 ),
 industry as (
   select * from {{ seed('nts_industry') }}
@@ -122,17 +125,6 @@ lasting as (
   group by income.person_key, income.payer_biz_no
   having count(*) >= 2
 ),
-insured_payer as (
-  select workplace.biz_no, bool_or(workplace.section is not distinct from 'O') as public_administration
-  from workplace
-  group by workplace.biz_no
-),
-payer as (
-  select this_month.payer_biz_no, count(*) as persons
-  from this_month
-  where this_month.income_kind = 'wage'
-  group by this_month.payer_biz_no
-),
 -- wages for days before this month, all of them insured work
 arrears as (
   select distinct this_month.person_key, this_month.payer_biz_no
@@ -143,14 +135,6 @@ arrears as (
     and (employment_spell.to_on is null or employment_spell.to_on >= this_month.paid_from)
   where this_month.income_kind = 'wage'
     and this_month.paid_to < date '{{ var('partition_start') }}'
-),
-public_payer as (
-  select payer.payer_biz_no as biz_no
-  from payer
-  left join insured_payer
-    on insured_payer.biz_no = payer.payer_biz_no
-  where insured_payer.public_administration
-    or (insured_payer.biz_no is null and payer.persons >= 100)
 ),
 -- what each statement would be if the person had no insured day; positions are those of seeds/coverage_class.csv
 income_class as (
@@ -172,13 +156,13 @@ income_class as (
              when industry.covered_as = 'artist' and this_month.gross_won >= threshold.artist_pay_won then 4
              when industry.covered_as <> 'artist' and this_month.gross_won >= threshold.contractor_pay_won then 4
              else 6 end
-      when public_payer.biz_no is not null then 6
+      when public_payer.payer_biz_no is not null then 6
       when this_month.gross_won < threshold.low_pay_won and not (threshold.hours_rule and lasting.person_key is not null) then 6
       else 2 end as position,
     case
       when this_month.age >= threshold.exempt_age then 'new_hire_65'
       when this_month.income_kind = 'business' then 'pay_below_threshold'
-      when public_payer.biz_no is not null then 'public_service'
+      when public_payer.payer_biz_no is not null then 'public_service'
       when threshold.hours_rule then 'under_60_hours'
       else 'pay_below_threshold' end as exempt_reason
   from this_month
@@ -194,7 +178,7 @@ income_class as (
     and lasting.payer_biz_no = this_month.payer_biz_no
     and this_month.income_kind = 'wage'
   left join public_payer
-    on public_payer.biz_no = this_month.payer_biz_no
+    on public_payer.payer_biz_no = this_month.payer_biz_no
     and this_month.income_kind = 'wage'
   left join industry
     on industry.industry_code = this_month.industry_code

@@ -5,6 +5,7 @@ description:
 grain: [person_key, workplace_no, month]
 materialized: partitioned
 partition_by: month
+key: person_key
 reads: {ei_daily_work: [0, 0]}
 owner: core
 known_on: reported_on

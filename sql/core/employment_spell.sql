@@ -6,7 +6,8 @@ description:
     to the spell with the higher monthly wage, then longer hours, then the earlier acquisition (the order of
     Enforcement Decree on double employment). Persons whose spells do not overlap pass through untouched
 grain: [person_key, from_on]
-materialized: table
+materialized: keyed
+key: person_key
 owner: core
 legal_basis: 고용보험법 제18조
 sort_by: [person_key, from_on]

@@ -3,7 +3,8 @@ description:
   ko: 피보험자격의 최신 신고. 겹침을 풀기 전이며 취소된 취득도 남긴다.
   en: latest report of each insured spell, before overlaps are resolved; cancelled acquisitions stay, marked
 grain: [person_key, workplace_no, acquired_on]
-materialized: table
+materialized: keyed
+key: person_key
 owner: core
 known_on: acquired_reported_on
 legal_basis: 고용보험법 제13조 · 제14조 · 제15조

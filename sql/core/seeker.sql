@@ -1,7 +1,8 @@
 /*---
 description: {ko: 구직신청의 최신 상태, en: latest state of each job seeker registration}
 grain: [seeker_no]
-materialized: table
+materialized: keyed
+key: seeker_no
 owner: core
 known_on: registered_on
 legal_basis: 직업안정법 제9조

@@ -7,6 +7,7 @@ description:
 grain: [person_key, month, payer_biz_no, income_kind]
 materialized: partitioned
 partition_by: month
+key: person_key
 reads: {coverage_month: [0, 0], income_month: [0, 0]}
 owner: coverage
 columns:

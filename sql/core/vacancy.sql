@@ -3,7 +3,8 @@ description:
   ko: 구인신청의 최신 상태. 임금을 월액으로 환산하고 최저임금 미달을 표시한다.
   en: latest state of each vacancy, with the offered wage as a monthly amount and a mark when it is below the minimum wage
 grain: [vacancy_no]
-materialized: table
+materialized: keyed
+key: vacancy_no
 owner: core
 known_on: opened_on
 legal_basis: 직업안정법 제8조 · 최저임금법 제6조
