@@ -5,6 +5,7 @@ intake      20 columns of CP949 with persons, at three sizes, against a plain co
 layout      spells sorted by person and start
 models      every core and mart model of a simulated country, at growing sizes, same SQL in DuckDB
 capped      the same at the largest size with 1 GiB of memory
+night       one month more with late corrections, as a part of the full build
 project     300 generated models: parse, plan, nothing to do, an edit of one
 
 The results are compared before any figure is printed.
@@ -25,11 +26,12 @@ from lake import assert_same, parquet_of, relation
 from layout import bench_layout
 from measure import alternate, noise, report, run
 from models import bench_growth, bench_models
+from night import bench_night
 from project import bench_project
 
 HERE = Path(__file__).parent
 BAD_ROWS_PER_THOUSAND = 4
-BENCHMARKS = ["statements", "intake", "layout", "models", "capped", "project"]
+BENCHMARKS = ["statements", "intake", "layout", "models", "capped", "night", "project"]
 
 
 def generate_statements(path: Path, rows: int) -> None:
@@ -143,6 +145,8 @@ def main() -> None:
         bench_growth(goyong, work, arguments.persons, arguments.months, rounds)
     if "capped" in arguments.only:
         bench_models(goyong, work, max(arguments.persons), arguments.months, rounds, arguments.cap_mib)
+    if "night" in arguments.only:
+        bench_night(goyong, work, max(arguments.persons), arguments.months)
     if "project" in arguments.only:
         bench_project(goyong, work, rounds)
     print(f"\nnoise probe: {noise():.2f} s")
