@@ -6,6 +6,7 @@ mod generated;
 mod governing;
 mod history;
 mod keyed;
+mod planning;
 mod querying;
 mod slt;
 mod testing;
