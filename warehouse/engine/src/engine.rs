@@ -77,6 +77,9 @@ pub(crate) struct Inner {
     pub project: Project,
     pub factory: SessionFactory,
     pub backend: Backend,
+    /// Sessions that run in this process whatever the backend: for sets of keys and single files,
+    /// which do not travel.
+    pub here: SessionFactory,
     pub vars: Vars,
     /// Models computed at one time.
     pub slots: Semaphore,
@@ -97,12 +100,14 @@ impl Engine {
         let spill = config
             .spill_dir
             .unwrap_or_else(|| warehouse.root().join("state/spill"));
-        let mut factory = SessionFactory::new(warehouse.root(), &spill, &limits, Purpose::Build)?;
+        let here = SessionFactory::new(warehouse.root(), &spill, &limits, Purpose::Build)?;
+        let mut factory = here.clone();
         if let Backend::Cluster(cluster) = &config.backend {
             factory = factory.on_cluster(cluster);
         }
         Ok(Self {
             inner: Arc::new(Inner {
+                here,
                 factory,
                 backend: config.backend,
                 warehouse,

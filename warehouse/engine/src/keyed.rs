@@ -75,7 +75,7 @@ impl<'a> Keyed<'a> {
         let session = target
             .readable
             .session(
-                &inner.factory,
+                &inner.here,
                 inner.warehouse.root(),
                 target.month,
                 None,
@@ -110,7 +110,7 @@ impl<'a> Keyed<'a> {
 
     fn reader(&self) -> FileReader<'a> {
         FileReader {
-            factory: &self.inner.factory,
+            factory: &self.inner.here,
             warehouse_root: self.inner.warehouse.root(),
         }
     }
@@ -354,7 +354,7 @@ impl<'a> Keyed<'a> {
             .map_err(failed)?;
         let new_rows = self
             .inner
-            .factory
+            .here
             .session(
                 Arc::new(datafusion::catalog::MemoryCatalogProvider::new()),
                 false,

@@ -514,7 +514,10 @@ async fn planned(
     let session = target
         .readable
         .session_of(
-            &inner.factory,
+            match only {
+                Some(_) => &inner.here,
+                None => &inner.factory,
+            },
             inner.warehouse.root(),
             target.month,
             None,

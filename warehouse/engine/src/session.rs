@@ -46,7 +46,7 @@ pub(crate) enum Purpose {
 }
 
 /// Makes sessions that share functions, file footers and one memory pool.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SessionFactory {
     state: SessionState,
 }
