@@ -79,8 +79,6 @@ pub struct BuildSummary {
     pub rows: Vec<Vec<String>>,
     /// Whether a model, test or check failed.
     pub failed: bool,
-    /// The months the build was limited to, in words.
-    pub interval: Option<String>,
 }
 
 /// What a build would do.
@@ -106,8 +104,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         BuildMode::default(),
         night.events,
     )
-    .await?
-    .0;
+    .await?;
     let details = failures(&report);
     let rows: u64 = report.models.iter().map(|model| model.rows_written).sum();
     let summary = format!(
@@ -142,7 +139,7 @@ impl OpenProject {
         let _lock = self.lock_night().await?;
         let as_of = self.as_of_or_latest(options.as_of).await?;
         let selection = selection(self, options).await?;
-        let (report, interval) = build(
+        let report = build(
             self,
             &selection,
             as_of,
@@ -161,7 +158,6 @@ impl OpenProject {
         Ok(BuildSummary {
             rows,
             failed: !report.succeeded(),
-            interval,
         })
     }
 
@@ -299,21 +295,20 @@ pub(crate) async fn build(
     scope: BuildScope,
     mode: BuildMode,
     events: &(dyn Fn(NightEvent) + Sync + Send),
-) -> Result<(BuildReport, Option<String>)> {
+) -> Result<BuildReport> {
     let engine = project.engine();
     let plan = engine
         .plan_scope(selection, as_of, scope)
         .await?
         .with_mode(mode);
-    let interval = interval(&plan);
-    if let Some(interval) = &interval {
-        events(NightEvent::Notice(interval.clone()));
+    if let Some(interval) = interval(&plan) {
+        events(NightEvent::Notice(interval));
     }
     let progress = TableProgress {
         events,
         counts: Mutex::new((0, plan.steps.len())),
     };
-    Ok((engine.build(&plan, &progress).await?, interval))
+    Ok(engine.build(&plan, &progress).await?)
 }
 
 struct TableProgress<'a> {

@@ -52,8 +52,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         BuildMode::default(),
         night.events,
     )
-    .await?
-    .0;
+    .await?;
     if !built.succeeded() {
         return Ok(StepOutcome::failed("the tables to link could not be built")
             .with_details(failures(&built)));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chrono::NaiveDate;
 use goyong_catalog::Selection;
-use goyong_engine::{BuildMode, TestResult, run_unit_tests};
+use goyong_engine::{BuildMode, BuildScope, TestResult, run_unit_tests};
 
 use crate::build_tables::{BuildOptions, build, selection};
 use crate::project::{OpenProject, load_project_with};
@@ -107,7 +107,7 @@ pub async fn test_project(
         &opened,
         &selection,
         as_of,
-        false,
+        BuildScope::default(),
         build_options.mode,
         events,
     )

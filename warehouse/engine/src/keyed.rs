@@ -36,6 +36,9 @@ pub(crate) enum Touched {
     Everything(String),
 }
 
+/// An input and its versions before and now.
+type VersionPair = (TableName, Option<i64>, Option<i64>);
+
 /// A key and what a model's plan shows about it.
 pub(crate) struct Keyed<'a> {
     inner: &'a Inner,
@@ -43,7 +46,7 @@ pub(crate) struct Keyed<'a> {
     key: &'a str,
     locality: Locality,
     /// Changes between two versions of an input that is read whole, the same for every month.
-    whole: Mutex<BTreeMap<(TableName, Option<i64>, Option<i64>), Changes>>,
+    whole: Mutex<BTreeMap<VersionPair, Changes>>,
 }
 
 /// One input between its version at the last build and now.
