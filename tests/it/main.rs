@@ -1,6 +1,7 @@
 //! The one integration binary: it drives the compiled `goyong` as a person would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod cluster;
 mod command_line;
 mod contract;
 mod crosswalk;
