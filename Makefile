@@ -42,6 +42,7 @@ browser: build ## open every page of a small demo in a browser and check it
 	tests/browser/run.sh $(GOYONG) $(OPEN_DATA)
 
 bench: build ## compare with DuckDB, Polars and Splink on the same files, same results
+	$(CARGO) build --$(PROFILE) --package goyong --package goyong-engine --example read_path
 	tests/bench/run.sh $(GOYONG)
 
 clean-demo: ## remove the demo's folder

@@ -28,10 +28,11 @@ from measure import alternate, noise, report, run
 from models import bench_growth, bench_models
 from night import bench_night
 from project import bench_project
+from spells import bench_read_path, bench_spells
 
 HERE = Path(__file__).parent
 BAD_ROWS_PER_THOUSAND = 4
-BENCHMARKS = ["statements", "intake", "layout", "models", "capped", "night", "project"]
+BENCHMARKS = ["statements", "intake", "layout", "spells", "read-path", "models", "capped", "night", "project"]
 
 
 def generate_statements(path: Path, rows: int) -> None:
@@ -141,6 +142,10 @@ def main() -> None:
         bench_intake(goyong, work, arguments.intake_rows, rounds)
     if "layout" in arguments.only:
         bench_layout(goyong, work, arguments.spells, rounds)
+    if "spells" in arguments.only:
+        bench_spells(goyong, work, arguments.spells, rounds)
+    if "read-path" in arguments.only:
+        bench_read_path(goyong, work, arguments.spells, rounds)
     if "models" in arguments.only:
         bench_growth(goyong, work, arguments.persons, arguments.months, rounds)
     if "capped" in arguments.only:

@@ -40,11 +40,11 @@ def generate(path: Path, rows: int) -> None:
     partial.rename(path)
 
 
-def bench_layout(goyong: str, work: Path, rows: int, rounds: int) -> None:
+def prepare_project(goyong: str, work: Path, rows: int) -> Path:
+    """A project with the spells of a generated file in staging; made once, kept for the next run."""
     source = work / f"spell_{rows}.parquet"
     generate(source, rows)
-    project, theirs = work / f"project_layout_{rows}", work / "duckdb_layout"
-    lake = project / "warehouse" / "lake"
+    project = work / f"project_layout_{rows}"
     if not (project / "ready").exists():
         shutil.rmtree(project, ignore_errors=True)
         run([goyong, "--dir", str(project), "init"])
@@ -52,6 +52,12 @@ def bench_layout(goyong: str, work: Path, rows: int, rounds: int) -> None:
         settings.write_text(settings.read_text() + f'\nsql = "{HERE / "sql"}"\n')
         run([goyong, "--dir", str(project), "ingest", str(source), "--source", "bench_spell", "--known-on", "2024-12-31"])
         (project / "ready").touch()
+    return project
+
+
+def bench_layout(goyong: str, work: Path, rows: int, rounds: int) -> None:
+    project, theirs = prepare_project(goyong, work, rows), work / "duckdb_layout"
+    lake = project / "warehouse" / "lake"
     theirs.mkdir(parents=True, exist_ok=True)
     columns = (
         "spell_no, person_key, start_on, end_on, workplace_no, loss_reason, monthly_wage_won, weekly_hours, occupation"

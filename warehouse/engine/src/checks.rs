@@ -8,9 +8,9 @@ use crate::inputs::{Inputs, Readable};
 use crate::masking::Masks;
 use crate::memo::{Fingerprint, passed_check, remember_check};
 use crate::model_tests::{Failing, describe_rows};
+use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, TestFailure, TestResult};
-use crate::session::queries_only;
 use crate::tables::TableCache;
 use crate::test_log::{TestRecord, json_rows};
 
@@ -109,8 +109,7 @@ async fn rows_of(
         .session(&inner.factory, root, None, None, false)
         .await?;
     let found = async {
-        session
-            .sql_with_options(sql, queries_only())
+        planning::query(&session, sql)
             .await?
             .limit(0, Some(COUNTED_ROWS))?
             .collect()

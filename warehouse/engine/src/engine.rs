@@ -19,10 +19,11 @@ use crate::lake::{LakeCatalog, Versions};
 use crate::memo::remembered_state;
 use crate::plan::BuildPlan;
 use crate::plan_details::{self, StepDetail};
+use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, Progress};
 use crate::rows::Rows;
-use crate::session::{Limits, Purpose, SessionFactory, queries_only};
+use crate::session::{Limits, Purpose, SessionFactory};
 use crate::targets::Scope;
 
 /// What the engine may use.
@@ -218,15 +219,14 @@ impl Engine {
         let vars = inner.vars_at(as_of);
         let failed = |error| EngineError::of(error, "the query");
         for (view, text) in inner.views_named_in(&compiled.sql, &inner.vars_at(as_of))? {
-            let view_plan = session
-                .sql_with_options(&text, queries_only())
+            let view_plan = planning::query(&session, &text)
                 .await
                 .map_err(failed)?
                 .into_unoptimized_plan();
             catalog.put(&view, Arc::new(ViewTable::new(view_plan, None)));
         }
         let stream = async {
-            let rows = session.sql_with_options(&compiled.sql, queries_only());
+            let rows = planning::query(&session, &compiled.sql);
             rows.await?.execute_stream().await
         };
         match stream.await {

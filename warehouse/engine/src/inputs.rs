@@ -21,8 +21,9 @@ use goyong_types::{Month, TableName};
 use crate::error::{EngineError, Result};
 use crate::key_set::KeySet;
 use crate::memo::{Fingerprint, InputMemo, content_hash_of};
+use crate::planning;
 use crate::provider::SnapshotTable;
-use crate::session::{SessionFactory, queries_only};
+use crate::session::SessionFactory;
 use crate::tables::{KnownTable, TableCache, declared_schema, missing, staging_schema};
 
 /// The stored tables behind a text, and the views between.
@@ -410,8 +411,7 @@ impl Readable {
         let context = factory.session(schemas.clone(), sort_merge);
         for (view, sql) in &self.views {
             // A view reads all rows, whatever window its reader declares for the same table.
-            let plan = context
-                .sql_with_options(sql, queries_only())
+            let plan = planning::query(&context, sql)
                 .await
                 .map_err(|error| EngineError::of(error, &view.to_string()))?
                 .into_unoptimized_plan();

@@ -19,6 +19,7 @@ use crate::input_changes::{Between, Changes, FileReader, Sign, Sums};
 use crate::key_set::{KeySet, is_key_type};
 use crate::locality::{KeyNames, Locality, Lookup, locality};
 use crate::memo::{ReadMemo, content_hash_of};
+use crate::planning;
 use crate::sorted_rows::SortedRows;
 use crate::storage::{SORT_OPTIONS, to_stored};
 use crate::tables::KnownTable;
@@ -85,8 +86,7 @@ impl<'a> Keyed<'a> {
                 false,
             )
             .await?;
-        let rows = session
-            .sql_with_options(&target.sql, crate::session::queries_only())
+        let rows = planning::query(&session, &target.sql)
             .await
             .map_err(failed)?;
         let plan = session

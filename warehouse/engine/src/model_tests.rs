@@ -16,9 +16,9 @@ use crate::error::{EngineError, Result};
 use crate::inputs::{Inputs, Readable};
 use crate::masking::Masks;
 use crate::memo::{Fingerprint, ModelMemo};
+use crate::planning;
 use crate::planning_errors::{Written, explain, in_words, is_about_text};
 use crate::report::{TestFailure, TestResult};
-use crate::session::queries_only;
 use crate::storage::{GrainCheck, display_value, stored_schema};
 use crate::tables::{KnownTable, TableCache};
 use crate::test_log::{KEPT_ROWS, TestRecord, json_rows};
@@ -285,9 +285,7 @@ async fn plan_view(
     let session = readable
         .session(&inner.factory, inner.warehouse.root(), None, None, false)
         .await?;
-    let planned = session
-        .sql_with_options(&compiled.sql, queries_only())
-        .await;
+    let planned = planning::query(&session, &compiled.sql).await;
     let written = Written {
         project,
         file: &model.file,
@@ -498,8 +496,7 @@ async fn run(session: &SessionContext, query: &str) -> Result<Vec<RecordBatch>> 
         }
         false => EngineError::of(error, "the test"),
     };
-    session
-        .sql_with_options(query, queries_only())
+    planning::query(session, query)
         .await
         .map_err(failed)?
         .collect()

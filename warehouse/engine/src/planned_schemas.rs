@@ -14,9 +14,10 @@ use goyong_types::{Month, TableName};
 use crate::column_contract::check_columns;
 use crate::error::{EngineError, Result};
 use crate::inputs::register;
+use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::seeds::seed_rows;
-use crate::session::{Limits, Purpose, SessionFactory, queries_only};
+use crate::session::{Limits, Purpose, SessionFactory};
 use crate::storage::stored_schema;
 use crate::tables::{declared_schema, staging_schema};
 
@@ -102,9 +103,7 @@ impl<'a> PlannedSchemas<'a> {
             body: &model.body,
             vars: &vars,
         };
-        let planned = session
-            .sql_with_options(&compiled.sql, queries_only())
-            .await;
+        let planned = planning::query(&session, &compiled.sql).await;
         match planned {
             Ok(rows) => {
                 let schema = stored_schema(&model.table, rows.schema().as_arrow())?;

@@ -76,7 +76,8 @@ async fn locate(
     }
     let state = with_spans(state);
     let dialect = state.config().options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect).ok()?;
+    let mut statement = state.sql_to_statement(sql, &dialect).ok()?;
+    crate::intervals::open_table_arguments(&mut statement);
     let again = match state.statement_to_plan(statement.clone()).await {
         Ok(plan) => state.optimize(&plan).err(),
         Err(error) => Some(error),

@@ -26,6 +26,7 @@ use goyong_store::{DataFile, TableSnapshot};
 use goyong_types::TableName;
 use serde::{Deserialize, Serialize};
 
+use crate::key_ranges;
 use crate::lake_files::lake_url;
 
 /// More sorted files than this are read unordered: merging many streams costs more than it saves.
@@ -168,6 +169,13 @@ impl SnapshotTable {
         self.version.decides(filter)
     }
 
+    /// Whether keys of these files can follow each other: those of several months start over.
+    fn is_one_range(&self, files: &[&TableFile]) -> bool {
+        files
+            .windows(2)
+            .all(|pair| pair[0].partition == pair[1].partition)
+    }
+
     fn ordering(&self) -> Option<LexOrdering> {
         let mut sort = Vec::new();
         for column in &self.version.sorted_by {
@@ -287,27 +295,39 @@ impl TableProvider for SnapshotTable {
         statistics.num_rows = Precision::Exact(rows as usize);
         statistics.total_byte_size = Precision::Inexact(bytes as usize);
 
-        let ordering = self
-            .ordering()
-            .filter(|_| files.len() <= MOST_ORDERED_FILES);
-        let in_file_order = files
-            .iter()
-            .map(|file| file.file.clone())
-            .collect::<Vec<_>>();
-        let groups = match &ordering {
-            Some(_) => in_file_order
-                .into_iter()
-                .map(|file| FileGroup::new(vec![file]))
-                .collect(),
-            None => FileGroup::new(in_file_order).split_files(state.config().target_partitions()),
-        };
-
         let url = lake_url()?;
         let runtime = state.runtime_env();
         let reader = CachedParquetFileReaderFactory::new(
             runtime.object_store(&url)?,
             runtime.cache_manager.get_file_metadata_cache(),
         );
+        let threads = state.config().target_partitions();
+        let in_file_order = files
+            .iter()
+            .map(|file| file.file.clone())
+            .collect::<Vec<_>>();
+        let mut ordering = self.ordering();
+        let ranges = match &ordering {
+            Some(order) if self.is_one_range(&files) => {
+                let file_schema = self.table_schema.file_schema();
+                key_ranges::cut(&in_file_order, file_schema, order, threads, &reader).await?
+            }
+            _ => None,
+        };
+        let (groups, partitioning) = match ranges {
+            Some(ranges) => (ranges.groups, ranges.partitioning),
+            None => {
+                ordering = ordering.filter(|_| files.len() <= MOST_ORDERED_FILES);
+                let groups = match &ordering {
+                    Some(_) => in_file_order
+                        .into_iter()
+                        .map(|file| FileGroup::new(vec![file]))
+                        .collect(),
+                    None => FileGroup::new(in_file_order).split_files(threads),
+                };
+                (groups, None)
+            }
+        };
         let options = TableParquetOptions {
             global: state.config_options().execution.parquet.clone(),
             ..Default::default()
@@ -321,6 +341,7 @@ impl TableProvider for SnapshotTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .with_output_ordering(ordering.into_iter().collect())
+            .with_output_partitioning(partitioning)
             .build();
         Ok(DataSourceExec::from_data_source(scan))
     }

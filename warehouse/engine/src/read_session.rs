@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::clearance::Clearance;
 use crate::error::{EngineError, Result, is_memory, short};
 use crate::lake::{LakeCatalog, Versions};
+use crate::planning;
 use crate::rows::Rows;
 use crate::session::{Limits, Purpose, SessionFactory, queries_only};
 
@@ -149,7 +150,7 @@ impl ReadSession {
     pub async fn stream(&self, sql: &str) -> Result<Rows> {
         refuse_oversized(sql)?;
         let session = &self.session.0;
-        let plan = match session.state().create_logical_plan(sql).await {
+        let plan = match planning::logical_plan(&session.state(), sql).await {
             Ok(plan) => plan,
             Err(error) => return Err(self.explain_plan_error(&error)),
         };

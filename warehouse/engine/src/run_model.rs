@@ -21,9 +21,9 @@ use crate::history::{check_day, with_history};
 use crate::inputs::OnlyKeys;
 use crate::keyed::{Keyed, Touched, stored_order};
 use crate::memo::{ModelMemo, PartitionMemo, WHOLE};
+use crate::planning;
 use crate::planning_errors::{self, explain};
 use crate::policy::{SENSITIVITY_TAGS, Tags};
-use crate::session::queries_only;
 use crate::sorted_rows::SortedRows;
 use crate::storage::stored_schema;
 use crate::tables::{KnownTable, TableCache};
@@ -526,7 +526,7 @@ async fn planned(
         )
         .await?;
     let written = written(inner, model, target);
-    let planned = session.sql_with_options(&target.sql, queries_only());
+    let planned = planning::query(&session, &target.sql);
     let rows = match planned.await {
         Ok(rows) => rows,
         Err(error) => return Err(explain(&session, &target.sql, written, error).await),
@@ -636,6 +636,8 @@ fn write_options(model: &Model, tags: BTreeMap<String, Tags>) -> WriteOptions {
     let header = &model.header;
     let mut options = WriteOptions {
         partition_column: model.partition_column().map(str::to_owned),
+        // Files that follow each other by key can be read as ranges of it.
+        keep_together: model.sort_by.first().cloned(),
         description: Some(header.description.en.clone()),
         ..WriteOptions::default()
     };

@@ -14,6 +14,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use crate::cluster::{Cluster, cluster_config, cluster_planner, cluster_rules};
 use crate::error::{EngineError, Result};
 use crate::functions;
+use crate::intervals::{SpellFunctions, SpellQueryPlanner};
 use crate::lake_files::LakeOnly;
 
 /// Name of the catalog that holds every schema of the warehouse.
@@ -63,6 +64,8 @@ impl SessionFactory {
             .with_config(config(limits, purpose))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_relation_planners(vec![Arc::new(SpellFunctions)])
+            .with_query_planner(Arc::new(SpellQueryPlanner))
             .with_table_factories(Default::default())
             .build();
         let mut failure = None;

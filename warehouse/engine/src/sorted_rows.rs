@@ -15,14 +15,16 @@ use datafusion::execution::memory_pool::{
 };
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_partitioned};
+use datafusion::physical_plan::{
+    ExecutionPlan, ExecutionPlanProperties, execute_stream, execute_stream_partitioned,
+};
 use futures::{StreamExt, stream};
 use goyong_catalog::Model;
 use goyong_store::{FinishedLane, TableWriter, WriterLane};
@@ -102,6 +104,12 @@ impl SortedRows {
     ) -> Result<()> {
         let name = model.table.to_string();
         let failed = |error| EngineError::of(error, &name);
+        if threads > 1
+            && let Some(parts) = sorted_parts(&self.plan)
+        {
+            let streams = execute_stream_partitioned(parts, self.context).map_err(failed)?;
+            return write_parts(model, partition, streams, schema, writer).await;
+        }
         let Some((unsorted, spill_order)) = below_the_sort(&self.plan) else {
             let rows = execute_stream(self.plan, self.context).map_err(failed)?;
             return write_stream(model, partition, rows, schema, writer).await;
@@ -147,6 +155,54 @@ impl SortedRows {
         }
         Ok(())
     }
+}
+
+/// The parts below a merge that have nothing to merge: each is sorted, and its keys come before those of the next.
+fn sorted_parts(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let merge = plan.downcast_ref::<SortPreservingMergeExec>()?;
+    let parts = merge.input();
+    let Partitioning::Range(ranges) = parts.output_partitioning() else {
+        return None;
+    };
+    let follow = ranges.ordering().first() == merge.expr().first();
+    (follow && merge.fetch().is_none()).then(|| Arc::clone(parts))
+}
+
+/// Writes each part to files of its own, side by side.
+async fn write_parts(
+    model: &Model,
+    partition: Option<&str>,
+    streams: Vec<SendableRecordBatchStream>,
+    schema: &SchemaRef,
+    writer: &mut TableWriter,
+) -> Result<()> {
+    let mut tasks = JoinSet::new();
+    for mut rows in streams {
+        let mut lane = writer.lane()?;
+        let mut grain = GrainCheck::for_sorted(model, schema)?;
+        let (model, schema) = (model.clone(), Arc::clone(schema));
+        let partition = partition.map(str::to_owned);
+        tasks.spawn(async move {
+            while let Some(batch) = rows.next().await {
+                let batch =
+                    batch.map_err(|error| EngineError::of(error, &model.table.to_string()))?;
+                let batch = to_stored(&batch, &schema)?;
+                let partition = partition.as_deref();
+                write_batch(&model, partition, &batch, &mut grain, |partition, rows| {
+                    Ok(lane.write(partition, rows)?)
+                })?;
+            }
+            Ok::<FinishedLane, EngineError>(lane.finish()?)
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        let lane = task.map_err(|error| EngineError::Io {
+            operation: "finish writing rows",
+            source: std::io::Error::other(error.to_string()),
+        })?;
+        writer.rejoin(lane?);
+    }
+    Ok(())
 }
 
 /// Input and order of the sort at the top of a plan; `None` when the rows come sorted.

@@ -14,10 +14,10 @@ use serde::Serialize;
 
 use crate::error::{EngineError, Result};
 use crate::planned_schemas::{PlannedSchemas, vars_for};
+use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::run_model::in_month;
 use crate::seeds::seed_rows;
-use crate::session::queries_only;
 use crate::storage::{stored_schema, to_stored};
 
 /// Differences shown of one test.
@@ -103,9 +103,7 @@ async fn run(schemas: &mut PlannedSchemas<'_>, test: &UnitTest) -> Result<Vec<St
         body: &model.body,
         vars: &vars,
     };
-    let planned = session
-        .sql_with_options(&compiled.sql, queries_only())
-        .await;
+    let planned = planning::query(&session, &compiled.sql).await;
     let frame = match planned {
         Ok(frame) => frame,
         Err(error) => return Err(explain(&session, &compiled.sql, written, error).await),

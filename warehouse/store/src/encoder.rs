@@ -56,6 +56,8 @@ pub(crate) struct EncoderSettings {
     /// First part of every file name; unique to this writer.
     pub(crate) file_prefix: String,
     pub(crate) rows_per_file: usize,
+    /// Position of a column of which equal neighbours stay in one file.
+    pub(crate) keep_together: Option<usize>,
     pub(crate) row_group_rows: usize,
     pub(crate) compression_level: i32,
 }
@@ -200,6 +202,26 @@ struct OpenFile {
     relative_path: String,
     rows: usize,
     last_written: u64,
+    /// The last value of the column that is kept together.
+    last_value: Option<ArrayRef>,
+}
+
+impl OpenFile {
+    /// Where the value that stands before a row of the column ends, and whether another one follows in the batch.
+    fn end_of_value(&self, column: &ArrayRef, row: usize) -> (usize, bool) {
+        let before = match row {
+            0 => self.last_value.clone(),
+            row => Some(column.slice(row - 1, 1)),
+        };
+        let Some(before) = before else {
+            return (row, true);
+        };
+        let mut end = row;
+        while end < column.len() && column.slice(end, 1).as_ref() == before.as_ref() {
+            end += 1;
+        }
+        (end, end < column.len())
+    }
 }
 
 /// Encodes batches into the files of one writer.
@@ -248,7 +270,17 @@ impl FileEncoder {
             let Some(file) = self.open.get_mut(&key) else {
                 break;
             };
-            let rows = (self.settings.rows_per_file - file.rows).min(batch.num_rows() - first);
+            let left = self.settings.rows_per_file.saturating_sub(file.rows);
+            let full = first + left.min(batch.num_rows() - first);
+            let (end, is_border) = match self.settings.keep_together {
+                Some(column) => file.end_of_value(batch.column(column), full),
+                None => (full, true),
+            };
+            let rows = end - first;
+            if rows == 0 {
+                self.close_file(&key)?;
+                continue;
+            }
             file.writer
                 .write(&batch.slice(first, rows))
                 .map_err(StoreError::parquet("write", &self.settings.table))?;
@@ -256,7 +288,10 @@ impl FileEncoder {
             self.writes += 1;
             file.last_written = self.writes;
             first += rows;
-            if file.rows >= self.settings.rows_per_file {
+            if let Some(column) = self.settings.keep_together {
+                file.last_value = Some(batch.column(column).slice(end - 1, 1));
+            }
+            if is_border && file.rows >= self.settings.rows_per_file {
                 self.close_file(&key)?;
             }
         }
@@ -304,6 +339,7 @@ impl FileEncoder {
             relative_path,
             rows: 0,
             last_written: 0,
+            last_value: None,
         })
     }
 

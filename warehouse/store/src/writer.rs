@@ -27,6 +27,8 @@ pub struct WriteOptions {
     pub partition_column: Option<String>,
     /// Rows after which a new file is started.
     pub rows_per_file: usize,
+    /// A column whose equal values, one after the other, stay in one file; files grow for it.
+    pub keep_together: Option<String>,
     /// Rows per row group, the unit of statistics and of reading in parallel.
     pub row_group_rows: usize,
     /// Zstandard level, 1 to 3 in practice.
@@ -46,6 +48,7 @@ impl Default for WriteOptions {
         Self {
             partition_column: None,
             rows_per_file: 8 << 20,
+            keep_together: None,
             row_group_rows: 256 << 10,
             compression_level: 1,
             background: true,
@@ -194,6 +197,10 @@ impl Warehouse {
             withheld_columns: withheld_columns(&columns.schema, base.as_ref(), &options),
             file_prefix: format!("part-{attempt:06}-{}", &unique[..12]),
             rows_per_file: options.rows_per_file.max(1),
+            keep_together: options
+                .keep_together
+                .as_deref()
+                .and_then(|column| columns.data_schema.index_of(column).ok()),
             row_group_rows: options.row_group_rows.max(1),
             compression_level: options.compression_level,
         };

@@ -13,6 +13,7 @@
 //! ```
 
 mod business_number;
+mod hangul;
 mod keys;
 mod month;
 mod resident_number;
@@ -20,6 +21,7 @@ mod suggestion;
 mod table_name;
 
 pub use business_number::{BusinessNumber, BusinessNumberError};
+pub use hangul::normalise_hangul;
 pub use keys::{DeliveryId, PersonKey};
 pub use month::{Month, MonthError};
 pub use resident_number::{ResidentNumber, ResidentNumberError, Sex};

@@ -10,6 +10,8 @@ use datafusion::logical_expr::{Extension, LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use serde::{Deserialize, Serialize};
 
+use crate::intervals::{decode_node, decode_plan, encode_node, encode_plan};
+
 type LogicalNode = Arc<dyn UserDefinedLogicalNode>;
 type PhysicalNode = Arc<dyn ExecutionPlan>;
 
@@ -34,10 +36,18 @@ pub(crate) struct PhysicalOperator {
 }
 
 /// Every logical operator of ours.
-const LOGICAL: &[LogicalOperator] = &[];
+const LOGICAL: &[LogicalOperator] = &[LogicalOperator {
+    name: "spells",
+    to_bytes: |node| encode_node(node).transpose(),
+    from_bytes: |bytes, inputs| Ok(Arc::new(decode_node(bytes, inputs)?)),
+}];
 
 /// Every physical operator of ours.
-const PHYSICAL: &[PhysicalOperator] = &[];
+const PHYSICAL: &[PhysicalOperator] = &[PhysicalOperator {
+    name: "spells",
+    to_bytes: |plan| encode_plan(plan).transpose(),
+    from_bytes: decode_plan,
+}];
 
 /// Marks bytes of ours among those of the cluster's own operators, which are protocol buffers: no message of theirs
 /// starts with a zero byte.

@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, Date32Array, Int32Array, PrimitiveArray};
 use arrow_schema::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::calendar;
@@ -178,6 +178,10 @@ impl ScalarUDFImpl for DateFunction {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documentation::of(self.name())
     }
 
     fn return_type(&self, _argument_types: &[DataType]) -> Result<DataType> {

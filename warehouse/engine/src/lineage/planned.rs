@@ -14,6 +14,7 @@ use goyong_types::TableName;
 
 use crate::error::{EngineError, Result};
 use crate::inputs::register;
+use crate::planning;
 use crate::session::SessionFactory;
 
 /// A table known by its columns alone.
@@ -73,7 +74,7 @@ impl Planner {
 
     /// The plan of a text as it was written: neither optimised nor with views opened.
     pub async fn plan(&self, sql: &str, what: &str) -> Result<LogicalPlan> {
-        let plan = self.state.create_logical_plan(sql).await;
+        let plan = planning::logical_plan(&self.state, sql).await;
         plan.map_err(|error| EngineError::of(error, what))
     }
 }

@@ -7,6 +7,7 @@ mod governing;
 mod history;
 mod keyed;
 mod planning;
+mod public_slt;
 mod querying;
 mod slt;
 mod testing;
@@ -217,7 +218,7 @@ fn of(report: &BuildReport, name: &str) -> (Outcome, usize, usize) {
     )
 }
 
-fn run<F>(future: F)
+pub(crate) fn run<F>(future: F)
 where
     F: Future<Output = ()> + Send + 'static,
 {

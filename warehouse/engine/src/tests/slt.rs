@@ -16,6 +16,7 @@ use goyong_catalog::{Project, Vars};
 use goyong_types::TableName;
 
 use crate::inputs::register;
+use crate::planning::logical_plan;
 use crate::seeds::{seed_rows, seed_table};
 use crate::session::{Limits, Purpose, SessionFactory};
 
@@ -134,7 +135,13 @@ fn session(project: &Project, folder: &Path) -> SessionContext {
 }
 
 async fn answer(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, String> {
-    let frame = session.sql(sql).await.map_err(|error| error.to_string())?;
+    let plan = logical_plan(&session.state(), sql)
+        .await
+        .map_err(|error| error.to_string())?;
+    let frame = session
+        .execute_logical_plan(plan)
+        .await
+        .map_err(|error| error.to_string())?;
     frame.collect().await.map_err(|error| error.to_string())
 }
 

@@ -40,6 +40,39 @@ async fn same_rows_in_other_order_and_files_have_the_same_hash() {
 }
 
 #[tokio::test]
+async fn files_end_between_keys_that_are_kept_together() {
+    for chunk in [1, 2, 3, 10] {
+        let fixture = Fixture::new().await;
+        let by_key = WriteOptions {
+            rows_per_file: 2,
+            keep_together: some("person_key"),
+            ..options()
+        };
+        let mut writer = fixture
+            .warehouse
+            .writer(&table(), schema(), by_key)
+            .await
+            .unwrap();
+        for keys in [1, 1, 1, 2, 2, 3, 3, 3, 3, 4].chunks(chunk) {
+            writer.write(Some(AUGUST), &rows(keys)).unwrap();
+        }
+        writer
+            .commit(CommitMode::ReplaceAll, CommitDetails::default())
+            .await
+            .unwrap();
+        let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+        let mut sizes: Vec<(String, u64)> = snapshot
+            .files
+            .iter()
+            .map(|file| (file.path.display().to_string(), file.rows))
+            .collect();
+        sizes.sort();
+        let sizes: Vec<u64> = sizes.into_iter().map(|(_, rows)| rows).collect();
+        assert_eq!(sizes, [3, 2, 4, 1], "batches of {chunk}");
+    }
+}
+
+#[tokio::test]
 async fn appends_add_up_to_the_hash_of_one_write() {
     let (pieces, whole) = (Fixture::new().await, Fixture::new().await);
     pieces
