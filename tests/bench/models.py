@@ -51,7 +51,7 @@ def headers(goyong: str, work: Path) -> dict[str, dict]:
     """What the built-in models say of themselves, by table."""
     folder = work / "headers"
     shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([goyong, "--dir", str(folder), "init", "--write-sql"], check=True, capture_output=True)
+    subprocess.run([goyong, "--dir", str(folder), "init"], check=True, capture_output=True)
     found = {}
     for file in (folder / "sql").rglob("*.sql"):
         text = file.read_text()
