@@ -277,7 +277,7 @@ async fn ingest_one(
         match nearest_name(source, names) {
             Some(nearest) => bail!("no contract `{source}`; did you mean `{nearest}`?"),
             None => {
-                bail!("no contract `{source}`; `goyong init --write-sql` writes them all to read")
+                bail!("no contract `{source}`; `goyong contract ls` lists them")
             }
         }
     }
