@@ -171,10 +171,11 @@ fn choose_borders(pieces: &[Piece], parts: usize, is_border: impl Fn(usize) -> b
     let parts = parts.min(total / LEAST_ROWS).max(1);
     let mut before = 0;
     let mut candidates = Vec::new();
-    for piece in 0..pieces.len().saturating_sub(1) {
-        before += pieces[piece].rows;
-        if is_border(piece) {
-            candidates.push((piece, before));
+    let last = pieces.len().saturating_sub(1);
+    for (position, piece) in pieces.iter().enumerate().take(last) {
+        before += piece.rows;
+        if is_border(position) {
+            candidates.push((position, before));
         }
     }
     let mut borders = Vec::new();

@@ -185,7 +185,7 @@ mod tests {
             let mut letters = String::new();
             letters.extend(char::from_u32(0x1100 + syllable / 588));
             letters.extend(char::from_u32(0x1161 + syllable % 588 / 28));
-            if syllable % 28 > 0 {
+            if !syllable.is_multiple_of(28) {
                 letters.extend(char::from_u32(0x11a7 + syllable % 28));
             }
             let composed: String = char::from_u32(code).into_iter().collect();

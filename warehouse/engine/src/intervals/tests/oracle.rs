@@ -60,7 +60,7 @@ fn gaps(rows: &[Row]) -> Vec<String> {
                 position + 1,
                 shown(previous_end),
                 shown(gap),
-                shown((!open).then(|| covered.len())),
+                shown((!open).then_some(covered.len())),
                 shown(next.map(date)),
                 shown(within)
             ));
