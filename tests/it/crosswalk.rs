@@ -51,7 +51,14 @@ fn a_pair_of_versions_without_a_crosswalk_does_not_compile() {
     let model = project.join("sql/core/industry_elsewhere.sql");
     let show = |from: &str, to: &str| {
         fs::write(&model, MODEL.replace("FROM", from).replace("TO", to)).unwrap();
-        goyong(&["--dir", text, "show", "core.industry_elsewhere"])
+        goyong(&[
+            "--dir",
+            text,
+            "show",
+            "core.industry_elsewhere",
+            "--as-of",
+            "2025-01-31",
+        ])
     };
 
     let known = show("KSIC9", "KSIC10");

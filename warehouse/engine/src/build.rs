@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use goyong_catalog::{Materialized, Model, ProjectState};
+use goyong_catalog::{Materialized, Model, ProjectState, TestKind};
 use goyong_types::TableName;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -90,7 +90,9 @@ pub(crate) async fn build(
                     .filter(|input| plan.models.contains(input) || done.contains_key(*input))
                     .collect();
                 let stopped = plan.mode.fail_fast && has_failure(&done);
-                if !stopped && !selected.iter().all(|input| done.contains_key(*input)) {
+                let ready = selected.iter().all(|input| done.contains_key(*input))
+                    && compared_before(model, &plan.models).all(|to| done.contains_key(to));
+                if !stopped && !ready {
                     still_waiting.push(table);
                     continue;
                 }
@@ -229,6 +231,21 @@ async fn build_seeds(
 fn has_failure(done: &BTreeMap<TableName, ModelReport>) -> bool {
     done.values()
         .any(|report| report.outcome == Outcome::Failed)
+}
+
+/// The tables a model's tests compare with that stand before it in the order: they are built first,
+/// so that a test does not depend on which of two steps was quicker.
+fn compared_before<'a>(
+    model: &'a Model,
+    order: &'a [TableName],
+) -> impl Iterator<Item = &'a TableName> {
+    let earlier = order.iter().take_while(|table| **table != model.table);
+    earlier.filter(|table| {
+        model
+            .tests
+            .iter()
+            .any(|test| matches!(&test.kind, TestKind::Relationship { to, .. } if to == *table))
+    })
 }
 
 /// The report of a model that cannot run because of what it reads.
