@@ -57,7 +57,8 @@ pub struct SchedulerOptions {
 /// Runs a scheduler over a warehouse until `stop` ends. `ready` is told its address once it listens.
 ///
 /// # Errors
-/// [`EngineError::Refused`] for an address that others reach, [`EngineError::Node`] when the port is taken.
+/// [`crate::EngineError::Refused`] for an address that others reach, [`crate::EngineError::Node`] when
+/// the port is taken.
 pub async fn run_scheduler(
     warehouse: Warehouse,
     options: SchedulerOptions,
