@@ -119,225 +119,37 @@ claimed as (
   from claim
   group by claim.applied_on, claim.sido
 ),
+-- one shape for all; `detail` is what else is counted of the same rows
+movement as (
+  select 'piece_from' as kind, piece_from.day, piece_from.sido, piece_from.pieces as number, 0 as detail from piece_from
+  union all
+  select 'piece_to' as kind, piece_to.day, piece_to.sido, piece_to.pieces as number, 0 as detail from piece_to
+  union all
+  select 'acquisition' as kind, acquisition.day, acquisition.sido, acquisition.spells as number, 0 as detail from acquisition
+  union all
+  select 'loss' as kind, loss.day, loss.sido, loss.spells as number, loss.entitling as detail from loss
+  union all
+  select 'registration' as kind, registration.day, registration.sido, registration.seekers as number, 0 as detail from registration
+  union all
+  select 'closing' as kind, closing.day, closing.sido, closing.seekers as number, 0 as detail from closing
+  union all
+  select 'opening' as kind, opening.day, opening.sido, opening.vacancies as number, opening.openings as detail from opening
+  union all
+  select 'ending' as kind, ending.day, ending.sido, ending.vacancies as number, ending.openings as detail from ending
+  union all
+  select 'hire' as kind, hire.day, hire.sido, hire.hires as number, 0 as detail from hire
+  union all
+  select 'claim' as kind, claimed.day, claimed.sido, claimed.claims as number, 0 as detail from claimed
+),
 placed as (
   select
-    greatest(piece_from.day, first_day.day) as day,
-    coalesce(piece_from.sido, '00') as sido,
-    piece_from.pieces as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    0 as claims_new
-  from piece_from
-  cross join first_day
-  union all
-  select
-    greatest(piece_to.day, first_day.day) as day,
-    coalesce(piece_to.sido, '00') as sido,
-    0 as insured_in,
-    piece_to.pieces as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    0 as claims_new
-  from piece_to
-  cross join first_day
-  union all
-  select
-    greatest(acquisition.day, first_day.day) as day,
-    coalesce(acquisition.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    case when acquisition.day >= first_day.day then acquisition.spells else 0 end as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    0 as claims_new
-  from acquisition
-  cross join first_day
-  union all
-  select
-    greatest(loss.day, first_day.day) as day,
-    coalesce(loss.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    case when loss.day >= first_day.day then loss.spells else 0 end as lost,
-    case when loss.day >= first_day.day then loss.entitling else 0 end as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    0 as claims_new
-  from loss
-  cross join first_day
-  union all
-  select
-    greatest(registration.day, first_day.day) as day,
-    coalesce(registration.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    registration.seekers as seekers_in,
-    0 as seekers_out,
-    case when registration.day >= first_day.day then registration.seekers else 0 end as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    0 as claims_new
-  from registration
-  cross join first_day
-  union all
-  select
-    greatest(closing.day, first_day.day) as day,
-    coalesce(closing.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    closing.seekers as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    0 as claims_new
-  from closing
-  cross join first_day
-  union all
-  select
-    greatest(opening.day, first_day.day) as day,
-    coalesce(opening.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    opening.vacancies as vacancies_in,
-    0 as vacancies_out,
-    opening.openings as openings_in,
-    0 as openings_out,
-    case when opening.day >= first_day.day then opening.vacancies else 0 end as vacancies_new,
-    case when opening.day >= first_day.day then opening.openings else 0 end as openings_new,
-    0 as hires,
-    0 as claims_new
-  from opening
-  cross join first_day
-  union all
-  select
-    greatest(ending.day, first_day.day) as day,
-    coalesce(ending.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    ending.vacancies as vacancies_out,
-    0 as openings_in,
-    ending.openings as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    0 as claims_new
-  from ending
-  cross join first_day
-  union all
-  select
-    greatest(hire.day, first_day.day) as day,
-    coalesce(hire.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    case when hire.day >= first_day.day then hire.hires else 0 end as hires,
-    0 as claims_new
-  from hire
-  cross join first_day
-  union all
-  select
-    greatest(claimed.day, first_day.day) as day,
-    coalesce(claimed.sido, '00') as sido,
-    0 as insured_in,
-    0 as insured_out,
-    0 as acquired,
-    0 as lost,
-    0 as lost_involuntary,
-    0 as seekers_in,
-    0 as seekers_out,
-    0 as seekers_new,
-    0 as vacancies_in,
-    0 as vacancies_out,
-    0 as openings_in,
-    0 as openings_out,
-    0 as vacancies_new,
-    0 as openings_new,
-    0 as hires,
-    case when claimed.day >= first_day.day then claimed.claims else 0 end as claims_new
-  from claimed
+    greatest(movement.day, first_day.day) as day,
+    coalesce(movement.sido, '00') as sido,
+    movement.kind,
+    movement.day >= first_day.day as delivered,
+    movement.number,
+    movement.detail
+  from movement
   cross join first_day
 ),
 labour_market_daily as (
@@ -346,25 +158,25 @@ labour_market_daily as (
     placed.day,
     placed.sido,
     -- insurance
-    cast(sum(placed.insured_in) as bigint) as insured_in,
-    cast(sum(placed.insured_out) as bigint) as insured_out,
-    cast(sum(placed.acquired) as bigint) as acquired,
-    cast(sum(placed.lost) as bigint) as lost,
-    cast(sum(placed.lost_involuntary) as bigint) as lost_involuntary,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'piece_from'), 0) as bigint) as insured_in,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'piece_to'), 0) as bigint) as insured_out,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'acquisition' and placed.delivered), 0) as bigint) as acquired,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'loss' and placed.delivered), 0) as bigint) as lost,
+    cast(coalesce(sum(placed.detail) filter (where placed.kind = 'loss' and placed.delivered), 0) as bigint) as lost_involuntary,
     -- search
-    cast(sum(placed.seekers_in) as bigint) as seekers_in,
-    cast(sum(placed.seekers_out) as bigint) as seekers_out,
-    cast(sum(placed.seekers_new) as bigint) as seekers_new,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'registration'), 0) as bigint) as seekers_in,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'closing'), 0) as bigint) as seekers_out,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'registration' and placed.delivered), 0) as bigint) as seekers_new,
     -- vacancies
-    cast(sum(placed.vacancies_in) as bigint) as vacancies_in,
-    cast(sum(placed.vacancies_out) as bigint) as vacancies_out,
-    cast(sum(placed.openings_in) as bigint) as openings_in,
-    cast(sum(placed.openings_out) as bigint) as openings_out,
-    cast(sum(placed.vacancies_new) as bigint) as vacancies_new,
-    cast(sum(placed.openings_new) as bigint) as openings_new,
-    cast(sum(placed.hires) as bigint) as hires,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'opening'), 0) as bigint) as vacancies_in,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'ending'), 0) as bigint) as vacancies_out,
+    cast(coalesce(sum(placed.detail) filter (where placed.kind = 'opening'), 0) as bigint) as openings_in,
+    cast(coalesce(sum(placed.detail) filter (where placed.kind = 'ending'), 0) as bigint) as openings_out,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'opening' and placed.delivered), 0) as bigint) as vacancies_new,
+    cast(coalesce(sum(placed.detail) filter (where placed.kind = 'opening' and placed.delivered), 0) as bigint) as openings_new,
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'hire' and placed.delivered), 0) as bigint) as hires,
     -- benefit
-    cast(sum(placed.claims_new) as bigint) as claims_new
+    cast(coalesce(sum(placed.number) filter (where placed.kind = 'claim' and placed.delivered), 0) as bigint) as claims_new
   from placed
   group by placed.day, placed.sido
 )
