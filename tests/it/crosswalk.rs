@@ -69,6 +69,7 @@ fn a_pair_of_versions_without_a_crosswalk_does_not_compile() {
         let said = String::from_utf8(refused.stderr).unwrap();
         let missing = format!("crosswalk_{}_{}", from.to_lowercase(), to.to_lowercase());
         assert!(said.contains("macros/crosswalk.sql"), "{said}");
+        assert!(said.contains("industry_elsewhere.sql"), "{said}");
         assert!(said.contains(&missing), "{said}");
         assert!(said.contains("did you mean `crosswalk_"), "{said}");
     }

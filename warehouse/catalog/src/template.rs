@@ -296,8 +296,12 @@ fn problem_of(file: &str, macros: &Macros, text: &str, error: &Error) -> Problem
     let Some(line) = error.line() else {
         return Problem::new(file, message);
     };
-    let (file, first_line) = macros.file_of_line(line).unwrap_or((file, macros.lines));
-    let problem = Problem::new(file, message).at_line(line - first_line);
+    let problem = match macros.file_of_line(line) {
+        Some((place, first_line)) => Problem::new(place, message)
+            .at_line(line - first_line)
+            .with_help(format!("the macro is called by {file}")),
+        None => Problem::new(file, message).at_line(line - macros.lines),
+    };
     match error.range() {
         Some(range) if range.start <= text.len() => {
             let before = text.get(..range.start).unwrap_or_default();
