@@ -15,7 +15,7 @@ OPEN_DATA ?= $(wildcard ../shared/data)
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-build: ## compile the binary (20 minutes from nothing on 2 cores, then seconds)
+build: ## compile the binary (half an hour or more from nothing on 2 cores, then seconds)
 	$(CARGO) build --$(PROFILE) --package goyong
 
 demo: build ## simulate a country, ingest it, run a night, publish, render the reports
