@@ -23,7 +23,7 @@ demo: build ## simulate a country, ingest it, run a night, publish, render the r
 
 test: setup format lint docs unit browser ## install what the tests need and pass every test
 
-setup: ## install what the browser test needs (Debian packages, then npm packages from the lock file)
+setup: ## install what the tests need: a browser, PostgreSQL (Debian packages), npm packages from the lock file
 	tests/setup.sh
 
 format:

@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("goyong-linkage", &["goyong-types"]),
     ("goyong-learn", &["goyong-types"]),
+    ("goyong-scheduler", &[]),
     ("goyong-disclosure", &["goyong-types"]),
     ("goyong-site", &["goyong-types", "goyong-disclosure"]),
     ("goyong-simulator", &["goyong-types"]),
@@ -33,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "goyong-engine",
             "goyong-linkage",
             "goyong-learn",
+            "goyong-scheduler",
             "goyong-site",
         ],
     ),
@@ -46,7 +48,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("datafusion", &["goyong-engine"]),
     ("deltalake-core", &["goyong-store"]),
-    ("sqlx", &["goyong-store"]),
+    ("sqlx", &["goyong-store", "goyong-scheduler"]),
+    ("tokio-postgres", &["goyong-scheduler"]),
 ];
 
 fn metadata() -> Value {

@@ -1,0 +1,249 @@
+//! SQLite and PostgreSQL behind one face: whole numbers and texts, `$1` for parameters, one writer at a time.
+//!
+//! Both databases take the same statements. A transaction holds the only writer's place from its first statement
+//! (`begin immediate`, an advisory lock), so what it read still holds when it writes, on either.
+
+mod postgres;
+mod sqlite;
+
+use std::path::PathBuf;
+
+use postgres::{Postgres, PostgresTransaction};
+use sqlite::Sqlite;
+
+/// Why a database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// SQLite said so.
+    #[error(transparent)]
+    Sqlite(#[from] sqlx::Error),
+    /// PostgreSQL said so.
+    #[error("{}", of_postgres(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// The location is no database's.
+    #[error("{0}")]
+    Location(String),
+    /// An answer has another shape than the statement promises.
+    #[error("column {0} of the answer is not what it should be")]
+    Column(usize),
+}
+
+fn of_postgres(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(error) => format!("{} ({})", error.message(), error.code().code()),
+        None => error.to_string(),
+    }
+}
+
+impl DatabaseError {
+    /// Whether the same can succeed later: the database was busy, or the connection was lost.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Sqlite(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            // 5 is busy, 6 locked; the rest of the number says more about it.
+            Self::Sqlite(sqlx::Error::Database(error)) => error
+                .code()
+                .and_then(|code| code.parse::<i64>().ok())
+                .is_some_and(|code| matches!(code & 0xff, 5 | 6)),
+            // Class 08 is the connection, 40 the transaction, 53 resources, 57 an operator's intervention.
+            Self::Postgres(error) => match error.code() {
+                Some(code) => ["08", "40", "53", "57"].contains(&&code.code()[..2]),
+                None => true,
+            },
+            Self::Sqlite(_) | Self::Location(_) | Self::Column(_) => false,
+        }
+    }
+}
+
+/// Where a ledger lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file, made when it is not there.
+    Sqlite(PathBuf),
+    /// `postgresql://user@host/database` or `host=… dbname=…`.
+    Postgres(String),
+}
+
+impl std::str::FromStr for Location {
+    type Err = DatabaseError;
+
+    fn from_str(text: &str) -> Result<Self, DatabaseError> {
+        let is_postgres = ["postgres://", "postgresql://", "host="]
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
+        if is_postgres {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        match text.strip_prefix("sqlite://") {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            Some(_) => Err(DatabaseError::Location(
+                "sqlite:// names no file".to_owned(),
+            )),
+            None if text.contains("://") => Err(DatabaseError::Location(
+                "runs are kept in sqlite:// or postgresql://".to_owned(),
+            )),
+            None => Ok(Self::Sqlite(text.into())),
+        }
+    }
+}
+
+/// A value of a parameter or an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// None.
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row(pub(crate) Vec<Value>);
+
+impl Row {
+    /// A whole number.
+    pub fn integer(&self, column: usize) -> Result<i64, DatabaseError> {
+        self.optional_integer(column)?
+            .ok_or(DatabaseError::Column(column))
+    }
+
+    /// A whole number or nothing.
+    pub fn optional_integer(&self, column: usize) -> Result<Option<i64>, DatabaseError> {
+        match self.0.get(column) {
+            Some(Value::Integer(number)) => Ok(Some(*number)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(DatabaseError::Column(column)),
+        }
+    }
+
+    /// A text.
+    pub fn text(&self, column: usize) -> Result<String, DatabaseError> {
+        match self.0.get(column) {
+            Some(Value::Text(text)) => Ok(text.clone()),
+            _ => Err(DatabaseError::Column(column)),
+        }
+    }
+}
+
+/// A database.
+#[derive(Debug)]
+pub(crate) enum Database {
+    Sqlite(Sqlite),
+    Postgres(Box<Postgres>),
+}
+
+/// Statements that take effect together at [`Transaction::commit`] or not at all. Dropped, it is undone.
+#[derive(Debug)]
+pub struct Transaction(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(PostgresTransaction),
+}
+
+impl Database {
+    pub(crate) async fn open(location: &Location) -> Result<Self, DatabaseError> {
+        Ok(match location {
+            Location::Sqlite(path) => Self::Sqlite(Sqlite::open(path).await?),
+            Location::Postgres(text) => Self::Postgres(Box::new(Postgres::open(text).await?)),
+        })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction, DatabaseError> {
+        Ok(Transaction(match self {
+            Self::Sqlite(database) => Inner::Sqlite(database.begin().await?),
+            Self::Postgres(database) => Inner::Postgres(database.begin().await?),
+        }))
+    }
+
+    /// Rows as they stand now, without keeping writers out.
+    pub(crate) async fn query(
+        &self,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        match self {
+            Self::Sqlite(database) => database.query(sql, values).await,
+            Self::Postgres(database) => database.query(sql, values).await,
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        if let Self::Sqlite(database) = self {
+            database.close().await;
+        }
+    }
+}
+
+impl Transaction {
+    /// Runs a statement; answers the rows it changed.
+    pub async fn execute(
+        &mut self,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<u64, DatabaseError> {
+        match &mut self.0 {
+            Inner::Sqlite(transaction) => sqlite::execute(&mut *transaction, sql, values).await,
+            Inner::Postgres(transaction) => transaction.execute(sql, values).await,
+        }
+    }
+
+    /// Runs a query.
+    pub async fn query(
+        &mut self,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        match &mut self.0 {
+            Inner::Sqlite(transaction) => sqlite::query(&mut *transaction, sql, values).await,
+            Inner::Postgres(transaction) => transaction.query(sql, values).await,
+        }
+    }
+
+    /// Runs several statements without parameters.
+    pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
+        match &mut self.0 {
+            Inner::Sqlite(transaction) => {
+                sqlx::raw_sql(sql).execute(&mut **transaction).await?;
+                Ok(())
+            }
+            Inner::Postgres(transaction) => transaction.script(sql).await,
+        }
+    }
+
+    /// Makes it durable and visible.
+    pub async fn commit(self) -> Result<(), DatabaseError> {
+        match self.0 {
+            Inner::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Inner::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The ledger of plans, occurrences, runs, steps and leases.
+//!
+//! Every change is one transaction that has the writer's place from its first statement, so a decision still holds
+//! when it is written, however many schedulers there are.
+
+mod decide;
+mod lease;
+mod list;
+mod operate;
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+pub use decide::MissedDeadline;
+pub use lease::{Claim, Heartbeat, Lease, StepChange, StepProgress};
+pub use list::{OccurrenceRow, PlanRow, RunRow, StepRow};
+pub use operate::Triggered;
+
+use crate::database::{Database, DatabaseError, Location, Row, Transaction};
+use crate::error::{Result, SchedulerError};
+
+/// Migrations in order, forward only; a table counts those applied.
+const MIGRATIONS: [&str; 1] = [include_str!("0001_plans_and_runs.sql")];
+
+/// How a run or a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It waits for a worker, a pool or other steps.
+    Queued,
+    /// A worker is at it.
+    Running,
+    /// It is done.
+    Success,
+    /// It failed and will not be tried again by itself.
+    Failed,
+    /// It failed and is tried again later.
+    UpForRetry,
+    /// It is not run, on purpose.
+    Skipped,
+    /// A step it needs failed.
+    UpstreamFailed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl State {
+    const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Running,
+        Self::Success,
+        Self::Failed,
+        Self::UpForRetry,
+        Self::Skipped,
+        Self::UpstreamFailed,
+        Self::Cancelled,
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::UpForRetry => "up_for_retry",
+            Self::Skipped => "skipped",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more will happen by itself.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running | Self::UpForRetry)
+    }
+}
+
+/// The ledger in its database.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(crate) database: Database,
+}
+
+impl Ledger {
+    /// Opens the ledger, makes it where it is not there, and applies the migrations it lacks.
+    pub async fn open(location: &Location) -> Result<Self> {
+        let error = SchedulerError::database("open");
+        let ledger = Self {
+            database: Database::open(location).await.map_err(error)?,
+        };
+        ledger.migrate().await?;
+        Ok(ledger)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let error = SchedulerError::database("migrate");
+        let mut transaction = self.database.begin().await.map_err(&error)?;
+        transaction
+            .script("create table if not exists scheduler_migrations (number bigint primary key)")
+            .await
+            .map_err(&error)?;
+        let found = transaction
+            .query(
+                "select coalesce(max(number), 0) from scheduler_migrations",
+                &[],
+            )
+            .await
+            .and_then(|rows| only(&rows)?.integer(0))
+            .map_err(&error)?;
+        let known = MIGRATIONS.len() as i64;
+        if found > known {
+            return Err(SchedulerError::NewerLedger { found, known });
+        }
+        for (number, migration) in (1i64..).zip(MIGRATIONS) {
+            if number <= found {
+                continue;
+            }
+            transaction.script(migration).await.map_err(&error)?;
+            transaction
+                .execute(
+                    "insert into scheduler_migrations (number) values ($1)",
+                    &[number.into()],
+                )
+                .await
+                .map_err(&error)?;
+        }
+        transaction.commit().await.map_err(&error)
+    }
+
+    /// Closes the connections. Optional; a crash instead loses nothing.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    pub(crate) async fn begin(&self, operation: &'static str) -> Result<Transaction> {
+        let error = SchedulerError::database(operation);
+        self.database.begin().await.map_err(error)
+    }
+}
+
+fn only(rows: &[Row]) -> Result<&Row, DatabaseError> {
+    rows.first().ok_or(DatabaseError::Column(0))
+}
+
+fn milliseconds(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+fn after(at: DateTime<Utc>, time: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(time)
+        .ok()
+        .and_then(|time| at.checked_add_signed(time))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+impl Row {
+    fn time(&self, column: usize) -> Result<DateTime<Utc>, DatabaseError> {
+        self.optional_time(column)?
+            .ok_or(DatabaseError::Column(column))
+    }
+
+    fn optional_time(&self, column: usize) -> Result<Option<DateTime<Utc>>, DatabaseError> {
+        self.optional_integer(column)?
+            .map(|at| DateTime::from_timestamp_millis(at).ok_or(DatabaseError::Column(column)))
+            .transpose()
+    }
+
+    fn state(&self, column: usize) -> Result<State, DatabaseError> {
+        let word = self.text(column)?;
+        State::ALL
+            .into_iter()
+            .find(|state| state.word() == word)
+            .ok_or(DatabaseError::Column(column))
+    }
+
+    fn count(&self, column: usize) -> Result<u32, DatabaseError> {
+        u32::try_from(self.integer(column)?).map_err(|_| DatabaseError::Column(column))
+    }
+}
