@@ -17,6 +17,7 @@ use crate::cluster::Backend;
 use crate::error::{EngineError, Result};
 use crate::lake::{LakeCatalog, Versions};
 use crate::memo::remembered_state;
+use crate::open_tables::OpenTables;
 use crate::plan::BuildPlan;
 use crate::plan_details::{self, StepDetail};
 use crate::planning;
@@ -85,6 +86,8 @@ pub(crate) struct Inner {
     /// Models computed at one time.
     pub slots: Semaphore,
     pub slot_count: u32,
+    /// Tables that queries on the newest versions have read.
+    pub open_tables: Arc<OpenTables>,
     /// The lineage as it was planned last.
     pub lineage: tokio::sync::Mutex<Option<Arc<crate::lineage::ProjectLineage>>>,
 }
@@ -112,6 +115,7 @@ impl Engine {
                 factory,
                 backend: config.backend,
                 warehouse,
+                open_tables: Arc::new(OpenTables::of(&project)),
                 project,
                 vars: config.vars,
                 slots: Semaphore::new(threads),
@@ -208,17 +212,16 @@ impl Engine {
     /// The same, batch by batch.
     pub async fn stream_latest(&self, sql: &str, as_of: NaiveDate) -> Result<Rows> {
         let inner = &self.inner;
+        let vars = inner.vars_at(as_of);
         let compiled = inner
             .project
-            .compile_text("query", sql, &inner.vars_at(as_of))
+            .compile_text("query", sql, &vars)
             .map_err(EngineError::Compile)?;
-        let catalog =
-            LakeCatalog::open(&inner.warehouse, Versions::Newest, Some(&inner.project)).await?;
-        let catalog = Arc::new(catalog);
+        let versions = Versions::Newest(Arc::clone(&inner.open_tables));
+        let catalog = Arc::new(LakeCatalog::new(&inner.warehouse, versions));
         let session = inner.factory.session(catalog.clone(), false);
-        let vars = inner.vars_at(as_of);
         let failed = |error| EngineError::of(error, "the query");
-        for (view, text) in inner.views_named_in(&compiled.sql, &inner.vars_at(as_of))? {
+        for (view, text) in inner.views_named_in(&compiled.sql, &vars)? {
             let view_plan = planning::query(&session, &text)
                 .await
                 .map_err(failed)?
@@ -264,13 +267,14 @@ impl Inner {
             let Some(model) = self.project.models().get(table) else {
                 continue;
             };
+            if model.header.materialized != Materialized::View {
+                continue;
+            }
             let quoted = format!("\"{}\".\"{}\"", table.schema(), table.table());
             let plain = table.to_string();
-            let is_view = model.header.materialized == Materialized::View;
-            if is_view
-                && texts
-                    .iter()
-                    .any(|text| text.contains(&quoted) || text.contains(&plain))
+            if texts
+                .iter()
+                .any(|text| text.contains(&quoted) || text.contains(&plain))
             {
                 let compiled = self
                     .project

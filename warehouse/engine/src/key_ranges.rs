@@ -11,40 +11,31 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef};
-use arrow_schema::SchemaRef;
 use datafusion::arrow::array::make_comparator;
 use datafusion::arrow::compute::concat;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::FileGroup;
-use datafusion::datasource::physical_plan::parquet::ParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
-use datafusion::parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use datafusion::parquet::file::metadata::ParquetMetaData;
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, Partitioning, RangePartitioning, SplitPoint};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 
+use crate::file_footers::{Footer, KeyBounds};
 use crate::storage::SORT_OPTIONS;
 
 /// Fewer rows than this are not worth a thread.
 const LEAST_ROWS: usize = 64 << 10;
 
 /// Parts of a table, in the order of their keys.
+#[derive(Debug)]
 pub(crate) struct KeyRanges {
     pub groups: Vec<FileGroup>,
     pub partitioning: Option<Partitioning>,
 }
 
-/// A file and its footer.
-struct OpenFile {
-    file: PartitionedFile,
-    footer: Arc<ParquetMetaData>,
-    lowest: ArrayRef,
-    highest: ArrayRef,
-    /// Nulls are sorted last, behind the highest key.
-    nulls: ArrayRef,
+/// A file and what its footer says.
+pub(crate) struct OpenFile {
+    pub file: PartitionedFile,
+    pub footer: Arc<Footer>,
 }
 
 /// A row group in the order of the table.
@@ -58,48 +49,37 @@ struct Piece {
 
 /// Cuts files with a declared order into up to `parts` ranges. `None` where files overlap or say too
 /// little: then each file is in order by itself and nothing more is known.
-pub(crate) async fn cut(
-    files: &[PartitionedFile],
-    file_schema: &SchemaRef,
+pub(crate) fn cut(
+    open: &[OpenFile],
     order: &LexOrdering,
     parts: usize,
-    reader: &dyn ParquetFileReaderFactory,
 ) -> Result<Option<KeyRanges>> {
-    let Some(key) = order.first().expr.downcast_ref::<Column>() else {
+    let Some(keys) = open
+        .iter()
+        .map(|open| open.footer.keys.as_ref())
+        .collect::<Option<Vec<&KeyBounds>>>()
+    else {
         return Ok(None);
     };
-    if key.index() >= file_schema.fields().len() {
-        return Ok(None);
-    }
-    let mut open = Vec::with_capacity(files.len());
-    for file in files {
-        match open_file(file, file_schema, key.name(), reader).await? {
-            Some(file) => open.push(file),
-            None => return Ok(None),
-        }
-    }
-    let lowest = concat_columns(open.iter().map(|file| file.lowest.slice(0, 1)))?;
+    let lowest = concat_columns(keys.iter().map(|keys| keys.lowest.slice(0, 1)))?;
     let compare = make_comparator(&lowest, &lowest, SORT_OPTIONS)?;
     let mut in_order: Vec<usize> = (0..open.len()).collect();
     in_order.sort_by(|&left, &right| compare(left, right));
 
     let mut pieces = Vec::new();
     for &file in &in_order {
-        let nulls = open[file].nulls.as_primitive::<UInt64Type>();
-        for (position, group) in open[file].footer.row_groups().iter().enumerate() {
-            let first = group.column(0);
+        let nulls = keys[file].nulls.as_primitive::<UInt64Type>();
+        for (position, group) in open[file].footer.row_groups.iter().enumerate() {
             pieces.push(Piece {
                 file,
-                offset: first
-                    .dictionary_page_offset()
-                    .unwrap_or_else(|| first.data_page_offset()),
-                rows: usize::try_from(group.num_rows()).unwrap_or_default(),
+                offset: group.offset,
+                rows: group.rows,
                 has_nulls: nulls.is_null(position) || nulls.value(position) > 0,
             });
         }
     }
-    let lowest = concat_columns(in_order.iter().map(|&file| Arc::clone(&open[file].lowest)))?;
-    let highest = concat_columns(in_order.iter().map(|&file| Arc::clone(&open[file].highest)))?;
+    let lowest = concat_columns(in_order.iter().map(|&file| Arc::clone(&keys[file].lowest)))?;
+    let highest = concat_columns(in_order.iter().map(|&file| Arc::clone(&keys[file].highest)))?;
     let compare = make_comparator(&highest, &lowest, SORT_OPTIONS)?;
     // Whether a key may end at a piece and no row of it come later.
     let is_border =
@@ -116,7 +96,7 @@ pub(crate) async fn cut(
         let value = ScalarValue::try_from_array(&lowest, border + 1)?;
         split_points.push(SplitPoint::new(vec![value]));
     }
-    let groups = group_files(&pieces, &borders, &open, file_schema)?;
+    let groups = group_files(&pieces, &borders, open);
     let by_key = LexOrdering::new([order.first().clone()]);
     let partitioning = match by_key {
         Some(by_key) if !split_points.is_empty() => Some(Partitioning::Range(
@@ -127,35 +107,6 @@ pub(crate) async fn cut(
     Ok(Some(KeyRanges {
         groups,
         partitioning,
-    }))
-}
-
-async fn open_file(
-    file: &PartitionedFile,
-    schema: &SchemaRef,
-    key: &str,
-    reader: &dyn ParquetFileReaderFactory,
-) -> Result<Option<OpenFile>> {
-    let metrics = ExecutionPlanMetricsSet::new();
-    let mut reader = reader.create_reader(0, file.clone(), None, &metrics)?;
-    let footer = reader.get_metadata(None).await?;
-    let groups = footer.row_groups();
-    let parquet_schema = footer.file_metadata().schema_descr();
-    let Ok(converter) = StatisticsConverter::try_new(key, schema, parquet_schema) else {
-        return Ok(None);
-    };
-    let lowest = converter.row_group_mins(groups)?;
-    let highest = converter.row_group_maxes(groups)?;
-    let nulls: ArrayRef = Arc::new(converter.row_group_null_counts(groups)?);
-    if groups.is_empty() || lowest.null_count() > 0 || highest.null_count() > 0 {
-        return Ok(None);
-    }
-    Ok(Some(OpenFile {
-        file: file.clone(),
-        footer,
-        lowest,
-        highest,
-        nulls,
     }))
 }
 
@@ -194,12 +145,7 @@ fn choose_borders(pieces: &[Piece], parts: usize, is_border: impl Fn(usize) -> b
 }
 
 /// The files of each part, those that are cut by the bytes where a row group begins.
-fn group_files(
-    pieces: &[Piece],
-    borders: &[usize],
-    open: &[OpenFile],
-    schema: &SchemaRef,
-) -> Result<Vec<FileGroup>> {
+fn group_files(pieces: &[Piece], borders: &[usize], open: &[OpenFile]) -> Vec<FileGroup> {
     let mut groups = Vec::with_capacity(borders.len() + 1);
     let mut from = 0;
     let ends = borders
@@ -214,35 +160,19 @@ fn group_files(
             while to < end && pieces[to].file == file {
                 to += 1;
             }
-            let begins = from == 0 || pieces[from - 1].file != file;
-            let ends = to == pieces.len() || pieces[to].file != file;
-            files.push(part_of(
-                &open[file],
-                schema,
-                begins,
-                ends,
-                pieces,
-                from,
-                to,
-            )?);
+            files.push(part_of(&open[file], pieces, from, to));
             from = to;
         }
         groups.push(FileGroup::new(files));
     }
-    Ok(groups)
+    groups
 }
 
-fn part_of(
-    open: &OpenFile,
-    schema: &SchemaRef,
-    begins: bool,
-    ends: bool,
-    pieces: &[Piece],
-    from: usize,
-    to: usize,
-) -> Result<PartitionedFile> {
+/// The pieces `from..to`, which are of one file.
+fn part_of(open: &OpenFile, pieces: &[Piece], from: usize, to: usize) -> PartitionedFile {
     let mut file = open.file.clone();
-    let mut statistics = DFParquetMetadata::statistics_from_parquet_metadata(&open.footer, schema)?;
+    let begins = from == 0 || pieces[from - 1].file != pieces[from].file;
+    let ends = to == pieces.len() || pieces[to].file != pieces[from].file;
     if !(begins && ends) {
         let size = i64::try_from(file.object_meta.size).unwrap_or(i64::MAX);
         file.range = Some(FileRange {
@@ -250,9 +180,10 @@ fn part_of(
             end: if ends { size } else { pieces[to].offset },
         });
         // The lowest and highest values of the file hold for a part of it, the number of rows does not.
-        statistics = statistics.to_inexact();
+        let mut statistics = Statistics::clone(&open.footer.statistics).to_inexact();
         statistics.num_rows = Precision::Absent;
         statistics.total_byte_size = Precision::Absent;
+        file.statistics = Some(Arc::new(statistics));
     }
-    Ok(file.with_statistics(Arc::new(statistics)))
+    file
 }

@@ -6,183 +6,134 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result as PlanResult};
-use datafusion::datasource::empty::EmptyTable;
-use goyong_catalog::{Materialized, Project};
 use goyong_store::{Release, Warehouse};
 use goyong_types::TableName;
 
 use crate::error::Result;
-use crate::memo::ModelMemo;
-use crate::provider::SnapshotTable;
-use crate::tables::staging_schema;
+use crate::open_tables::{OpenTables, open};
 
 /// Which versions a catalog shows.
 #[derive(Debug, Clone)]
 pub(crate) enum Versions {
-    /// The newest of every table.
-    Newest,
+    /// The newest of every table, and sources that were never delivered without rows.
+    Newest(Arc<OpenTables>),
     /// Those of a release, and no other table.
     Released(Arc<Release>),
 }
 
-/// All schemas of a warehouse.
+/// All schemas of a warehouse. A table stays at the version it was first opened at.
 #[derive(Debug)]
 pub(crate) struct LakeCatalog {
-    schemas: BTreeMap<String, Arc<LakeSchema>>,
+    lake: Arc<Lake>,
+}
+
+#[derive(Debug)]
+struct Lake {
+    warehouse: Warehouse,
+    versions: Versions,
+    opened: Mutex<BTreeMap<TableName, Arc<dyn TableProvider>>>,
 }
 
 #[derive(Debug)]
 struct LakeSchema {
-    warehouse: Warehouse,
-    versions: Versions,
-    tables: BTreeSet<TableName>,
-    /// Tables without a version, shown without rows.
-    empty: BTreeMap<TableName, arrow_schema::SchemaRef>,
-    opened: Mutex<BTreeMap<TableName, Arc<dyn TableProvider>>>,
+    name: String,
+    lake: Arc<Lake>,
 }
 
 impl LakeCatalog {
-    /// With a project, sources that were never delivered are there and empty.
-    pub async fn open(
-        warehouse: &Warehouse,
-        versions: Versions,
-        project: Option<&Project>,
-    ) -> Result<Self> {
-        let names: BTreeSet<TableName> = match &versions {
-            Versions::Newest => warehouse.table_names().await?.into_iter().collect(),
-            Versions::Released(release) => release.tables.keys().cloned().collect(),
+    /// A catalog that has opened nothing yet.
+    pub fn new(warehouse: &Warehouse, versions: Versions) -> Self {
+        let lake = Lake {
+            warehouse: warehouse.clone(),
+            versions,
+            opened: Mutex::default(),
         };
-        let mut empty = BTreeMap::new();
-        if let Some(project) = project {
-            for (source, contract) in project.contracts() {
-                if let Ok(table) = TableName::new("staging", source)
-                    && !names.contains(&table)
-                {
-                    empty.insert(table, staging_schema(contract));
-                }
-            }
+        Self {
+            lake: Arc::new(lake),
         }
-        let views = project.into_iter().flat_map(|project| {
-            let models = project.models().values();
-            models
-                .filter(|model| model.header.materialized == Materialized::View)
-                .map(|model| model.table.clone())
-        });
-        let mut by_schema: BTreeMap<String, BTreeSet<TableName>> = BTreeMap::new();
-        for table in names.into_iter().chain(empty.keys().cloned()).chain(views) {
-            by_schema
-                .entry(table.schema().to_owned())
-                .or_default()
-                .insert(table);
-        }
-        let schemas = by_schema
-            .into_iter()
-            .map(|(name, tables)| {
-                let schema = LakeSchema {
-                    warehouse: warehouse.clone(),
-                    versions: versions.clone(),
-                    empty: empty
-                        .iter()
-                        .filter(|(table, _)| table.schema() == name)
-                        .map(|(table, schema)| (table.clone(), Arc::clone(schema)))
-                        .collect(),
-                    tables,
-                    opened: Mutex::default(),
-                };
-                (name, Arc::new(schema))
-            })
-            .collect();
-        Ok(Self { schemas })
     }
 
     /// Says what a view of the project reads; until then a query that names it finds no table.
     pub fn put(&self, table: &TableName, provider: Arc<dyn TableProvider>) {
-        if let Some(schema) = self.schemas.get(table.schema()) {
-            schema
-                .opened
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(table.clone(), provider);
-        }
+        self.lake.put(table, provider);
     }
 }
 
-impl LakeSchema {
-    async fn provider(&self, table: &TableName) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(schema) = self.empty.get(table) {
-            return Ok(Some(Arc::new(EmptyTable::new(Arc::clone(schema)))));
-        }
-        let snapshot = match &self.versions {
-            Versions::Newest => self.warehouse.snapshot(table).await?,
-            Versions::Released(release) => match release.tables.get(table) {
-                Some(released) => self.warehouse.snapshot_at(table, released.version).await?,
-                None => None,
-            },
+impl Lake {
+    fn put(&self, table: &TableName, provider: Arc<dyn TableProvider>) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.insert(table.clone(), provider);
+    }
+
+    fn opened(&self, table: &TableName) -> Option<Arc<dyn TableProvider>> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.get(table).cloned()
+    }
+
+    async fn open(&self, table: &TableName) -> Result<Option<Arc<dyn TableProvider>>> {
+        let release = match &self.versions {
+            Versions::Newest(newest) => return newest.newest(&self.warehouse, table).await,
+            Versions::Released(release) => release,
         };
-        let Some(snapshot) = snapshot else {
+        let Some(released) = release.tables.get(table) else {
             return Ok(None);
         };
-        let memo = ModelMemo::read(&self.warehouse, table).await?;
-        let provider = SnapshotTable::new(
-            &snapshot,
-            self.warehouse.root(),
-            memo.sorted_by(snapshot.version),
-            |_| true,
-        )
-        .map_err(|error| crate::error::EngineError::of(error, &table.to_string()))?;
-        Ok(Some(Arc::new(provider)))
+        let snapshot = self.warehouse.snapshot_at(table, released.version).await?;
+        Ok(match snapshot {
+            Some(snapshot) => Some(Arc::new(open(&self.warehouse, &snapshot).await?)),
+            None => None,
+        })
+    }
+
+    /// The tables that can be listed: those of a release, or those that were named so far.
+    fn names(&self) -> BTreeSet<TableName> {
+        if let Versions::Released(release) = &self.versions {
+            return release.tables.keys().cloned().collect();
+        }
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.keys().cloned().collect()
     }
 }
 
 impl CatalogProvider for LakeCatalog {
     fn schema_names(&self) -> Vec<String> {
-        self.schemas.keys().cloned().collect()
+        let names = self.lake.names();
+        let schemas: BTreeSet<&str> = names.iter().map(TableName::schema).collect();
+        schemas.into_iter().map(ToOwned::to_owned).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let schema = Arc::clone(self.schemas.get(name)?);
-        Some(schema)
+        Some(Arc::new(LakeSchema {
+            name: name.to_owned(),
+            lake: Arc::clone(&self.lake),
+        }))
     }
 }
 
 #[async_trait]
 impl SchemaProvider for LakeSchema {
     fn table_names(&self) -> Vec<String> {
-        self.tables
-            .iter()
-            .map(|table| table.table().to_owned())
-            .collect()
+        let names = self.lake.names().into_iter();
+        let of_schema = names.filter(|table| table.schema() == self.name);
+        of_schema.map(|table| table.table().to_owned()).collect()
     }
 
     async fn table(&self, name: &str) -> PlanResult<Option<Arc<dyn TableProvider>>> {
-        let Some(table) = self.tables.iter().find(|table| table.table() == name) else {
+        let Ok(table) = TableName::new(&self.name, name) else {
             return Ok(None);
         };
-        let opened = |schema: &Self| {
-            schema
-                .opened
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(table)
-                .cloned()
-        };
-        if let Some(provider) = opened(self) {
+        if let Some(provider) = self.lake.opened(&table) {
             return Ok(Some(provider));
         }
-        let provider = self
-            .provider(table)
-            .await
-            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let provider = self.lake.open(&table).await;
+        let provider = provider.map_err(|error| DataFusionError::External(Box::new(error)))?;
         if let Some(provider) = &provider {
-            self.opened
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(table.clone(), Arc::clone(provider));
+            self.lake.put(&table, Arc::clone(provider));
         }
         Ok(provider)
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.tables.iter().any(|table| table.table() == name)
+        self.table_names().iter().any(|table| table == name)
     }
 }

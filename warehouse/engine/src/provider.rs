@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
@@ -19,14 +19,15 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use goyong_store::{DataFile, TableSnapshot};
 use goyong_types::TableName;
 use serde::{Deserialize, Serialize};
 
-use crate::key_ranges;
+use crate::file_footers::FileFooters;
+use crate::key_ranges::{self, OpenFile};
 use crate::lake_files::lake_url;
 
 /// More sorted files than this are read unordered: merging many streams costs more than it saves.
@@ -57,6 +58,8 @@ pub(crate) struct SnapshotTable {
     table_schema: TableSchema,
     partition: Option<FieldRef>,
     files: Vec<TableFile>,
+    /// The layout of all files, for so many threads.
+    whole: OnceLock<(usize, Arc<Layout>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +113,7 @@ impl SnapshotTable {
             table_schema,
             partition,
             files,
+            whole: OnceLock::new(),
         })
     }
 
@@ -195,6 +199,115 @@ impl SnapshotTable {
         }
         LexOrdering::new(sort)
     }
+}
+
+/// How the files of a scan are shared out among its threads, and what is known of their rows.
+#[derive(Debug, Clone)]
+struct Layout {
+    groups: Vec<FileGroup>,
+    statistics: Statistics,
+    ordering: Option<LexOrdering>,
+    partitioning: Option<Partitioning>,
+}
+
+impl SnapshotTable {
+    /// The layout from the footers. That of all files is kept for the next scan.
+    async fn layout(
+        &self,
+        state: &dyn Session,
+        files: &[&TableFile],
+        reader: &CachedParquetFileReaderFactory,
+    ) -> Result<Arc<Layout>> {
+        let threads = state.config().target_partitions();
+        let reads_all = files.len() == self.files.len();
+        if reads_all
+            && let Some((for_threads, layout)) = self.whole.get()
+            && *for_threads == threads
+        {
+            return Ok(Arc::clone(layout));
+        }
+        let footers = state.config().get_extension::<FileFooters>();
+        let footers = footers.unwrap_or_default();
+        let layout = Arc::new(self.read_layout(files, threads, &footers, reader).await?);
+        if reads_all {
+            // Another scan may have been first; both made the same.
+            self.whole.get_or_init(|| (threads, Arc::clone(&layout)));
+        }
+        Ok(layout)
+    }
+
+    async fn read_layout(
+        &self,
+        files: &[&TableFile],
+        threads: usize,
+        footers: &FileFooters,
+        reader: &CachedParquetFileReaderFactory,
+    ) -> Result<Layout> {
+        let file_schema = self.table_schema.file_schema();
+        let mut ordering = self.ordering();
+        let key = ordering
+            .as_ref()
+            .and_then(|order| order.first().expr.downcast_ref::<Column>())
+            .filter(|key| key.index() < file_schema.fields().len())
+            .map(Column::name);
+        let unread: Vec<&PartitionedFile> = files.iter().map(|file| &file.file).collect();
+        let footers = footers.of(&unread, file_schema, key, reader).await?;
+        let mut statistics = Statistics::try_merge_iter(
+            footers.iter().map(|footer| footer.statistics.as_ref()),
+            &self.schema,
+        )?;
+        statistics.num_rows = Precision::Exact(total(files, |file| file.rows));
+        statistics.total_byte_size = Precision::Inexact(total(files, |file| file.size));
+        let open: Vec<OpenFile> = unread
+            .into_iter()
+            .zip(footers)
+            .map(|(file, footer)| {
+                let mut file = file.clone();
+                file.statistics = Some(Arc::clone(&footer.statistics));
+                OpenFile { file, footer }
+            })
+            .collect();
+        let ranges = match &ordering {
+            Some(order) if self.is_one_range(files) => key_ranges::cut(&open, order, threads)?,
+            _ => None,
+        };
+        let (groups, partitioning) = match ranges {
+            Some(ranges) => (ranges.groups, ranges.partitioning),
+            None => {
+                ordering = ordering.filter(|_| files.len() <= MOST_ORDERED_FILES);
+                let files = open.into_iter().map(|open| open.file);
+                let groups = match &ordering {
+                    Some(_) => files.map(|file| FileGroup::new(vec![file])).collect(),
+                    None => FileGroup::new(files.collect()).split_files(threads),
+                };
+                (groups, None)
+            }
+        };
+        Ok(Layout {
+            groups,
+            statistics,
+            ordering,
+            partitioning,
+        })
+    }
+
+    /// The layout as the log knows it, without a look into any file.
+    fn unread_layout(&self, files: &[&TableFile], threads: usize) -> Layout {
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Exact(total(files, |file| file.rows));
+        statistics.total_byte_size = Precision::Inexact(total(files, |file| file.size));
+        let files = files.iter().map(|file| file.file.clone()).collect();
+        Layout {
+            groups: FileGroup::new(files).split_files(threads),
+            statistics,
+            ordering: None,
+            partitioning: None,
+        }
+    }
+}
+
+fn total(files: &[&TableFile], of_file: impl Fn(&TableFile) -> u64) -> usize {
+    files.iter().map(|file| of_file(file)).sum::<u64>() as usize
 }
 
 impl TableVersion {
@@ -289,44 +402,18 @@ impl TableProvider for SnapshotTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let rows: u64 = files.iter().map(|file| file.rows).sum();
-        let bytes: u64 = files.iter().map(|file| file.size).sum();
-        let mut statistics = Statistics::new_unknown(&self.schema);
-        statistics.num_rows = Precision::Exact(rows as usize);
-        statistics.total_byte_size = Precision::Inexact(bytes as usize);
-
         let url = lake_url()?;
         let runtime = state.runtime_env();
         let reader = CachedParquetFileReaderFactory::new(
             runtime.object_store(&url)?,
             runtime.cache_manager.get_file_metadata_cache(),
         );
-        let threads = state.config().target_partitions();
-        let in_file_order = files
-            .iter()
-            .map(|file| file.file.clone())
-            .collect::<Vec<_>>();
-        let mut ordering = self.ordering();
-        let ranges = match &ordering {
-            Some(order) if self.is_one_range(&files) => {
-                let file_schema = self.table_schema.file_schema();
-                key_ranges::cut(&in_file_order, file_schema, order, threads, &reader).await?
+        let layout = match projection {
+            // Rows without columns are counted, and the log knows how many there are.
+            Some(columns) if columns.is_empty() => {
+                Arc::new(self.unread_layout(&files, state.config().target_partitions()))
             }
-            _ => None,
-        };
-        let (groups, partitioning) = match ranges {
-            Some(ranges) => (ranges.groups, ranges.partitioning),
-            None => {
-                ordering = ordering.filter(|_| files.len() <= MOST_ORDERED_FILES);
-                let groups = match &ordering {
-                    Some(_) => in_file_order
-                        .into_iter()
-                        .map(|file| FileGroup::new(vec![file]))
-                        .collect(),
-                    None => FileGroup::new(in_file_order).split_files(threads),
-                };
-                (groups, None)
-            }
+            _ => self.layout(state, &files, &reader).await?,
         };
         let options = TableParquetOptions {
             global: state.config_options().execution.parquet.clone(),
@@ -335,13 +422,14 @@ impl TableProvider for SnapshotTable {
         let source = ParquetSource::new(self.table_schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(reader));
+        let layout = Layout::clone(&layout);
         let scan = FileScanConfigBuilder::new(url, Arc::new(source))
-            .with_file_groups(groups)
-            .with_statistics(statistics)
+            .with_file_groups(layout.groups)
+            .with_statistics(layout.statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
-            .with_output_ordering(ordering.into_iter().collect())
-            .with_output_partitioning(partitioning)
+            .with_output_ordering(layout.ordering.into_iter().collect())
+            .with_output_partitioning(layout.partitioning)
             .build();
         Ok(DataSourceExec::from_data_source(scan))
     }

@@ -119,8 +119,7 @@ impl ReadSession {
             Purpose::Read,
         )?;
         let release = Arc::new(release.clone());
-        let catalog =
-            LakeCatalog::open(warehouse, Versions::Released(Arc::clone(&release)), None).await?;
+        let catalog = LakeCatalog::new(warehouse, Versions::Released(Arc::clone(&release)));
         Ok(Self {
             session: SessionContextBox(factory.session(Arc::new(catalog), false)),
             warehouse: warehouse.clone(),

@@ -13,6 +13,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 
 use crate::cluster::{Cluster, cluster_config, cluster_planner, cluster_rules};
 use crate::error::{EngineError, Result};
+use crate::file_footers::FileFooters;
 use crate::functions;
 use crate::intervals::{SpellFunctions, SpellQueryPlanner};
 use crate::lake_files::LakeOnly;
@@ -141,7 +142,8 @@ fn config(limits: &Limits, purpose: Purpose) -> SessionConfig {
         .with_batch_size(BATCH_ROWS)
         .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
         .with_create_default_catalog_and_schema(false)
-        .with_information_schema(purpose == Purpose::Read);
+        .with_information_schema(purpose == Purpose::Read)
+        .with_extension(Arc::new(FileFooters::default()));
     let options = config.options_mut();
     // File groups are made by the provider; small files must not be cut further.
     options.optimizer.repartition_file_min_size = 16 << 20;

@@ -60,7 +60,7 @@ pub use lock::LockGuard;
 pub use release::{Release, ReleaseRequest, ReleasedTable};
 pub use snapshot::{ColumnNote, DataFile, PartitionState, TableSnapshot};
 pub use verify::{Damage, VerifyProblem, VerifyReport};
-pub use warehouse::{StoreConfig, Warehouse};
+pub use warehouse::{NewestCommit, StoreConfig, Warehouse};
 pub use writer::{
     CommitDetails, CommitMode, CommitReceipt, FinishedLane, Merge, TableWriter, WriteOptions,
     WriterLane,

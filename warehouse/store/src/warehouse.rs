@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with};
 use goyong_types::TableName;
@@ -21,6 +22,14 @@ use crate::snapshot::{DataFile, TableSnapshot};
 pub struct StoreConfig {
     /// The warehouse folder.
     pub root: PathBuf,
+}
+
+/// A table's newest commit, to see later whether it still is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewestCommit {
+    version: i64,
+    bytes: u64,
+    modified: SystemTime,
 }
 
 /// The tables of a warehouse folder and its state database. Cheap to clone.
@@ -135,6 +144,24 @@ impl Warehouse {
         };
         self.check_commit(table, &commit)?;
         self.load(table, commit).await.map(Some)
+    }
+
+    /// A version's commit as it lies on disk, `None` when the version is not the newest or its commit is not there.
+    pub fn newest_commit(&self, table: &TableName, version: i64) -> Option<NewestCommit> {
+        if self.commit_path(table, version + 1).exists() {
+            return None;
+        }
+        let file = std::fs::metadata(self.commit_path(table, version)).ok()?;
+        Some(NewestCommit {
+            version,
+            bytes: file.len(),
+            modified: file.modified().ok()?,
+        })
+    }
+
+    /// Whether nothing was committed to a table since then. Reads neither the log nor the ledger.
+    pub fn is_still_newest(&self, table: &TableName, commit: &NewestCommit) -> bool {
+        self.newest_commit(table, commit.version).as_ref() == Some(commit)
     }
 
     /// The newest version an application committed to a table, to look up before a step is run again.

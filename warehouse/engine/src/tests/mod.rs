@@ -9,6 +9,7 @@ mod keyed;
 mod planning;
 mod public_slt;
 mod querying;
+mod read_path;
 mod slt;
 mod testing;
 
