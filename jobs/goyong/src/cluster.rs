@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -111,6 +113,7 @@ async fn run_executor_node(common: &CommonArguments, arguments: &ExecutorArgumen
     let memory_mib = arguments
         .memory_limit_mib
         .map_or(configuration.memory_limit_mib, |mib| mib as usize);
+    let tasks = Arc::new(AtomicU64::new(0));
     let options = ExecutorOptions {
         scheduler: arguments.scheduler.clone(),
         wait_seconds: arguments.wait,
@@ -123,16 +126,19 @@ async fn run_executor_node(common: &CommonArguments, arguments: &ExecutorArgumen
         work_folder: arguments.work_dir.clone(),
         threads: configuration.worker_threads(),
         memory_limit_bytes: memory_mib << 20,
+        tasks: Arc::clone(&tasks),
     };
     let scheduler = &arguments.scheduler;
     run_executor(options, |address| {
         announce(&format!("executor ready at {address} for {scheduler}"));
     })
     .await?;
+    let tasks = tasks.load(Ordering::Relaxed);
+    announce(&format!("executor ended after {tasks} tasks"));
     Ok(())
 }
 
-/// The one line scripts wait for.
+/// A line that scripts wait for.
 fn announce(line: &str) {
     let mut stdout = std::io::stdout();
     // Nobody listens to a node whose output is closed; it works nevertheless.

@@ -16,14 +16,16 @@ use goyong_store::Warehouse;
 use serde::{Deserialize, Serialize};
 
 use super::build_id::{build_id, refusal};
-use super::operators;
 use super::table::ArrivedTable;
+use super::{deep_plans, operators};
 use crate::provider::{SnapshotTable, TableVersion};
 
 /// Logical plans. A client encodes; the scheduler decodes, over its warehouse.
 #[derive(Debug, Default)]
 pub(super) struct PlanCodec {
     warehouse: Option<Warehouse>,
+    /// Pieces nested in the piece that is read; absent outside of pieces.
+    within: Option<u16>,
     others: BallistaLogicalExtensionCodec,
 }
 
@@ -40,7 +42,7 @@ impl PlanCodec {
     pub fn over(warehouse: Warehouse) -> Self {
         Self {
             warehouse: Some(warehouse),
-            others: BallistaLogicalExtensionCodec::default(),
+            ..Self::default()
         }
     }
 }
@@ -56,14 +58,21 @@ impl LogicalExtensionCodec for PlanCodec {
         inputs: &[LogicalPlan],
         context: &TaskContext,
     ) -> Result<Extension> {
-        match operators::decode_logical(bytes, inputs) {
-            Some(decoded) => decoded,
-            None => self.others.try_decode(bytes, inputs, context),
-        }
+        let of_piece = |nested| Self {
+            warehouse: self.warehouse.clone(),
+            within: Some(nested),
+            ..Self::default()
+        };
+        deep_plans::decode_logical(bytes, self.within, context, of_piece)
+            .or_else(|| operators::decode_logical(bytes, inputs))
+            .unwrap_or_else(|| self.others.try_decode(bytes, inputs, context))
     }
 
     fn try_encode(&self, node: &Extension, bytes: &mut Vec<u8>) -> Result<()> {
-        match operators::encode_logical(node.node.as_ref()) {
+        let operator = node.node.as_ref();
+        let encoded = deep_plans::encode_logical(operator, self)
+            .or_else(|| operators::encode_logical(operator));
+        match encoded {
             Some(encoded) => {
                 bytes.extend(encoded?);
                 Ok(())
@@ -141,6 +150,8 @@ impl LogicalExtensionCodec for PlanCodec {
 /// Physical plans, between the scheduler and the executors.
 #[derive(Debug, Default)]
 pub(super) struct StageCodec {
+    /// Pieces nested in the piece that is read; absent outside of pieces.
+    within: Option<u16>,
     others: BallistaPhysicalExtensionCodec,
 }
 
@@ -152,10 +163,13 @@ impl PhysicalExtensionCodec for StageCodec {
         context: &TaskContext,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match operators::decode_physical(bytes, inputs) {
-            Some(decoded) => decoded,
-            None => self.others.try_decode(bytes, inputs, context, converter),
-        }
+        let of_piece = |nested| Self {
+            within: Some(nested),
+            ..Self::default()
+        };
+        deep_plans::decode_stage(bytes, self.within, context, of_piece)
+            .or_else(|| operators::decode_physical(bytes, inputs))
+            .unwrap_or_else(|| self.others.try_decode(bytes, inputs, context, converter))
     }
 
     fn try_encode(

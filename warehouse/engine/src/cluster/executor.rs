@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use ballista_core::registry::BallistaFunctionRegistry;
@@ -58,6 +59,8 @@ pub struct ExecutorOptions {
     pub threads: usize,
     /// Memory of all tasks together.
     pub memory_limit_bytes: usize,
+    /// Counts the tasks that were computed to their end.
+    pub tasks: Arc<AtomicU64>,
 }
 
 /// Runs an executor until it is told to stop (SIGTERM, SIGINT): it then takes no more tasks, finishes those it has and
@@ -147,7 +150,7 @@ fn process_config(
         grpc_max_encoding_message_size: MESSAGE_BYTES,
         executor_heartbeat_interval_seconds: HEARTBEAT_SECONDS,
         memory_pool_size: Some(options.memory_limit_bytes as u64),
-        override_execution_engine: Some(Arc::new(Stages::default())),
+        override_execution_engine: Some(Arc::new(Stages::counting(Arc::clone(&options.tasks)))),
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(state))),
         override_runtime_producer: Some(Arc::new(move |_| Ok(Arc::clone(&runtime)))),
         override_config_producer: Some(Arc::new(move || config.clone())),

@@ -18,6 +18,7 @@
 
 mod build_id;
 mod codec;
+mod deep_plans;
 mod executor;
 mod operators;
 mod planner;

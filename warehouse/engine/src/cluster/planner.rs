@@ -20,6 +20,7 @@ use datafusion_proto::protobuf::LogicalPlanNode;
 
 use super::Cluster;
 use super::codec::PlanCodec;
+use super::deep_plans;
 use super::query::ClusterQuery;
 use crate::error::short;
 use crate::provider::SnapshotTable;
@@ -42,24 +43,26 @@ impl ClusterPlanner {
         }
     }
 
-    fn query(&self, plan: &LogicalPlan, session: &dyn Session) -> Arc<dyn ExecutionPlan> {
+    fn query(&self, plan: LogicalPlan, session: &dyn Session) -> Arc<dyn ExecutionPlan> {
         let query = DistributedQueryExec::<LogicalPlanNode>::with_extension(
             self.cluster.http_url(),
             session.config().ballista_config(),
-            plan.clone(),
+            plan,
             Arc::clone(&self.codec),
             session.session_id().to_owned(),
         );
         Arc::new(ClusterQuery::new(self.cluster.clone(), query))
     }
 
-    /// Whether the plan survives the way to the scheduler; the error says what of it does not.
-    fn check_travels(&self, plan: &LogicalPlan) -> Result<()> {
-        let node = LogicalPlanNode::try_from_logical_plan(plan, self.codec.as_ref())?;
+    /// The plan as it survives the way to the scheduler; the error says what of it does not.
+    fn travelling(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        let plan = deep_plans::cut(plan)?;
+        let node = LogicalPlanNode::try_from_logical_plan(&plan, self.codec.as_ref())?;
         let mut bytes = Vec::new();
         node.try_encode(&mut bytes)?;
         // Messages nested deeper than the reader allows are written without complaint.
-        LogicalPlanNode::try_decode(&bytes).map(|_| ())
+        LogicalPlanNode::try_decode(&bytes)?;
+        Ok(plan)
     }
 }
 
@@ -80,11 +83,13 @@ impl QueryPlanner for ClusterPlanner {
         if !reads_tables(below)? {
             return self.here.create_physical_plan(plan, session).await;
         }
-        if let Err(error) = self.check_travels(below) {
-            tracing::info!(reason = why(&error), "a query stays in this process");
-            return self.here.create_physical_plan(plan, session).await;
-        }
-        let rows = self.query(below, session);
+        let rows = match self.travelling(below) {
+            Ok(travelling) => self.query(travelling, session),
+            Err(error) => {
+                tracing::info!(reason = why(&error), "a query stays in this process");
+                return self.here.create_physical_plan(plan, session).await;
+            }
+        };
         let mut order = Vec::with_capacity(sort.len());
         for sort in sort {
             let expression = session.create_physical_expr(sort.expr.clone(), below.schema())?;

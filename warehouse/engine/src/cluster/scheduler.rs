@@ -24,6 +24,7 @@ use goyong_store::Warehouse;
 
 use super::build_id::{build_id, refusal};
 use super::codec::{PlanCodec, StageCodec};
+use super::deep_plans::{CutStages, JoinPieces};
 use super::{Cluster, check_bind, cluster_config, cluster_rules, free_port, node_error};
 use crate::error::Result;
 use crate::session::{Limits, Purpose, SessionFactory};
@@ -116,10 +117,14 @@ fn scheduler_cluster(warehouse: &Warehouse, address: SocketAddr) -> Result<Balli
     let state = factory.state().clone();
     let own_config = cluster_config(state.config().clone());
     let config: ConfigProducer = Arc::new(move || own_config.clone());
+    let mut analyzer_rules = state.analyzer().rules.clone();
+    analyzer_rules.insert(0, Arc::new(JoinPieces));
     let session: SessionBuilder = Arc::new(move |config| {
         Ok(SessionStateBuilder::new_from_existing(state.clone())
             .with_config(config)
+            .with_analyzer_rules(analyzer_rules.clone())
             .with_optimizer_rules(cluster_rules(state.optimizers()))
+            .with_physical_optimizer_rule(Arc::new(CutStages))
             .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
             .build())
     });

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ballista_core::JobId;
@@ -20,10 +21,19 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
 
-/// Runs stages without telling metrics.
-#[derive(Default)]
+/// Runs stages without telling metrics, and counts their tasks.
 pub(super) struct Stages {
     engine: DefaultExecutionEngine,
+    tasks: Arc<AtomicU64>,
+}
+
+impl Stages {
+    pub fn counting(tasks: Arc<AtomicU64>) -> Self {
+        Self {
+            engine: DefaultExecutionEngine::default(),
+            tasks,
+        }
+    }
 }
 
 impl ExecutionEngine for Stages {
@@ -46,13 +56,17 @@ impl ExecutionEngine for Stages {
             work_dir,
             config,
         )?;
-        Ok(Arc::new(Stage { stage }))
+        Ok(Arc::new(Stage {
+            stage,
+            tasks: Arc::clone(&self.tasks),
+        }))
     }
 }
 
 #[derive(Debug)]
 struct Stage {
     stage: Arc<dyn QueryStageExecutor>,
+    tasks: Arc<AtomicU64>,
 }
 
 impl fmt::Display for Stage {
@@ -68,7 +82,9 @@ impl QueryStageExecutor for Stage {
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
-        self.stage.execute_query_stage(task_id, context).await
+        let written = self.stage.execute_query_stage(task_id, context).await?;
+        self.tasks.fetch_add(1, Ordering::Relaxed);
+        Ok(written)
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {

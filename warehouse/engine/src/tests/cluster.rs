@@ -1,6 +1,7 @@
 //! A scheduler and executors inside the test's process, on loopback.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ballista_core::config::BallistaConfig;
 use ballista_core::execution_plans::{DistributedQueryExec, execute_physical_plan};
@@ -16,6 +17,15 @@ use crate::{Backend, Cluster, ExecutorOptions, SchedulerOptions, run_executor, r
 
 /// Nodes that live as long as the runtime of the test.
 async fn start(fixture: &Fixture, executor_memory: &[usize]) -> Cluster {
+    start_counting(fixture, executor_memory, &Arc::default()).await
+}
+
+/// The same, with the tasks that the executors compute.
+async fn start_counting(
+    fixture: &Fixture,
+    executor_memory: &[usize],
+    tasks: &Arc<AtomicU64>,
+) -> Cluster {
     let options = SchedulerOptions {
         bind: "127.0.0.1".parse().unwrap(),
         port: 0,
@@ -41,6 +51,7 @@ async fn start(fixture: &Fixture, executor_memory: &[usize]) -> Cluster {
             work_folder: Some(fixture.folder.path().join("work")),
             threads: 1,
             memory_limit_bytes: *memory,
+            tasks: Arc::clone(tasks),
         };
         let (ready, is_ready) = oneshot::channel();
         tokio::spawn(run_executor(options, |address| {
@@ -83,6 +94,60 @@ fn two_executors_build_what_one_process_builds() {
         }
         let again = build(&engine_on(&together, &sql(), &cluster)).await;
         assert!(again.did_nothing(), "{again:#?}");
+    });
+}
+
+/// A model whose plan nests a hundred operators, all of them by the same key.
+fn deep_model() -> String {
+    let mut steps = vec!["s0 as (select person_key, paid_won from {{ source('pay') }})".to_owned()];
+    for step in 1..=50 {
+        let before = step - 1;
+        steps.push(format!(
+            "s{step} as (select person_key, max(paid_won) + {step} as paid_won from s{before} group by person_key)"
+        ));
+    }
+    let steps = steps.join(",\n");
+    format!("/*---\ndescription: d\ngrain: [person_key]\n---*/\nwith {steps}\nselect * from s50")
+}
+
+const GAPS: &str = "/*---
+description: d
+grain: [person_key, start_on]
+---*/
+select person_key, start_on, gap_days, tenure_days
+from spell_gaps(
+  (select person_key, _period as start_on, _period + interval '9' day as end_on from {{ source('pay') }}),
+  person_key, start_on, end_on)";
+
+#[test]
+fn deep_plans_and_spell_functions_are_computed_by_executors() {
+    run(async {
+        let (alone, together) = (Fixture::new().await, Fixture::new().await);
+        for fixture in [&alone, &together] {
+            let rows: Vec<(i64, i128)> = (0..500).map(|n| (n, i128::from(n % 7))).collect();
+            fixture.deliver("2024-01-01", &rows).await;
+            fixture.deliver("2024-03-01", &rows[100..400]).await;
+        }
+        let mut files = sql();
+        files.insert("marts/deep.sql".into(), deep_model());
+        files.insert("marts/gaps.sql".into(), GAPS.into());
+        let engine_here = alone.engine(&files, 2);
+        let tasks = Arc::default();
+        let cluster = start_counting(&together, &[64 << 20, 64 << 20], &tasks).await;
+        let engine_there = engine_on(&together, &files, &cluster);
+        for model in ["deep", "gaps"] {
+            let selected = Selection::of([model]);
+            let plan = engine_here.plan(&selected, as_of()).await.unwrap();
+            let here = engine_here.build(&plan, &Silent).await.unwrap();
+            assert!(here.succeeded(), "{here:#?}");
+            let before = tasks.load(Ordering::Relaxed);
+            let plan = engine_there.plan(&selected, as_of()).await.unwrap();
+            let there = engine_there.build(&plan, &Silent).await.unwrap();
+            assert!(there.succeeded(), "{there:#?}");
+            assert_eq!(there.models[0].ran_on(), Some("cluster"), "{model}");
+            assert!(tasks.load(Ordering::Relaxed) > before, "{model}");
+        }
+        assert_eq!(alone.hashes().await, together.hashes().await);
     });
 }
 
