@@ -94,7 +94,8 @@ async fn locate(
     Box::pin(failing_part(&state, &query)).await
 }
 
-fn with_spans(state: &SessionState) -> SessionState {
+/// The same planner, whose columns know where they are written.
+pub(crate) fn with_spans(state: &SessionState) -> SessionState {
     let mut config = state.config().clone();
     config.options_mut().sql_parser.collect_spans = true;
     SessionStateBuilder::new_from_existing(state.clone())

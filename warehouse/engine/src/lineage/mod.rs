@@ -4,6 +4,7 @@
 //! plan is the one the planner makes before it optimises, in which everything a person wrote is
 //! still there. One step is kept per table; whoever wants to know more walks.
 
+mod classified;
 mod expression;
 mod flow;
 mod functions;

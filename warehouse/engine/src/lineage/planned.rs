@@ -15,6 +15,7 @@ use goyong_types::TableName;
 use crate::error::{EngineError, Result};
 use crate::inputs::register;
 use crate::planning;
+use crate::planning_errors::with_spans;
 use crate::session::SessionFactory;
 
 /// A table known by its columns alone.
@@ -59,7 +60,8 @@ impl Planner {
     /// A planner that knows no table yet.
     pub fn new(factory: &SessionFactory) -> Self {
         let schemas = Arc::new(MemoryCatalogProvider::new());
-        let state = factory.session(schemas.clone(), false).state();
+        // Problems are told where they are written.
+        let state = with_spans(&factory.session(schemas.clone(), false).state());
         Self { schemas, state }
     }
 

@@ -9,12 +9,15 @@ use goyong_store::Warehouse;
 use goyong_types::TableName;
 use serde::{Deserialize, Serialize};
 
+use super::classified::{classified, in_words};
 use super::flow::{ColumnRef, TableLineage};
 use super::planned::Planner;
 use super::trace::trace_plan;
 use crate::error::{EngineError, Result};
 use crate::memo::Fingerprint;
-use crate::policy::{Declassified, Knowledge, KnownBy, Leak, Tags, inherited, knowledge_of, leaks};
+use crate::policy::{
+    Classified, Declassified, Knowledge, KnownBy, Leak, Tags, inherited, knowledge_of, leaks,
+};
 use crate::session::SessionFactory;
 use crate::storage::stored_schema;
 use crate::tables::{declared_schema, staging_schema};
@@ -25,7 +28,7 @@ const PARTITION_START_MARK: &str = "1234-05-01";
 const PARTITION_END_MARK: &str = "1234-06-01";
 
 /// Changes whenever the same text could get other edges.
-const LINEAGE_FORMAT: &str = "goyong-lineage 1";
+const LINEAGE_FORMAT: &str = "goyong-lineage 2";
 const MEMO_SCOPE: &str = "engine.lineage";
 const MEMO_KEY: &str = "project";
 
@@ -71,6 +74,8 @@ pub struct LineageNode {
     pub declassified: Vec<Declassified>,
     /// What the header or the query may not do.
     pub problems: Vec<String>,
+    /// The classification and version that codes of a column are written in.
+    pub classifications: BTreeMap<String, String>,
     pub(crate) knowledge: Knowledge,
     pub(crate) leaks: Vec<Leak>,
     pub(crate) depends_on_label: Option<TableName>,
@@ -101,6 +106,11 @@ struct Planned {
     columns: Vec<(String, String)>,
     lineage: TableLineage,
     leaks: Vec<Leak>,
+    #[serde(default)]
+    classifications: BTreeMap<String, String>,
+    /// Where codes of two versions meet, in the words and at the place of the text.
+    #[serde(default)]
+    crossings: Vec<String>,
     unplanned: Option<String>,
 }
 
@@ -272,6 +282,7 @@ impl Planning<'_> {
             let mut node = LineageNode::new(NodeKind::Source, &format!("sources/{source}.yml"));
             for column in contract.staging_columns() {
                 node.add_tags(&column.name, &column.tags);
+                node.add_classification(&column.name, &column.tags);
             }
             for column in &contract.columns {
                 let given = column.from.first().unwrap_or(&column.name);
@@ -310,6 +321,7 @@ impl Planning<'_> {
             let mut node = LineageNode::new(NodeKind::Seed, &seed.file);
             for column in columns {
                 node.add_tags(&column.name, &column.tags);
+                node.add_classification(&column.name, &column.tags);
             }
             self.add(table, node, schema);
         }
@@ -362,6 +374,7 @@ impl Planning<'_> {
             fingerprint.add(field.name(), &field.data_type().to_string());
         }
         fingerprint.add("knowledge", &format!("{:?}", node.knowledge));
+        fingerprint.add("classifications", &format!("{:?}", node.classifications));
         node.fingerprint = fingerprint.finish();
         self.schemas.insert(table.clone(), schema);
         if let Some(planner) = &self.planner
@@ -383,8 +396,14 @@ impl Planning<'_> {
                 let compiled = compiled.map_err(EngineError::Compile)?;
                 let looks_ahead = is_feature && !model.header.label;
                 let inputs = &compiled.inputs;
-                self.planned_text(table, &compiled.sql, inputs, looks_ahead, true, earlier)
-                    .await?
+                let written = (model.file.as_str(), model.body.as_str());
+                let text = Text {
+                    sql: &compiled.sql,
+                    written: Some(written),
+                    looks_ahead,
+                    is_stored: true,
+                };
+                self.planned_text(table, text, inputs, earlier).await?
             }
         };
         let kind = match model.header.materialized {
@@ -395,6 +414,9 @@ impl Planning<'_> {
         node.take(&planned);
         node.depends_on_label = self.label_behind(model);
         node.inherit_tags(model, &self.lineage);
+        for (column, header) in &model.header.columns {
+            node.add_classification(column, &header.tags);
+        }
         let (knowledge, problem) = knowledge_of(model, &node, &self.lineage);
         node.knowledge = knowledge;
         node.problems.extend(problem);
@@ -440,8 +462,13 @@ impl Planning<'_> {
                     let compiled = self.project.compile_text(&what, &query.sql, &self.vars);
                     let compiled = compiled.map_err(EngineError::Compile)?;
                     let inputs = &compiled.inputs;
-                    self.planned_text(&table, &compiled.sql, inputs, false, false, earlier)
-                        .await?
+                    let text = Text {
+                        sql: &compiled.sql,
+                        written: None,
+                        looks_ahead: false,
+                        is_stored: false,
+                    };
+                    self.planned_text(&table, text, inputs, earlier).await?
                 }
             };
             let mut node = LineageNode::new(NodeKind::Report, &query.file);
@@ -453,7 +480,9 @@ impl Planning<'_> {
                 Some(line) => format!("{}:{line}: table {}", query.file, query.table),
                 None => format!("{}: table {}", query.file, query.table),
             };
-            let problems = self.lineage.report_problems(&table, &place);
+            let mut problems = self.lineage.report_problems(&table, &place);
+            let crossings = planned.crossings.iter();
+            problems.extend(crossings.map(|crossing| format!("{place}: {crossing}")));
             if let Some(node) = self.lineage.nodes.get_mut(&table) {
                 node.problems = problems;
             }
@@ -465,15 +494,13 @@ impl Planning<'_> {
     async fn planned_text(
         &mut self,
         table: &TableName,
-        sql: &str,
+        text: Text<'_>,
         inputs: &BTreeSet<TableName>,
-        looks_ahead: bool,
-        is_stored: bool,
         earlier: Option<Planned>,
     ) -> Result<Planned> {
         let mut fingerprint = Fingerprint::new()
             .with("format", LINEAGE_FORMAT)
-            .with("sql", &normalise_sql(sql));
+            .with("sql", &normalise_sql(text.sql));
         for input in inputs {
             let node = self.lineage.nodes.get(input);
             let known = node.map_or("", |node| node.fingerprint.as_str());
@@ -482,6 +509,8 @@ impl Planning<'_> {
         let fingerprint = fingerprint.finish();
         if let Some(earlier) = earlier
             && earlier.fingerprint == fingerprint
+            // What is wrong is told at its place, which lines above it may have moved.
+            && earlier.crossings.is_empty()
         {
             return Ok(earlier);
         }
@@ -490,16 +519,15 @@ impl Planning<'_> {
             columns: Vec::new(),
             lineage: TableLineage::default(),
             leaks: Vec::new(),
+            classifications: BTreeMap::new(),
+            crossings: Vec::new(),
             unplanned: None,
         };
         if let Some(missing) = inputs.iter().find(|input| !self.is_planned(input)) {
             planned.unplanned = Some(format!("the columns of {missing} are not known yet"));
             return Ok(planned);
         }
-        if let Err(error) = self
-            .plan_into(&mut planned, table, sql, looks_ahead, is_stored)
-            .await
-        {
+        if let Err(error) = self.plan_into(&mut planned, table, text).await {
             planned.unplanned = Some(error.to_string());
         }
         Ok(planned)
@@ -514,9 +542,7 @@ impl Planning<'_> {
         &mut self,
         planned: &mut Planned,
         table: &TableName,
-        sql: &str,
-        looks_ahead: bool,
-        is_stored: bool,
+        text: Text<'_>,
     ) -> Result<()> {
         let name = table.to_string();
         let planner = match self.planner.take() {
@@ -529,11 +555,11 @@ impl Planning<'_> {
                 planner
             }
         };
-        let plan = planner.plan(sql, &name).await;
+        let plan = planner.plan(text.sql, &name).await;
         self.planner = Some(planner);
         let plan = plan?;
         let failed = |error| EngineError::of(error, &name);
-        let schema = if is_stored {
+        let schema = if text.is_stored {
             stored_schema(table, plan.schema().as_arrow())?
         } else {
             Arc::new(plan.schema().as_arrow().clone())
@@ -544,7 +570,16 @@ impl Planning<'_> {
             .map(|field| (field.name().clone(), field.data_type().to_string()))
             .collect();
         planned.lineage = trace_plan(&plan).map_err(failed)?;
-        if looks_ahead {
+        let Classified { columns, crossings } =
+            classified(&plan, self.project, &self.lineage.nodes);
+        planned.classifications = planned
+            .columns
+            .iter()
+            .zip(columns)
+            .filter_map(|((column, _), class)| Some((column.clone(), class?)))
+            .collect();
+        planned.crossings = in_words(crossings, self.project, &self.vars, text.sql, text.written);
+        if text.looks_ahead {
             let nodes = &self.lineage.nodes;
             let knowledge = |table: &TableName| {
                 let node = nodes.get(table);
@@ -554,6 +589,16 @@ impl Planning<'_> {
         }
         Ok(())
     }
+}
+
+/// A compiled text and how it is looked at.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    sql: &'a str,
+    /// Its file and what is written there, where the file holds nothing else.
+    written: Option<(&'a str, &'a str)>,
+    looks_ahead: bool,
+    is_stored: bool,
 }
 
 impl Planned {
@@ -579,6 +624,7 @@ impl LineageNode {
             tags: BTreeMap::new(),
             declassified: Vec::new(),
             problems: Vec::new(),
+            classifications: BTreeMap::new(),
             knowledge: Knowledge::default(),
             leaks: Vec::new(),
             depends_on_label: None,
@@ -596,6 +642,8 @@ impl LineageNode {
         self.lineage = planned.lineage.clone();
         self.unplanned.clone_from(&planned.unplanned);
         self.leaks.clone_from(&planned.leaks);
+        self.classifications.clone_from(&planned.classifications);
+        self.problems.extend(planned.crossings.iter().cloned());
     }
 }
 

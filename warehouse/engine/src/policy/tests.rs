@@ -47,7 +47,7 @@ columns:
 ";
 
 /// A lineage of two sources and the models given by file and text.
-async fn lineage_of(models: &[(&str, &str)]) -> ProjectLineage {
+pub(super) async fn lineage_of(models: &[(&str, &str)]) -> ProjectLineage {
     let mut files: BTreeMap<String, String> = [
         ("sources/seeker.yml".to_owned(), SEEKER.to_owned()),
         ("sources/event.yml".to_owned(), EVENT.to_owned()),
