@@ -108,6 +108,7 @@ fn main() -> Result<(), Failure> {
     let (Some(folder), Some(task)) = (arguments.next(), arguments.next()) else {
         return Err("usage: read_path WAREHOUSE ROUNDS | WAREHOUSE STATEMENT".into());
     };
+    let begins = arguments.next().unwrap_or_default();
     block_on(THREADS, async move {
         let warehouse = Warehouse::open(&StoreConfig {
             root: folder.into(),
@@ -119,10 +120,7 @@ fn main() -> Result<(), Failure> {
         };
         let engine = Engine::new(warehouse.clone(), Project::embedded()?, config)?;
         match task.parse() {
-            Ok(rounds) => {
-                let name = arguments.next().unwrap_or_default();
-                compare(&warehouse, &engine, rounds, &name).await
-            }
+            Ok(rounds) => compare(&warehouse, &engine, rounds, &begins).await,
             Err(_) => print(&engine, &task).await,
         }
     })?
