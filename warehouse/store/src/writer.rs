@@ -529,8 +529,16 @@ impl TableWriter {
             ));
         }
         for (partition, merge) in merges {
-            let files = self.base.iter().flat_map(|base| &base.files);
-            let rewritten: u64 = files
+            let files = || self.base.iter().flat_map(|base| &base.files);
+            let is_stored = |path: &PathBuf| files().any(|file| file.path == *path);
+            if !merge.rewritten.iter().all(is_stored) {
+                // Another commit rewrote them after the caller had read them.
+                return Err(StoreError::Conflict {
+                    table: self.columns.table.clone(),
+                    expected: self.base.as_ref().map_or(-1, |base| base.version),
+                });
+            }
+            let rewritten: u64 = files()
                 .filter(|file| file.partition == *partition && merge.rewritten.contains(&file.path))
                 .map(|file| file.rows)
                 .sum();

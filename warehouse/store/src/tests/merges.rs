@@ -96,6 +96,28 @@ async fn merge_whose_rows_do_not_add_up_changes_nothing() {
     assert_eq!(files_of_august(&fixture).await, files);
 }
 
+#[tokio::test]
+async fn merge_of_files_that_another_commit_rewrote_is_a_conflict() {
+    let fixture = three_files().await;
+    let files = files_of_august(&fixture).await;
+    let merge = |added: &[i64]| Merge {
+        rewritten: BTreeSet::from([files[0].clone()]),
+        removed: hash_of(&[2]),
+        added: hash_of(added),
+    };
+    let write = async |rows: &[i64], added: &[i64]| {
+        let merges = BTreeMap::from([(some(AUGUST), merge(added))]);
+        let mode = CommitMode::MergePartitions(merges);
+        fixture.write(mode, &[(AUGUST, rows)]).await
+    };
+    write(&[1, 3, 20], &[20]).await.unwrap();
+    let after = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let late = write(&[1, 3, 30], &[30]).await;
+    assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+    let now = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    assert_eq!(now.version, after.version);
+}
+
 #[test]
 fn hashes_of_parts_subtract() {
     let all = hash_of(&[1, 2, 3]);
