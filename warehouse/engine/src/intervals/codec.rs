@@ -58,6 +58,7 @@ pub(crate) fn decode_node(bytes: &[u8], inputs: &[LogicalPlan]) -> Result<Interv
                     .collect::<Result<_>>()?,
                 start: column(at.start)?,
                 end: column(at.end)?,
+                continues: at.continues.map(column).transpose()?,
             })
         })
         .collect::<Result<_>>()?;

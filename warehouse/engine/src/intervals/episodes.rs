@@ -1,12 +1,14 @@
 //! How many spells run at a time, and which: the time of a key cut at every start and end.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::Date32Builder;
-use arrow_array::{ArrayRef, Date32Array, Int64Array, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, Date32Array, Int64Array, RecordBatch, UInt32Array};
 use arrow_schema::SchemaRef;
 use datafusion::arrow::compute::take;
+use datafusion::arrow::row::{Row, RowConverter, SortField};
 use datafusion::common::Result;
 
 use super::exec::Operator;
@@ -33,6 +35,8 @@ pub(super) struct Episodes {
 struct Cut {
     spells: Spells,
     ranges: Vec<Range<usize>>,
+    /// Rows of the same number that follow each other without a gap go on as one.
+    numbers: Option<Vec<u32>>,
     /// The key at work, the first of those not done.
     key: usize,
     /// Its days on which something begins or has just ended, in order; empty before it is begun.
@@ -52,11 +56,14 @@ struct Stretch {
 }
 
 impl Cut {
-    fn new(spells: Spells) -> Result<Self> {
+    fn new(spells: Spells, shape: &Shape) -> Result<Self> {
         let ranges = key_ranges(&spells.key)?;
+        let continues = shape.positions.continues;
+        let numbers = continues.map(|column| numbers_of(spells.batch.column(column)));
         Ok(Self {
             spells,
             ranges,
+            numbers: numbers.transpose()?,
             key: 0,
             days: Vec::new(),
             day: 0,
@@ -69,21 +76,19 @@ impl Cut {
     /// The next stretch in which spells run, which `running` then names; `None` at the end of a key.
     fn next_in_key(&mut self) -> Option<Stretch> {
         let range = self.ranges[self.key].clone();
-        let (starts, ends) = (&self.spells.starts, &self.spells.ends);
         if self.days.is_empty() {
-            self.days.extend_from_slice(&starts[range.clone()]);
-            self.days.extend_from_slice(&ends[range.clone()]);
-            self.days.sort_unstable();
-            self.days.dedup();
+            self.cut_key(range.clone());
             self.next_row = range.start;
             (self.day, self.episode) = (0, 0);
             self.running.clear();
         }
+        let (starts, ends) = (&self.spells.starts, &self.spells.ends);
         while self.day + 1 < self.days.len() {
             let (start, end) = (self.days[self.day], self.days[self.day + 1]);
             self.day += 1;
             self.running.retain(|&row| ends[row as usize] > start);
-            while self.next_row < range.end && starts[self.next_row] <= start {
+            // What goes on under its number begins within the stretch.
+            while self.next_row < range.end && starts[self.next_row] < end {
                 self.running.push(self.next_row as u32);
                 self.next_row += 1;
             }
@@ -93,6 +98,32 @@ impl Cut {
             }
         }
         None
+    }
+
+    /// The days on which something begins or has just ended, without those on which all that ends
+    /// goes on under its number.
+    fn cut_key(&mut self, range: Range<usize>) {
+        let (starts, ends) = (&self.spells.starts, &self.spells.ends);
+        let Some(numbers) = &self.numbers else {
+            self.days.extend_from_slice(&starts[range.clone()]);
+            self.days.extend_from_slice(&ends[range]);
+            self.days.sort_unstable();
+            self.days.dedup();
+            return;
+        };
+        let mut changes: Vec<(i32, u32, i32)> = Vec::with_capacity(2 * range.len());
+        for row in range {
+            changes.push((starts[row], numbers[row], 1));
+            changes.push((ends[row], numbers[row], -1));
+        }
+        changes.sort_unstable();
+        for same in changes.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+            let day = same[0].0;
+            let balance: i32 = same.iter().map(|change| change.2).sum();
+            if balance != 0 && self.days.last() != Some(&day) {
+                self.days.push(day);
+            }
+        }
     }
 
     /// Goes on to the next key; false after the last.
@@ -111,6 +142,19 @@ impl Cut {
         }
         Ok(())
     }
+}
+
+/// Numbers for the values of a column, the same for the same value; a null is like no other row.
+fn numbers_of(column: &ArrayRef) -> Result<Vec<u32>> {
+    let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
+    let values = converter.convert_columns(&[Arc::clone(column)])?;
+    let mut numbers: HashMap<Row<'_>, u32> = HashMap::with_capacity(column.len());
+    Ok((0..column.len())
+        .map(|row| match column.is_null(row) {
+            true => row as u32,
+            false => *numbers.entry(values.row(row)).or_insert(row as u32),
+        })
+        .collect())
 }
 
 impl Depth {
@@ -170,7 +214,7 @@ impl Operator for Depth {
         let mut cut = match self.batch.take() {
             Some(cut) => cut,
             None => match self.input.next().await? {
-                Some(spells) => Cut::new(spells)?,
+                Some(spells) => Cut::new(spells, self.input.shape())?,
                 None => return Ok(None),
             },
         };
@@ -240,7 +284,7 @@ impl Operator for Episodes {
             Some(cut) => cut,
             None => match self.input.next().await? {
                 Some(spells) => {
-                    let cut = Cut::new(spells)?;
+                    let cut = Cut::new(spells, self.input.shape())?;
                     cut.check_order(self.input.shape())?;
                     cut
                 }

@@ -30,7 +30,8 @@ mod syntax;
 mod tests;
 
 pub(crate) use codec::{decode_node, decode_plan, encode_node, encode_plan};
-pub(crate) use node::SpellQueryPlanner;
+pub(crate) use node::{IntervalNode, SpellQueryPlanner};
 #[cfg(test)]
 pub(crate) use settings::FUNCTIONS;
+pub(crate) use settings::Origin;
 pub(crate) use syntax::{SpellFunctions, open_table_arguments};

@@ -25,6 +25,14 @@ pub(crate) struct SpellColumns {
     pub key: Vec<Column>,
     pub start: Column,
     pub end: Column,
+    pub continues: Option<Column>,
+}
+
+impl SpellColumns {
+    fn all(&self) -> impl Iterator<Item = &Column> {
+        let key = self.key.iter();
+        key.chain([&self.start, &self.end]).chain(&self.continues)
+    }
 }
 
 /// A spell function over one or two inputs.
@@ -80,6 +88,11 @@ impl IntervalNode {
                         .collect::<Result<_>>()?,
                     start: schema.index_of_column(&columns.start)?,
                     end: schema.index_of_column(&columns.end)?,
+                    continues: columns
+                        .continues
+                        .as_ref()
+                        .map(|column| schema.index_of_column(column))
+                        .transpose()?,
                 })
             })
             .collect()
@@ -161,7 +174,7 @@ impl UserDefinedLogicalNodeCore for IntervalNode {
     fn expressions(&self) -> Vec<Expr> {
         self.columns
             .iter()
-            .flat_map(|columns| columns.key.iter().chain([&columns.start, &columns.end]))
+            .flat_map(SpellColumns::all)
             .map(|column| Expr::Column(column.clone()))
             .collect()
     }
@@ -217,6 +230,7 @@ impl UserDefinedLogicalNodeCore for IntervalNode {
                     key: earlier.key.iter().map(|_| next()).collect::<Result<_>>()?,
                     start: next()?,
                     end: next()?,
+                    continues: earlier.continues.as_ref().map(|_| next()).transpose()?,
                 })
             })
             .collect::<Result<_>>()?;

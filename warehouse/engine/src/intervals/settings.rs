@@ -25,7 +25,7 @@ pub(crate) const FUNCTIONS: [(&str, &str, &str); 6] = [
     ),
     (
         "spell_episodes",
-        "spell_episodes(table, key, start, end)",
+        "spell_episodes(table, key, start, end [, continues => column])",
         "every row once for each stretch in which the set of concurrent spells stays the same",
     ),
     (
@@ -90,12 +90,16 @@ pub(crate) struct Positions {
     pub key: Vec<usize>,
     pub start: usize,
     pub end: usize,
+    /// Rows of the same value here that follow each other without a gap go on as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<usize>,
 }
 
 impl Positions {
     /// Every column the operator looks at.
     pub fn all(&self) -> impl Iterator<Item = usize> + '_ {
-        self.key.iter().copied().chain([self.start, self.end])
+        let key = self.key.iter().copied();
+        key.chain([self.start, self.end]).chain(self.continues)
     }
 }
 
@@ -177,10 +181,12 @@ impl Settings {
             }
             Operation::Episodes => {
                 columns.extend(whole(0).map(|(column, nullable)| taken(0, column, nullable)));
-                columns.push(computed("episode_no", DataType::Int64, dates(0, first)));
-                columns.push(computed("episode_start", DataType::Date32, dates(0, first)));
-                columns.push(computed("episode_end", DataType::Date32, dates(0, first)));
-                columns.push(computed("concurrent", DataType::Int64, dates(0, first)));
+                let mut cuts = dates(0, first);
+                cuts.extend(first.continues.map(|column| (0, column)));
+                columns.push(computed("episode_no", DataType::Int64, cuts.clone()));
+                columns.push(computed("episode_start", DataType::Date32, cuts.clone()));
+                columns.push(computed("episode_end", DataType::Date32, cuts.clone()));
+                columns.push(computed("concurrent", DataType::Int64, cuts));
             }
             Operation::Join { kind, point } => {
                 let second = &positions[1];

@@ -133,6 +133,7 @@ impl Function {
             ],
             "spell_merge" => &["join_gap_days", "end_is", "invalid"],
             "spell_join" | "spell_at" => &["kind", "end_is", "invalid"],
+            "spell_episodes" => &["continues", "end_is", "invalid"],
             _ => &["end_is", "invalid"],
         }
     }
@@ -174,6 +175,7 @@ struct Call {
     tables: Vec<Expr>,
     columns: Vec<Vec<Ident>>,
     key: Vec<Vec<Ident>>,
+    continues: Option<Vec<Ident>>,
     settings: Settings,
 }
 
@@ -201,6 +203,11 @@ impl Call {
                 other => return function.wrong(&format!("`{other}` is no argument")),
             }
         }
+        let named = options.iter().position(|(name, _)| name == "continues");
+        let continues = match named.filter(|_| function.options().contains(&"continues")) {
+            Some(at) => Some(column_name(function, "continues", &options.remove(at).1)?),
+            None => None,
+        };
         let needed = function.tables() + function.columns().len();
         if positional.len() != needed {
             return function.wrong(&format!(
@@ -227,6 +234,7 @@ impl Call {
             tables: positional,
             columns,
             key,
+            continues,
         })
     }
 
@@ -261,6 +269,10 @@ impl Call {
                     .collect::<Result<_>>()?,
                 start,
                 end,
+                continues: match &self.continues {
+                    Some(name) => Some(resolve(Some(name))?),
+                    None => None,
+                },
             });
         }
         IntervalNode::try_new(self.settings, inputs, columns)

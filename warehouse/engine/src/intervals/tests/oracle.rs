@@ -157,6 +157,53 @@ fn episodes(rows: &[Row]) -> Vec<String> {
     expected
 }
 
+/// Like [`episodes`], but a day cuts only where some number begins more or less often than it ends.
+fn continued_episodes(rows: &[Row], number: impl Fn(&Row) -> Option<i64>) -> Vec<String> {
+    let mut expected = Vec::new();
+    for rows in by_key(rows).values() {
+        let cuts = |day: i32| {
+            let mut balance: BTreeMap<i64, i32> = BTreeMap::new();
+            let mut alone = false;
+            for row in rows {
+                let begins = i32::from(row.1 == day);
+                let ends = i32::from(row.2.is_some_and(|end| end + 1 == day));
+                match number(row) {
+                    Some(number) => *balance.entry(number).or_default() += begins - ends,
+                    None => alone |= begins + ends > 0,
+                }
+            }
+            alone || balance.values().any(|balance| *balance != 0)
+        };
+        let covered: Vec<i32> = (0..=HORIZON)
+            .filter(|day| rows.iter().any(|row| days(row).contains(day)))
+            .collect();
+        let mut stretches: Vec<(i32, i32)> = Vec::new();
+        for day in covered {
+            match stretches.last_mut() {
+                Some(last) if last.1 == day - 1 && !cuts(day) => last.1 = day,
+                _ => stretches.push((day, day)),
+            }
+        }
+        for (position, (start, end)) in stretches.into_iter().enumerate() {
+            let running: Vec<&Row> = rows
+                .iter()
+                .filter(|row| row.1 <= end && *days(row).end() >= start)
+                .collect();
+            for row in &running {
+                expected.push(format!(
+                    "{} {} {} {} {}",
+                    row_text(row),
+                    position + 1,
+                    date(start),
+                    end_text(end),
+                    running.len()
+                ));
+            }
+        }
+    }
+    expected
+}
+
 fn join(left: &[Row], right: &[Row], keeps_left: bool, point: bool) -> Vec<String> {
     let mut expected = Vec::new();
     for left in left {
@@ -231,6 +278,13 @@ fn every_function_agrees_with_looking_at_each_day() {
                     (
                         "select * from spell_episodes(core.spell, person, from_on, to_on)",
                         episodes(&rows),
+                    ),
+                    (
+                        "select person, from_on, to_on, no, episode_no, episode_start, episode_end, concurrent
+                         from spell_episodes(
+                           (select *, case when no % 4 > 0 then no % 4 end as number from core.spell),
+                           person, from_on, to_on, continues => number)",
+                        continued_episodes(&rows, |row| Some(row.3 % 4).filter(|number| *number > 0)),
                     ),
                     (
                         "select no, other_no, overlap_start, overlap_end, overlap_days from spell_join(
