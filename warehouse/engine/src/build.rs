@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use goyong_catalog::{Materialized, Model, ProjectState, TestKind};
 use goyong_types::TableName;
+use tokio::sync::SemaphorePermit;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -286,8 +287,10 @@ async fn build_model(
     model: &Model,
     targets: Option<Arc<Targets>>,
 ) -> Result<ModelReport> {
+    // Computing and testing take the place of one; without it the memory of all would be too little.
+    let mut slot = shared.inner.slots.acquire().await.ok();
     let began = Instant::now();
-    let mut report = match compute(shared, model, targets).await {
+    let mut report = match compute(shared, model, targets, &mut slot).await {
         Ok(report) => report,
         Err(error @ EngineError::Store(_)) => return Err(error),
         Err(error @ EngineError::MissingTable { .. }) => {
@@ -315,10 +318,11 @@ async fn build_model(
     Ok(report)
 }
 
-async fn compute(
-    shared: &Shared,
+async fn compute<'a>(
+    shared: &'a Shared,
     model: &Model,
     targets: Option<Arc<Targets>>,
+    slot: &mut Option<SemaphorePermit<'a>>,
 ) -> Result<ModelReport> {
     if let Some(problem) = shared.lineage.problem_of(&model.table) {
         return Err(EngineError::Refused(problem));
@@ -355,15 +359,29 @@ async fn compute(
     let on_partition = move |done: usize, of: usize| {
         let _ = messages.send(Message::Partition(table.clone(), done, of));
     };
-    let computed = run_model(
-        &shared.inner,
-        &shared.cache,
-        model,
-        &targets,
-        &shared.scope,
-        &on_partition,
-    )
-    .await?;
+    let inner = &shared.inner;
+    let run = |sort_merge| {
+        let (cache, scope) = (&shared.cache, &shared.scope);
+        run_model(
+            inner,
+            cache,
+            model,
+            &targets,
+            scope,
+            sort_merge,
+            &on_partition,
+        )
+    };
+    let computed = match run(false).await {
+        Err(error) if error.is_memory() => {
+            // Alone, with joins that spill: slower, and it finishes.
+            tracing::info!(model = %model.table, "memory ran out, planning joins that spill");
+            slot.take();
+            *slot = inner.slots.acquire_many(inner.slot_count).await.ok();
+            run(true).await?
+        }
+        result => result?,
+    };
     report.outcome = Outcome::Built;
     report.partitions_built = computed.partitions_built;
     report.partitions_unchanged = computed.partitions_unchanged;

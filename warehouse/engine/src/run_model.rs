@@ -64,30 +64,9 @@ impl Computed {
 /// How far it is.
 pub(crate) type OnPartition<'a> = &'a (dyn Fn(usize, usize) + Send + Sync);
 
-/// Computes and commits; on return the cache holds the new version and the memo of it.
+/// Computes and commits; on return the cache holds the new version and the memo of it. `sort_merge`
+/// plans joins that spill.
 pub(crate) async fn run_model(
-    inner: &Inner,
-    cache: &TableCache,
-    model: &Model,
-    targets: &Targets,
-    scope: &Scope,
-    on_partition: OnPartition<'_>,
-) -> Result<Computed> {
-    let permit = inner.slots.acquire().await;
-    let first = attempt(inner, cache, model, targets, scope, false, on_partition).await;
-    drop(permit);
-    match first {
-        Err(error) if error.is_memory() => {
-            // Alone, with joins that spill: slower, and it finishes.
-            tracing::info!(model = %model.table, "memory ran out, planning joins that spill");
-            let _all = inner.slots.acquire_many(inner.slot_count).await;
-            attempt(inner, cache, model, targets, scope, true, on_partition).await
-        }
-        result => result,
-    }
-}
-
-async fn attempt(
     inner: &Inner,
     cache: &TableCache,
     model: &Model,
