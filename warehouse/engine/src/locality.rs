@@ -8,9 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Column, DFSchemaRef, JoinType};
+use datafusion::common::{Column, DFSchemaRef, DataFusionError, JoinType};
+use datafusion::logical_expr::UserDefinedLogicalNodeCore;
 use datafusion::logical_expr::{Aggregate, Distinct, Expr, Join, LogicalPlan, Union, Unnest};
 use goyong_types::TableName;
+
+use crate::intervals::{IntervalNode, Origin};
 
 /// What a plan shows of a model that is keyed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -149,17 +152,58 @@ impl Analysis<'_> {
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest),
-            other => {
-                let inputs = other.inputs();
-                let mut shape = Shape::free(columns);
-                for input in inputs {
-                    shape = self.all_or_nothing(input, &format!("the operator {}", name(other)))?;
+            LogicalPlan::Extension(extension) => {
+                match extension.node.as_any().downcast_ref::<IntervalNode>() {
+                    Some(node) => self.intervals(node),
+                    None => self.other(plan),
                 }
-                shape.is_key = vec![false; columns];
-                shape.origins = vec![None; columns];
-                Ok(shape)
+            }
+            other => self.other(other),
+        }
+    }
+
+    /// An operator of which only its inputs are known.
+    fn other(&mut self, plan: &LogicalPlan) -> Result<Shape, String> {
+        let operator = format!("the operator {}", name(plan));
+        for input in plan.inputs() {
+            self.all_or_nothing(input, &operator)?;
+        }
+        Ok(Shape::free(plan.schema().fields().len()))
+    }
+
+    /// A spell function looks at the rows of one key of its own at a time.
+    fn intervals(&mut self, node: &IntervalNode) -> Result<Shape, String> {
+        let mut inputs = Vec::new();
+        for input in node.inputs() {
+            inputs.push(self.shape(input)?);
+        }
+        let unreadable = |problem: DataFusionError| problem.to_string();
+        let output = node.output().map_err(unreadable)?;
+        let mut shape = Shape::free(output.len());
+        if !inputs.iter().any(Shape::is_keyed) {
+            for input in inputs {
+                self.freed(input);
+            }
+            return Ok(shape);
+        }
+        let positions = node.positions().map_err(unreadable)?;
+        let parts = positions.first().map_or(0, |at| at.key.len());
+        let apart = (0..parts).any(|part| {
+            let mut sides = inputs.iter().zip(&positions);
+            sides.all(|(input, at)| input.is_keyed() && input.is_key[at.key[part]])
+        });
+        if !apart {
+            let operator = format!("{}, whose key does not hold it,", node.name());
+            return Err(self.mixes(&operator));
+        }
+        shape.kind = Kind::Keyed;
+        for (position, column) in output.into_iter().enumerate() {
+            if let Origin::Column { input, column } = column.origin {
+                shape.is_key[position] = inputs[input].is_key[column];
+                shape.origins[position] = inputs[input].origins[column].clone();
             }
         }
+        Ok(shape)
     }
 
     fn scan(&mut self, plan: &LogicalPlan) -> Result<Shape, String> {
