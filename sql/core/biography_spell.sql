@@ -8,6 +8,7 @@ description:
 grain: [person_key, state, from_on, spell_id]
 materialized: table
 owner: core
+sort_by: [person_key, from_on, state, spell_id]
 legal_basis: 고용보험법 제13조 · 제15조 · 제44조 · 제77조의2, 소득세법 제164조의3
 columns:
   person_key: {tags: [pseudonym]}

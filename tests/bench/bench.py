@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--spells", type=int, default=30_000_000)
     parser.add_argument("--persons", type=int, nargs="+", default=[200_000, 600_000, 2_000_000], help="of the models")
     parser.add_argument("--months", type=int, default=36, help="of the models")
+    parser.add_argument("--tables", nargs="+", default=[], help="only these models, as core.person; all without it")
     parser.add_argument("--cap-mib", type=int, default=1024, help="of the capped models")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
@@ -147,9 +148,11 @@ def main() -> None:
     if "read-path" in arguments.only:
         bench_read_path(goyong, work, arguments.spells, rounds)
     if "models" in arguments.only:
-        bench_growth(goyong, work, arguments.persons, arguments.months, rounds)
+        bench_growth(goyong, work, arguments.persons, arguments.months, rounds, arguments.tables)
     if "capped" in arguments.only:
-        bench_models(goyong, work, max(arguments.persons), arguments.months, rounds, arguments.cap_mib)
+        bench_models(
+            goyong, work, max(arguments.persons), arguments.months, rounds, arguments.cap_mib, arguments.tables
+        )
     if "night" in arguments.only:
         bench_night(goyong, work, max(arguments.persons), arguments.months)
     if "project" in arguments.only:
