@@ -13,6 +13,12 @@ key: person_key
 partitions_from: income_month
 key_of: {business: owner_key}
 reads: {income_month: [-2, 0], daily_work: [0, 0], public_payer: [0, 0]}
+# of histories only the days of the month: what changes on other days leaves it as it is
+during:
+  employment_spell: [from_on, to_on]
+  contractor_spell: [insured_from, insured_to]
+  business: [opened_on, closed_on]
+  insured_late_pay: [month, month]
 owner: coverage
 legal_basis: 고용보험법 제8조 · 제10조 · 제77조의2 · 제77조의6
 meta:
@@ -45,6 +51,9 @@ daily_work as (
 ),
 employment_spell as (
   select * from {{ ref('employment_spell') }}
+),
+insured_late_pay as (
+  select * from {{ ref('insured_late_pay') }}
 ),
 contractor_spell as (
   select * from {{ ref('contractor_spell') }}
@@ -127,14 +136,9 @@ lasting as (
 ),
 -- wages for days before this month, all of them insured work
 arrears as (
-  select distinct this_month.person_key, this_month.payer_biz_no
-  from this_month
-  inner join employment_spell
-    on employment_spell.person_key = this_month.person_key
-    and employment_spell.from_on <= this_month.paid_to
-    and (employment_spell.to_on is null or employment_spell.to_on >= this_month.paid_from)
-  where this_month.income_kind = 'wage'
-    and this_month.paid_to < date '{{ var('partition_start') }}'
+  select insured_late_pay.person_key, insured_late_pay.payer_biz_no
+  from insured_late_pay
+  where insured_late_pay.month = date '{{ var('partition_start') }}'
 ),
 -- what each statement would be if the person had no insured day; positions are those of seeds/coverage_class.csv
 income_class as (
@@ -172,7 +176,6 @@ income_class as (
     on arrears.person_key = this_month.person_key
     and arrears.payer_biz_no = this_month.payer_biz_no
     and this_month.income_kind = 'wage'
-    and this_month.paid_to < date '{{ var('partition_start') }}'
   left join lasting
     on lasting.person_key = this_month.person_key
     and lasting.payer_biz_no = this_month.payer_biz_no

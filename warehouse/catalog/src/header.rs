@@ -117,6 +117,10 @@ pub struct ModelHeader {
     /// First and last month relative to its own that a partition reads, by input.
     #[serde(default)]
     pub reads: BTreeMap<String, (i32, i32)>,
+    /// First and last day of rows of histories, by input: a partition reads the rows whose days
+    /// touch its month, cut to it. A last day that is null is open.
+    #[serde(default)]
+    pub during: BTreeMap<String, (String, String)>,
     /// The column whose values can be recomputed one without the other: a keyed or partitioned
     /// model recomputes only the rows of keys that new input touches.
     #[serde(default)]

@@ -23,6 +23,8 @@ pub struct Model {
     pub vars: BTreeSet<String>,
     /// First and last month, relative to a partition's own, read of these inputs.
     pub reads: BTreeMap<TableName, (i32, i32)>,
+    /// The columns with the first and the last day of rows, of inputs read by the days of the month.
+    pub during: BTreeMap<TableName, (String, String)>,
     /// The inputs whose months are the partitions.
     pub partitions_from: Vec<TableName>,
     /// The key's column in inputs that call it otherwise.

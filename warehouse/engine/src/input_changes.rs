@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::catalog::MemoryCatalogProvider;
 use datafusion::dataframe::DataFrame;
 use futures::TryStreamExt;
@@ -36,6 +37,36 @@ pub(crate) enum Changes {
     Keys(Arc<KeySet>),
     /// It cannot be told, because of this.
     Unknown(&'static str),
+}
+
+/// The rows by which the changed keys of two versions differ.
+#[derive(Debug)]
+pub(crate) struct ChangedRows {
+    pub key: String,
+    /// Rows only the version before has, and rows only the version after has.
+    pub rows: Vec<(RecordBatch, Sign)>,
+}
+
+impl ChangedRows {
+    /// The keys whose rows differ in what `seen` leaves of them.
+    pub fn keys(&self, seen: impl Fn(&RecordBatch) -> Result<RecordBatch>) -> Result<KeySet> {
+        let mut sums: Option<(Sums, RowHashes)> = None;
+        for (rows, sign) in &self.rows {
+            let rows = seen(rows)?;
+            let keys = rows.column(rows.schema_ref().index_of(&self.key)?);
+            let (sums, hashes) = sums.get_or_insert_with(|| {
+                (
+                    Sums::of(keys.data_type()),
+                    RowHashes::new(rows.schema_ref()),
+                )
+            });
+            sums.add(keys, &hashes.of(&rows), *sign);
+        }
+        Ok(sums.map_or_else(
+            || KeySet::empty(&DataType::Int64),
+            |(sums, _)| sums.changed(),
+        ))
+    }
 }
 
 /// Which versions, and what of them is looked at.
@@ -140,6 +171,53 @@ impl FileReader<'_> {
         Ok(Changes::Keys(Arc::new(sums.changed())))
     }
 
+    /// The rows in which changed keys differ, to look at again by month.
+    pub async fn changed_rows(
+        self,
+        between: Between<'_>,
+        column: &str,
+        keys: &KeySet,
+    ) -> Result<ChangedRows> {
+        let mut columns: BTreeSet<String> = between.columns.clone();
+        columns.insert(column.to_owned());
+        let (left, came) = between.files();
+        let mut counts: HashMap<u128, i64> = HashMap::new();
+        let mut read = Vec::new();
+        for (snapshot, files, sign) in [
+            (between.before, left, Sign::Minus),
+            (between.after, came, Sign::Plus),
+        ] {
+            let Some(snapshot) = snapshot.filter(|_| !files.is_empty()) else {
+                continue;
+            };
+            self.each_batch(snapshot, files, &columns, |batch, hashes| {
+                let mask = keys.mask(batch.column(batch.schema_ref().index_of(column)?));
+                let rows = filter_record_batch(batch, &mask)?;
+                let of_rows = hashes.of(&rows);
+                for hash in &of_rows {
+                    *counts.entry(*hash).or_default() += sign.one();
+                }
+                read.push((rows, of_rows, sign));
+                Ok(())
+            })
+            .await?;
+        }
+        // A row that left and came again is no difference.
+        let mut rows = Vec::new();
+        for (batch, hashes, sign) in read {
+            let differs: BooleanArray = hashes
+                .iter()
+                .map(|hash| Some(counts.get(hash).is_some_and(|count| *count != 0)))
+                .collect();
+            let batch = filter_record_batch(&batch, &differs)?;
+            if batch.num_rows() > 0 {
+                rows.push((batch, sign));
+            }
+        }
+        let key = column.to_owned();
+        Ok(ChangedRows { key, rows })
+    }
+
     /// Whether any row changed in the columns that count.
     pub async fn any_change(self, between: Between<'_>) -> Result<bool> {
         let Ok((left, came)) = self.files_that_differ(&between) else {
@@ -157,12 +235,7 @@ impl FileReader<'_> {
                 for hash in hashes.of(batch) {
                     sum = sign.apply(sum, hash);
                 }
-                let count = batch.num_rows() as i64;
-                rows += if matches!(sign, Sign::Plus) {
-                    count
-                } else {
-                    -count
-                };
+                rows += sign.one() * batch.num_rows() as i64;
                 Ok(())
             })
             .await?;
@@ -274,6 +347,13 @@ pub(crate) enum Sign {
 }
 
 impl Sign {
+    fn one(self) -> i64 {
+        match self {
+            Self::Plus => 1,
+            Self::Minus => -1,
+        }
+    }
+
     fn apply(self, sum: u128, hash: u128) -> u128 {
         match self {
             Self::Plus => sum.wrapping_add(hash),

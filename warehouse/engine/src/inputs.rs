@@ -21,6 +21,7 @@ use goyong_types::{Month, TableName};
 use crate::error::{EngineError, Result};
 use crate::key_set::KeySet;
 use crate::memo::{Fingerprint, InputMemo, content_hash_of};
+use crate::month_days::Days;
 use crate::planning;
 use crate::provider::SnapshotTable;
 use crate::session::SessionFactory;
@@ -42,6 +43,8 @@ pub(crate) struct InputTable {
     /// Columns where no version exists.
     empty: Option<SchemaRef>,
     window: Option<(i32, i32)>,
+    /// Its days, where only those of the month are read.
+    days: Option<Days>,
     /// Digest of the columns.
     columns: String,
     /// Digest of the columns and, where no window is declared, of all rows.
@@ -156,7 +159,12 @@ impl Inputs {
                     }
                 })
             };
-            tables.insert(table.clone(), InputTable::new(known, empty, *window));
+            let days = reader.and_then(|reader| reader.during.get(table));
+            let days = days.map(|(first, last)| Days {
+                first: first.clone(),
+                last: last.clone(),
+            });
+            tables.insert(table.clone(), InputTable::new(known, empty, *window, days));
         }
         Ok(tables)
     }
@@ -179,7 +187,12 @@ impl Inputs {
 }
 
 impl InputTable {
-    fn new(known: Arc<KnownTable>, empty: Option<SchemaRef>, window: Option<(i32, i32)>) -> Self {
+    fn new(
+        known: Arc<KnownTable>,
+        empty: Option<SchemaRef>,
+        window: Option<(i32, i32)>,
+        days: Option<Days>,
+    ) -> Self {
         let mut digest = Fingerprint::new();
         let schema = match (&known.snapshot, &empty) {
             (Some(snapshot), _) => Some(&snapshot.schema),
@@ -202,6 +215,7 @@ impl InputTable {
             known,
             empty,
             window,
+            days,
         }
     }
 
@@ -266,6 +280,20 @@ impl InputTable {
     }
 
     fn provider(
+        &self,
+        table: &TableName,
+        warehouse_root: &Path,
+        month: Option<Month>,
+        keep: Option<&BTreeSet<String>>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let stored = self.stored(warehouse_root, month, keep)?;
+        match (&self.days, month) {
+            (Some(days), Some(month)) => days.view(table, stored, month),
+            _ => Ok(stored),
+        }
+    }
+
+    fn stored(
         &self,
         warehouse_root: &Path,
         month: Option<Month>,
@@ -332,6 +360,11 @@ impl Readable {
     /// The version of a table that is read, `None` where there is none.
     pub fn snapshot(&self, table: &TableName) -> Option<&TableSnapshot> {
         self.tables.get(table)?.known.snapshot.as_ref()
+    }
+
+    /// The days of a table's rows, where only those of the month are read.
+    pub fn days(&self, table: &TableName) -> Option<&Days> {
+        self.tables.get(table)?.days.as_ref()
     }
 
     /// The months of a table that are read; `None` is all of them.
@@ -401,7 +434,7 @@ impl Readable {
             let keep = keep
                 .filter(|(kept, _)| *kept == table)
                 .map(|(_, keep)| keep);
-            let provider = input.provider(warehouse_root, month, keep)?;
+            let provider = input.provider(table, warehouse_root, month, keep)?;
             let provider = match only.and_then(|only| Some((only.keys, only.columns.get(table)?))) {
                 Some((keys, column)) => with_keys(table, provider, keys, column)?,
                 None => provider,

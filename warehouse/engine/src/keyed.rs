@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
-use crate::input_changes::{Between, Changes, FileReader, Sign, Sums};
+use crate::input_changes::{Between, ChangedRows, Changes, FileReader, Sign, Sums};
 use crate::key_set::{KeySet, is_key_type};
 use crate::locality::{KeyNames, Locality, Lookup, locality};
 use crate::memo::{ReadMemo, content_hash_of};
@@ -48,6 +48,10 @@ pub(crate) struct Keyed<'a> {
     locality: Locality,
     /// Changes between two versions of an input that is read whole, the same for every month.
     whole: Mutex<BTreeMap<VersionPair, Changes>>,
+    /// What differs between two versions of an input of which a month reads its own days.
+    rows: Mutex<BTreeMap<VersionPair, Arc<ChangedRows>>>,
+    /// Versions inputs had at earlier builds, opened once for all months.
+    before: Mutex<BTreeMap<(TableName, i64), Option<TableSnapshot>>>,
 }
 
 /// One input between its version at the last build and now.
@@ -59,6 +63,12 @@ struct InputChange<'a> {
 }
 
 impl InputChange<'_> {
+    fn versions(&self) -> VersionPair {
+        let version = |snapshot: Option<&TableSnapshot>| snapshot.map(|snapshot| snapshot.version);
+        let before = version(self.before.as_ref());
+        (self.table.clone(), before, version(self.after))
+    }
+
     fn between<'b>(&'b self, columns: &'b BTreeSet<String>) -> Between<'b> {
         Between {
             before: self.before.as_ref(),
@@ -103,6 +113,8 @@ impl<'a> Keyed<'a> {
             key,
             locality,
             whole: Mutex::default(),
+            rows: Mutex::default(),
+            before: Mutex::default(),
         }))
     }
 
@@ -189,9 +201,9 @@ impl<'a> Keyed<'a> {
             let after = target.readable.snapshot(table);
             let before = match was.version {
                 None => None,
-                Some(version) => match self.inner.warehouse.snapshot_at(table, version).await {
-                    Ok(Some(snapshot)) => Some(snapshot),
-                    _ => {
+                Some(version) => match self.earlier(table, version).await {
+                    Some(snapshot) => Some(snapshot),
+                    None => {
                         let why = "the version it was last read at is kept no longer";
                         changes.push(Err(format!("{table}: {why}")));
                         continue;
@@ -208,6 +220,18 @@ impl<'a> Keyed<'a> {
         Ok(changes)
     }
 
+    async fn earlier(&self, table: &TableName, version: i64) -> Option<TableSnapshot> {
+        let mut opened = self.before.lock().await;
+        let name = (table.clone(), version);
+        if let Some(snapshot) = opened.get(&name) {
+            return snapshot.clone();
+        }
+        let snapshot = self.inner.warehouse.snapshot_at(table, version).await;
+        let snapshot = snapshot.ok().flatten();
+        opened.insert(name, snapshot.clone());
+        snapshot
+    }
+
     /// The keys one changed input touches; the text says why it is all of them.
     async fn keys_touched_by(
         &self,
@@ -217,10 +241,19 @@ impl<'a> Keyed<'a> {
         let nothing = BTreeSet::new();
         let columns = self.locality.used.get(change.table).unwrap_or(&nothing);
         if let Some(key) = self.locality.keyed.get(change.table) {
-            return Ok(match self.changed_keys(change, columns, key).await? {
-                Changes::Keys(keys) => Ok((*keys).clone()),
-                Changes::Unknown(why) => Err(why.to_owned()),
-            });
+            let keys = match self.changed_keys(change, columns, key).await? {
+                Changes::Keys(keys) => keys,
+                Changes::Unknown(why) => return Ok(Err(why.to_owned())),
+            };
+            return Ok(Ok(
+                match (target.readable.days(change.table), target.month) {
+                    (Some(days), Some(month)) => {
+                        let changed = self.changed_rows(change, columns, key, &keys).await?;
+                        changed.keys(|rows| days.cut(change.table, rows, month))?
+                    }
+                    _ => (*keys).clone(),
+                },
+            ));
         }
         if !self.reader().any_change(change.between(columns)).await? {
             return Ok(Ok(no_keys()));
@@ -243,12 +276,7 @@ impl<'a> Keyed<'a> {
                 .changed_keys(change.between(columns), key)
                 .await;
         }
-        let version = |snapshot: Option<&TableSnapshot>| snapshot.map(|snapshot| snapshot.version);
-        let name = (
-            change.table.clone(),
-            version(change.before.as_ref()),
-            version(change.after),
-        );
+        let name = change.versions();
         let mut whole = self.whole.lock().await;
         if let Some(changes) = whole.get(&name) {
             return Ok(changes.clone());
@@ -259,6 +287,24 @@ impl<'a> Keyed<'a> {
             .await?;
         whole.insert(name, changes.clone());
         Ok(changes)
+    }
+
+    async fn changed_rows(
+        &self,
+        change: &InputChange<'_>,
+        columns: &BTreeSet<String>,
+        key: &str,
+        keys: &KeySet,
+    ) -> Result<Arc<ChangedRows>> {
+        let name = change.versions();
+        let mut known = self.rows.lock().await;
+        if let Some(rows) = known.get(&name) {
+            return Ok(Arc::clone(rows));
+        }
+        let between = change.between(columns);
+        let rows = Arc::new(self.reader().changed_rows(between, key, keys).await?);
+        known.insert(name, Arc::clone(&rows));
+        Ok(rows)
     }
 
     /// The keys of input rows that name a changed row of an input with a key of its own.

@@ -49,6 +49,7 @@ mod locality;
 mod masking;
 mod memo;
 mod model_tests;
+mod month_days;
 mod open_tables;
 mod plan;
 mod plan_details;

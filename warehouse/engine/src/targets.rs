@@ -195,6 +195,9 @@ fn add_header(fingerprint: &mut Fingerprint, model: &Model) {
         header.partition_by.as_deref().unwrap_or_default(),
     );
     fingerprint.add("sort_by", &model.sort_by.join(","));
+    if !model.during.is_empty() {
+        fingerprint.add("during", &format!("{:?}", model.during));
+    }
     if let Some(snapshot) = &header.snapshot {
         fingerprint.add("snapshot", &format!("{snapshot:?}"));
     }

@@ -13,6 +13,7 @@ use goyong_types::{TableName, nearest_name};
 use serde::Serialize;
 
 use crate::error::{EngineError, Result};
+use crate::month_days::Days;
 use crate::planned_schemas::{PlannedSchemas, vars_for};
 use crate::planning;
 use crate::planning_errors::{Written, explain};
@@ -90,7 +91,15 @@ async fn run(schemas: &mut PlannedSchemas<'_>, test: &UnitTest) -> Result<Vec<St
         };
         let table = MemTable::try_new(schema, vec![vec![rows]])
             .map_err(|error| EngineError::of(error, &input.to_string()))?;
-        tables.push((input.clone(), Arc::new(table)));
+        let mut table: Arc<dyn TableProvider> = Arc::new(table);
+        if let (Some((first, last)), Some(month)) = (model.during.get(input), test.month) {
+            let days = Days {
+                first: first.clone(),
+                last: last.clone(),
+            };
+            table = days.view(input, table, month)?;
+        }
+        tables.push((input.clone(), table));
     }
     let session = schemas.session(tables)?;
     let vars = vars_for(model, &test.vars, test.month);

@@ -269,8 +269,13 @@ pub(super) fn resolve_model(
     if partitioned != header.partition_by.is_some() {
         wrong("`materialized: partitioned` and `partition_by` belong together".into());
     }
-    if !partitioned && (!header.reads.is_empty() || !header.partitions_from.is_empty()) {
-        wrong("`reads` and `partitions_from` are for `materialized: partitioned`".into());
+    let by_month = [
+        header.reads.is_empty(),
+        header.during.is_empty(),
+        header.partitions_from.is_empty(),
+    ];
+    if !partitioned && by_month.contains(&false) {
+        wrong("`reads`, `during` and `partitions_from` are for `materialized: partitioned`".into());
     }
     if partitioned && header.reads.is_empty() && header.partitions_from.is_empty() {
         wrong(
@@ -301,6 +306,20 @@ pub(super) fn resolve_model(
             }
             Ok(_) => wrong(format!("reads: `{name}` ends before it begins")),
             Err(message) => wrong(format!("reads: {message}")),
+        }
+    }
+    let mut during = BTreeMap::new();
+    for (name, days) in &header.during {
+        match input(name) {
+            Ok(table) if reads.contains_key(&table) => {
+                wrong(format!(
+                    "`{name}` is in `reads` and in `during`; a table is read in one way"
+                ));
+            }
+            Ok(table) => {
+                during.insert(table, days.clone());
+            }
+            Err(message) => wrong(format!("during: {message}")),
         }
     }
     let mut partitions_from = Vec::new();
@@ -381,6 +400,7 @@ pub(super) fn resolve_model(
         file,
         body,
         reads,
+        during,
         partitions_from,
         key_of,
         tests,
@@ -525,13 +545,26 @@ fn check_types(header: &ModelHeader, wrong: &mut impl FnMut(String)) {
     }
 }
 
-/// Restricting an input to months needs an input that is stored by month.
+/// Restricting an input to months needs an input that is stored by month; restricting it to days, that no view shows
+/// the rest of it.
 pub(super) fn check_reads(
     model: &Model,
     models: &BTreeMap<TableName, Model>,
     contracts: &BTreeMap<String, Contract>,
     problems: &mut Vec<Problem>,
 ) {
+    for input in model.during.keys() {
+        if let Some(view) = view_over(model, input, models) {
+            problems.push(
+                Problem::new(
+                    &model.file,
+                    format!("during names {input}, which the model also reads through {view}"),
+                )
+                .at_line(1)
+                .with_help("read the table only, or leave it out of `during`"),
+            );
+        }
+    }
     let by_month: BTreeSet<&TableName> = model.reads.keys().chain(&model.partitions_from).collect();
     for input in by_month {
         let stored_by_month = match models.get(input) {
@@ -552,6 +585,27 @@ pub(super) fn check_reads(
             );
         }
     }
+}
+
+/// A view behind a model that reads a table.
+fn view_over<'a>(
+    model: &Model,
+    table: &TableName,
+    models: &'a BTreeMap<TableName, Model>,
+) -> Option<&'a TableName> {
+    let mut waiting: Vec<&TableName> = model.inputs.iter().collect();
+    while let Some(name) = waiting.pop() {
+        let view = models
+            .get_key_value(name)
+            .filter(|(_, view)| view.header.materialized == Materialized::View);
+        if let Some((name, view)) = view {
+            if view.inputs.contains(table) {
+                return Some(name);
+            }
+            waiting.extend(&view.inputs);
+        }
+    }
+    None
 }
 
 pub(super) fn read_checks(

@@ -129,6 +129,60 @@ fn circle_is_named() {
 }
 
 #[test]
+fn histories_are_read_by_day_only_where_no_view_shows_the_rest() {
+    let header = "materialized: partitioned\npartition_by: month\npartitions_from: spell\n";
+    let select = "select 1 from {{ source('spell') }}, {{ ref('stay') }}, {{ ref('shown') }}";
+    let found = problems(&[
+        ("core/stay.sql", model("", "select 1")),
+        (
+            "core/shown.sql",
+            model("materialized: view\n", "select * from {{ ref('stay') }}"),
+        ),
+        (
+            "core/a.sql",
+            model(
+                &format!("{header}during: {{stay: [from_on, to_on]}}\n"),
+                select,
+            ),
+        ),
+        (
+            "core/b.sql",
+            model(
+                &format!("{header}during: {{stays: [from_on, to_on]}}\n"),
+                select,
+            ),
+        ),
+        (
+            "core/c.sql",
+            model(
+                &format!("{header}reads: {{spell: [0, 0]}}\nduring: {{spell: [from_on, to_on]}}\n"),
+                select,
+            ),
+        ),
+        (
+            "core/d.sql",
+            model("during: {spell: [from_on, to_on]}\n", select),
+        ),
+    ]);
+    for (file, problem) in [
+        (
+            "core/a.sql",
+            "which the model also reads through core.shown",
+        ),
+        ("core/b.sql", "does not read `stays`; did you mean"),
+        ("core/c.sql", "a table is read in one way"),
+        ("core/d.sql", "are for `materialized: partitioned`"),
+    ] {
+        assert!(
+            found
+                .iter()
+                .any(|found| found.contains(file) && found.contains(problem)),
+            "{file}: {found:#?}"
+        );
+    }
+}
+
+#[test]
 fn everything_wrong_is_listed_at_once() {
     let found = problems(&[
         ("core/a.sql", "select 1".to_owned()),

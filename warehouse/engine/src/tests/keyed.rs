@@ -137,6 +137,43 @@ fn project(firms: &[(&str, i64, &str)]) -> BTreeMap<String, String> {
     .collect()
 }
 
+const STRETCH: &str = "\
+/*---
+description: months in a row in which somebody was paid
+grain: [person_key, from_on]
+materialized: keyed
+key: person_key
+---*/
+select person_key, from_on, to_on, spells
+from spell_merge(
+  (select person_key, _period as from_on, month_end(_period) as to_on from {{ source('work') }}),
+  person_key, from_on, to_on)
+";
+
+const PRESENT: &str = "\
+/*---
+description: days of the month in which somebody was in a stretch
+grain: [person_key, month]
+materialized: partitioned
+partition_by: month
+key: person_key
+partitions_from: work
+reads: {work: [0, 0]}
+during: {stretch: [from_on, to_on]}
+---*/
+with stretch as (select * from {{ ref('stretch') }}),
+paid as (
+  select person_key, sum(paid_won) as paid_won from {{ source('work') }} group by person_key
+)
+select
+  stretch.person_key, date '{{ var('partition_start') }}' as month,
+  min(stretch.from_on) as first_day, max(stretch.to_on) as last_day,
+  cast(max(paid.paid_won) as decimal(18, 0)) as paid_won
+from stretch
+left join paid on paid.person_key = stretch.person_key
+group by stretch.person_key
+";
+
 const FIRMS: [(&str, i64, &str); 3] = [("A", 10, ""), ("B", 20, ""), ("C", 30, "")];
 
 type Work<'a> = (i64, &'a str, i128);
@@ -229,6 +266,49 @@ fn only_touched_keys_are_computed_and_the_rest_of_the_file_stays() {
             keys_touched(&fixture, &files, "core.person_firm").await,
             (2, 1)
         );
+        let after = models_of(fixture.hashes().await);
+        assert_eq!(after, refreshed(&fixture, &files).await);
+    });
+}
+
+#[test]
+fn months_that_read_their_own_days_of_a_history_ignore_other_days() {
+    run(async {
+        let fixture = Fixture::new().await;
+        let mut files = project(&FIRMS);
+        files.insert("core/stretch.sql".into(), STRETCH.into());
+        files.insert("core/present.sql".into(), PRESENT.into());
+        deliver(&fixture, "2024-01-01", &many()).await;
+        deliver(&fixture, "2024-02-01", &many()).await;
+        fixture.build(&files).await;
+        // Three stretches go on for a month: the new month is computed, no person of the others.
+        deliver(&fixture, "2024-03-01", &many()[3..6]).await;
+        let report = keys_touched(&fixture, &files, "core.present").await;
+        assert_eq!(report, (0, 3));
+        let after = models_of(fixture.hashes().await);
+        assert_eq!(after, refreshed(&fixture, &files).await);
+        // A person less in January: the stretch begins later, which February does not see.
+        let mut corrected = many();
+        corrected.remove(7);
+        deliver(&fixture, "2024-01-01", &corrected).await;
+        let report = keys_touched(&fixture, &files, "core.present").await;
+        assert_eq!(report.0, 1);
+        let after = models_of(fixture.hashes().await);
+        assert_eq!(after, refreshed(&fixture, &files).await);
+    });
+}
+
+#[test]
+fn keyed_models_over_spell_functions_compute_only_touched_keys() {
+    run(async {
+        let fixture = Fixture::new().await;
+        let mut files = project(&FIRMS);
+        files.insert("core/stretch.sql".into(), STRETCH.into());
+        deliver(&fixture, "2024-01-01", &many()).await;
+        deliver(&fixture, "2024-02-01", &many()).await;
+        fixture.build(&files).await;
+        deliver(&fixture, "2024-03-01", &many()[3..6]).await;
+        assert_eq!(keys_touched(&fixture, &files, "core.stretch").await, (3, 1));
         let after = models_of(fixture.hashes().await);
         assert_eq!(after, refreshed(&fixture, &files).await);
     });
@@ -358,6 +438,13 @@ fn models_that_mix_keys_do_not_compile_and_the_operator_is_named() {
                     "{{ ref('firm') }}"
                 ),
                 "keeps rows of an input without it",
+            ),
+            (
+                format!(
+                    "select person_key from spell_gaps((select *, month_end(_period) as to_on from {work}), \
+                     (firm_no, _row_number), _period, to_on)"
+                ),
+                "spell_gaps, whose key does not hold it",
             ),
             (
                 format!("select person_key + 1 as person_key from {work}"),
