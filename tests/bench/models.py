@@ -84,9 +84,11 @@ def plus(day: str, months: int) -> str:
 def model_of(goyong: str, folder: Path, lake: Path, table: str, header: dict, today: str) -> Model:
     order = list(header.get("sort_by", []))
     order += [column for column in sorted(header["grain"], key=lambda c: c != "person_key") if column not in order]
-    # What uses operators DuckDB does not have is written for it in its own words.
+    shown = output(goyong, folder, "show", table, "--as-of", today)
+    # What uses operators DuckDB does not have is written for it in its own words, up to the last step.
     peer = HERE / "peer_models" / f"{table}.sql"
-    shown = peer.read_text() if peer.exists() else output(goyong, folder, "show", table, "--as-of", today)
+    if peer.exists():
+        shown = peer.read_text() + shown[shown.index(f"{table.split('.')[1]} as (") :]
     partition = header.get("partition_by") if header.get("materialized") == "partitioned" else None
     if not partition:
         return Model(table, order, None, [shown])
