@@ -125,12 +125,13 @@ known_spell as (
     and insured_spell.acquired_reported_on <= registration.registered_on
     and not (insured_spell.cancelled and insured_spell.lost_reported_on <= registration.registered_on)
 ),
-spell_history as (
+-- by workplace first: distinct workplaces of a million registrations would each need a set in memory
+known_employer as (
   select
     known_spell.seeker_no,
+    known_spell.workplace_no,
     count(*) as spells,
-    count(distinct known_spell.workplace_no) filter (
-      where coalesce(known_spell.insured_to, known_spell.registered_on) >= add_days(known_spell.registered_on, -1095)) as employers_36,
+    bool_or(coalesce(known_spell.insured_to, known_spell.registered_on) >= add_days(known_spell.registered_on, -1095)) as within_36,
     sum(days_overlap(known_spell.acquired_on, coalesce(known_spell.insured_to, known_spell.registered_on),
         add_days(known_spell.registered_on, -1095), known_spell.registered_on)) as insured_days_36,
     sum(days_overlap(known_spell.acquired_on, coalesce(known_spell.insured_to, known_spell.registered_on),
@@ -139,7 +140,20 @@ spell_history as (
     max(known_spell.insured_to) as last_insured_on,
     max(known_spell.recency) as recency
   from known_spell
-  group by known_spell.seeker_no
+  group by known_spell.seeker_no, known_spell.workplace_no
+),
+spell_history as (
+  select
+    known_employer.seeker_no,
+    sum(known_employer.spells) as spells,
+    count(*) filter (where known_employer.within_36) as employers_36,
+    sum(known_employer.insured_days_36) as insured_days_36,
+    sum(known_employer.insured_days_12) as insured_days_12,
+    bool_or(known_employer.insured_now) as insured_now,
+    max(known_employer.last_insured_on) as last_insured_on,
+    max(known_employer.recency) as recency
+  from known_employer
+  group by known_employer.seeker_no
 ),
 last_spell as (
   select known_spell.*, occupation.major, workplace.section
@@ -206,21 +220,28 @@ last_claim as (
   group by known_claim.seeker_no
 ),
 -- enrolments as they had been delivered by the day: a course is delivered again when it is completed
-training_history as (
+known_course as (
   select
     registration.seeker_no,
-    count(distinct case
-      when enrolment.completed
-        and enrolment.to_on < registration.registered_on
-        and enrolment.to_on >= add_months(registration.registered_on, -24) then enrolment.course_no end) as completed_24,
-    count(distinct case
-      when enrolment.from_on <= registration.registered_on
-        and enrolment.to_on >= registration.registered_on then enrolment.course_no end) as current_courses
+    enrolment.course_no,
+    bool_or(enrolment.completed
+      and enrolment.to_on < registration.registered_on
+      and enrolment.to_on >= add_months(registration.registered_on, -24)) as completed_24,
+    bool_or(enrolment.from_on <= registration.registered_on
+      and enrolment.to_on >= registration.registered_on) as is_current
   from registration
   inner join enrolment
     on enrolment.person_key = registration.person_key
   where enrolment._known_on <= registration.registered_on
-  group by registration.seeker_no
+  group by registration.seeker_no, enrolment.course_no
+),
+training_history as (
+  select
+    known_course.seeker_no,
+    count(*) filter (where known_course.completed_24) as completed_24,
+    count(*) filter (where known_course.is_current) as current_courses
+  from known_course
+  group by known_course.seeker_no
 ),
 opening_cell as (
   select vacancy.month, vacancy.major, vacancy.sido, sum(vacancy.openings) as openings
