@@ -444,8 +444,7 @@ mod tests {
             id: format!("2025-12-{day:02}.1"),
             business_date: NaiveDate::from_ymd_opt(2025, 12, day).unwrap(),
             tables: [("core.x".parse().unwrap(), released)].into(),
-            content_hash: String::new(),
-            note: String::new(),
+            ..Release::default()
         }
     }
 

@@ -24,11 +24,40 @@ use object_store::{
     UploadPart,
 };
 
+use crate::fault;
+
 type Result<T> = object_store::Result<T>;
 
+/// The system could not say that bytes or names are on the disk. A second attempt may answer that all is well although
+/// it is not, because the system forgets what it failed to write: this is never tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("could not sync to the disk: {0}")]
+pub(crate) struct SyncFailed(std::io::Error);
+
+impl SyncFailed {
+    pub(crate) fn wrap(error: std::io::Error) -> std::io::Error {
+        std::io::Error::new(error.kind(), Self(error))
+    }
+
+    /// Whether an error was caused by a failed sync.
+    pub(crate) fn caused(error: &(dyn std::error::Error + 'static)) -> bool {
+        let mut cause = Some(error);
+        while let Some(current) = cause {
+            let inner = current
+                .downcast_ref::<std::io::Error>()
+                .and_then(std::io::Error::get_ref);
+            if inner.is_some_and(|inner| inner.is::<Self>()) {
+                return true;
+            }
+            cause = current.source();
+        }
+        false
+    }
+}
+
 /// Syncs a file's bytes, or a directory, so that the names in it survive a power cut.
-pub(crate) fn sync_path(directory: &FilePath) -> std::io::Result<()> {
-    File::open(directory)?.sync_all()
+pub(crate) fn sync_path(path: &FilePath) -> std::io::Result<()> {
+    fault::step(path, || File::open(path)?.sync_all()).map_err(SyncFailed::wrap)
 }
 
 /// Threads that sync many files: the file system then shares journal commits among them.
@@ -66,7 +95,7 @@ pub(crate) fn create_directories(directory: &FilePath) -> std::io::Result<()> {
     if let Some(parent) = directory.parent() {
         create_directories(parent)?;
     }
-    match std::fs::create_dir(directory) {
+    match fault::step(directory, || std::fs::create_dir(directory)) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
@@ -84,6 +113,11 @@ enum Existing {
     Refuse,
 }
 
+/// Writes a file that is on the disk, with its name, when this returns; replaces one that exists.
+pub(crate) fn replace_durably(path: &FilePath, bytes: Bytes) -> std::io::Result<()> {
+    write_durably(path, &[bytes], Existing::Replace)
+}
+
 fn write_durably(path: &FilePath, chunks: &[Bytes], existing: Existing) -> std::io::Result<()> {
     let directory = path
         .parent()
@@ -94,11 +128,11 @@ fn write_durably(path: &FilePath, chunks: &[Bytes], existing: Existing) -> std::
         for chunk in chunks {
             file.write_all(chunk)?;
         }
-        file.sync_all()?;
-        match existing {
+        fault::step(&staging, || file.sync_all())?;
+        fault::step(&staging, || match existing {
             Existing::Replace => std::fs::rename(&staging, path),
             Existing::Refuse => std::fs::hard_link(&staging, path),
-        }
+        })
     })();
     if outcome.is_err() || existing == Existing::Refuse {
         // A staging file that stays behind is hidden from listings and reported by verification.
@@ -191,7 +225,7 @@ async fn blocking<T: Send + 'static>(
 
 /// Syncs a file that was just moved into place, then its directory.
 fn sync_file_and_directory(path: &FilePath) -> std::io::Result<()> {
-    File::open(path)?.sync_all()?;
+    sync_path(path)?;
     sync_parent(path)
 }
 
@@ -282,17 +316,14 @@ impl ObjectStore for DurableLocalStore {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         // A copy is a hard link here: the bytes must be on disk before the new name is.
-        blocking(self.inner.path_to_filesystem(from)?, |path| {
-            File::open(path)?.sync_all()
-        })
-        .await?;
+        blocking(self.inner.path_to_filesystem(from)?, sync_path).await?;
         self.inner.copy_opts(from, to, options).await?;
         blocking(self.inner.path_to_filesystem(to)?, sync_file_and_directory).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         let source = self.inner.path_to_filesystem(from)?;
-        blocking(source.clone(), |path| File::open(path)?.sync_all()).await?;
+        blocking(source.clone(), sync_path).await?;
         self.inner.rename_opts(from, to, options).await?;
         blocking(self.inner.path_to_filesystem(to)?, sync_file_and_directory).await?;
         blocking(source, sync_parent).await

@@ -23,6 +23,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::content_hash::hex;
 use crate::durable::sync_all;
 use crate::error::{Result, StoreError};
+use crate::fault;
 use crate::statistics::file_statistics;
 
 /// Files open at once; beyond it the one written longest ago is closed.
@@ -316,11 +317,8 @@ impl FileEncoder {
         if self.directories.insert(directory.to_path_buf()) {
             std::fs::create_dir_all(directory).map_err(StoreError::io("create", directory))?;
         }
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(StoreError::io("create", &path))?;
+        let create = || OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = fault::step(&path, create).map_err(StoreError::io("create", &path))?;
         self.created.push(path);
         let hashing = HashingFile {
             file,

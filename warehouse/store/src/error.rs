@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use goyong_types::TableName;
 
+use crate::verify::VerifyProblem;
+
 /// The result of a store operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -128,7 +130,7 @@ pub enum StoreError {
     },
     /// A commit of the log is missing, torn, changed or not ours.
     #[error(
-        "commit {version} of table {table} {problem}: run `goyong verify`, then restore the file"
+        "commit {version} of table {table} {problem}: run `goyong verify`, then `goyong repair`"
     )]
     DamagedLog {
         /// The table.
@@ -138,15 +140,11 @@ pub enum StoreError {
         /// What was found, as a verb phrase.
         problem: LogDamage,
     },
-    /// A data file is missing or has another length.
-    #[error("{} of table {table} {problem}: run `goyong verify`, then restore the file", path.display())]
-    DamagedFile {
-        /// The table.
-        table: TableName,
-        /// The data file.
-        path: PathBuf,
-        /// What was found, as a verb phrase.
-        problem: String,
+    /// Files of a set of versions are not what was written.
+    #[error("{}: run `goyong verify`, then `goyong repair`", first_of(problems))]
+    Unsound {
+        /// Every damaged file.
+        problems: Vec<VerifyProblem>,
     },
     /// The table or the version does not exist.
     #[error("table {table} has no version {version}: `goyong ls` shows what exists")]
@@ -155,6 +153,26 @@ pub enum StoreError {
         table: TableName,
         /// The version asked for.
         version: i64,
+    },
+    /// There is no such release.
+    #[error("no release `{id}`: `goyong releases ls` lists them")]
+    UnknownRelease {
+        /// The release asked for.
+        id: String,
+    },
+    /// A backup that cannot be written or read.
+    #[error("backup {location}: {problem}")]
+    Backup {
+        /// Where it is.
+        location: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A restore would write over a file.
+    #[error("{} is in the way: restore into an empty folder", path.display())]
+    Occupied {
+        /// The file.
+        path: PathBuf,
     },
     /// A version whose files have left the disk.
     #[error("table {table} has no version {version} any more: it expired, use a newer one")]
@@ -209,6 +227,17 @@ pub enum LogDamage {
     /// Another program wrote it: its rows have no content hash and no ledger entry.
     #[error("was written by another program")]
     Foreign,
+}
+
+/// The first problem and how many more there are.
+fn first_of(problems: &[VerifyProblem]) -> String {
+    let first = problems
+        .first()
+        .map_or_else(String::new, ToString::to_string);
+    match problems.len() {
+        0 | 1 => first,
+        more => format!("{first} and {} more files are damaged", more - 1),
+    }
 }
 
 impl StoreError {

@@ -2,9 +2,10 @@
 //! left behind.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use goyong_types::TableName;
 
 use crate::durable::sync_all;
 use crate::encoder::absolute;
@@ -12,73 +13,139 @@ use crate::error::{Result, StoreError};
 use crate::verify::list_files;
 use crate::warehouse::Warehouse;
 
-/// What an expiry did.
+/// What may leave.
+#[derive(Debug, Clone, Default)]
+pub struct Retention {
+    /// Releases published since this moment stay, and so do files superseded since.
+    pub before: DateTime<Utc>,
+    /// Older releases that stay as well, by id.
+    pub kept: BTreeSet<String>,
+    /// Files that no version knows leave when they are older than this. Must lie further back than the longest run
+    /// takes: a running writer's files are known to no version yet.
+    pub orphans_before: DateTime<Utc>,
+    /// Tell what would leave and remove nothing.
+    pub is_rehearsal: bool,
+}
+
+/// What an expiry did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExpireReport {
     /// Releases that cannot be opened any more.
     pub releases: Vec<String>,
-    /// Files removed.
-    pub files: u64,
+    /// Files removed, by path.
+    pub removed: Vec<PathBuf>,
+    /// Those of them that no version of a table knew.
+    pub orphans: usize,
     /// Their bytes.
     pub bytes: u64,
+    /// Releases whose files were hashed afterwards and found as they were written.
+    pub releases_verified: usize,
 }
 
 impl Warehouse {
-    /// Ends everything superseded before a moment: releases published before it, except the newest;
-    /// data files of versions superseded before it that no remaining release pins; and files older
-    /// than it that no version knows. The newest version of every table stays.
+    /// Ends what [`Retention`] does not keep: releases; data files of superseded versions that no remaining release
+    /// pins; files that no version knows. The newest release and the newest version of every table always stay.
     ///
-    /// The caller holds the lock that keeps writers out. The ledger is told first and the files are
-    /// removed afterwards, so that a crash leaves files to remove and never a hole; run again, it
-    /// removes them. The log keeps its entries.
-    pub async fn expire(&self, before: DateTime<Utc>) -> Result<ExpireReport> {
+    /// The caller holds the lock that keeps writers out. The ledger is told first and the files are removed
+    /// afterwards, so that a crash leaves files to remove and never a hole; run again, it removes them. The log keeps
+    /// its entries. Afterwards every remaining release is verified; damage is [`StoreError::Unsound`].
+    pub async fn expire(&self, retention: &Retention) -> Result<ExpireReport> {
         let tables = self.tables_on_disk()?;
         for table in &tables {
             self.catch_up(table).await?;
         }
+        let expired = self
+            .ledger()
+            .expire(retention.before, &retention.kept, retention.is_rehearsal)
+            .await?;
         let mut report = ExpireReport {
-            releases: self.ledger().expire(before).await?,
+            releases: expired.releases,
             ..ExpireReport::default()
         };
         for table in &tables {
             let directory = self.table_directory(table);
-            let mut folders = BTreeSet::new();
-            let mut remove = |path: &Path| -> Result<()> {
-                let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-                match std::fs::remove_file(path) {
-                    Ok(()) => {
-                        report.files += 1;
-                        report.bytes += bytes;
-                        folders.extend(path.parent().map(Path::to_path_buf));
-                        Ok(())
-                    }
-                    Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => Ok(()),
-                    Err(error) => Err(StoreError::io("remove", path)(error)),
-                }
-            };
-            for (path, _) in self.ledger().expired_files(table).await? {
-                remove(&absolute(&directory, &path))?;
-            }
-            let known: BTreeSet<_> = self
+            let mut leaving: Vec<PathBuf> = self
                 .ledger()
-                .all_files(table)
+                .expired_files(table)
                 .await?
                 .into_iter()
-                .map(|file| absolute(&directory, &file.path))
+                .map(|(path, _)| absolute(&directory, &path))
                 .collect();
-            let mut found = Vec::new();
-            list_files(&directory, &mut found)?;
-            for path in found {
-                let is_data = path.extension().is_some_and(|ending| ending == "parquet");
-                if is_data && !known.contains(&path) && is_older(&path, before) {
-                    remove(&path)?;
-                }
-            }
-            let folders: Vec<_> = folders.into_iter().collect();
-            sync_all(&folders).map_err(|(folder, error)| StoreError::io("sync", &folder)(error))?;
+            let ending = expired.files.iter().filter(|(of, _, _)| of == table);
+            leaving.extend(ending.map(|(_, path, _)| absolute(&directory, path)));
+            leaving.sort();
+            leaving.dedup();
+            let orphans = self.old_orphans(table, retention.orphans_before).await?;
+            report.orphans += orphans.len();
+            leaving.extend(orphans);
+            remove_files(leaving, retention.is_rehearsal, &mut report)?;
+        }
+        if !retention.is_rehearsal {
+            report.releases_verified = self.verify_releases().await?;
         }
         Ok(report)
     }
+
+    /// Data files and abandoned staging files that no version knows.
+    async fn old_orphans(&self, table: &TableName, before: DateTime<Utc>) -> Result<Vec<PathBuf>> {
+        let directory = self.table_directory(table);
+        let ended = self.ledger().expired_files(table).await?.into_iter();
+        let known: BTreeSet<_> = self
+            .ledger()
+            .all_files(table)
+            .await?
+            .into_iter()
+            .map(|file| file.path)
+            .chain(ended.map(|(path, _)| path))
+            .map(|path| absolute(&directory, &path))
+            .collect();
+        let mut found = Vec::new();
+        list_files(&directory, &mut found)?;
+        found.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_ours = name.ends_with(".parquet") || is_staging(&name);
+            is_ours && !known.contains(path) && is_older(path, before)
+        });
+        Ok(found)
+    }
+
+    /// Hashes every file that a remaining release pins, each once; answers how many releases there are.
+    async fn verify_releases(&self) -> Result<usize> {
+        let releases = self.releases().await?;
+        let problems = self.verify_all_of(&releases).await?.problems;
+        if problems.is_empty() {
+            Ok(releases.len())
+        } else {
+            Err(StoreError::Unsound { problems })
+        }
+    }
+}
+
+/// Whether a name is one a durable write uses before it gives the file its own: `x.json#12345`.
+fn is_staging(name: &str) -> bool {
+    let digits = name.rsplit_once('#').map_or("", |(_, digits)| digits);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn remove_files(
+    leaving: Vec<PathBuf>,
+    is_rehearsal: bool,
+    report: &mut ExpireReport,
+) -> Result<()> {
+    let mut folders = BTreeSet::new();
+    for path in leaving {
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            continue;
+        };
+        if !is_rehearsal {
+            std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            folders.extend(path.parent().map(Path::to_path_buf));
+        }
+        report.bytes += metadata.len();
+        report.removed.push(path);
+    }
+    let folders: Vec<_> = folders.into_iter().collect();
+    sync_all(&folders).map_err(|(folder, error)| StoreError::io("sync", &folder)(error))
 }
 
 fn is_older(path: &Path, before: DateTime<Utc>) -> bool {

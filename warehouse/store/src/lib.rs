@@ -34,30 +34,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backup;
 mod columns;
 mod commit;
+mod compare;
 mod content_hash;
 mod durable;
 mod encoder;
 mod error;
 mod expire;
+mod fault;
 mod history;
 mod ledger;
 mod lock;
 mod release;
+mod repair;
 mod snapshot;
 mod statistics;
 mod verify;
 mod warehouse;
 mod writer;
 
+pub use backup::{
+    BackedUpFile, BackupManifest, BackupReport, BackupSource, BackupStore, RestoreReport,
+};
+pub use compare::{PartitionDifference, RowDifference, TableDifference};
 pub use content_hash::{ContentHash, ContentHashError, RowHashes};
 pub use durable::DurableLocalStore;
 pub use error::{LogDamage, Result, StoreError};
-pub use expire::ExpireReport;
+pub use expire::{ExpireReport, Retention};
 pub use history::PartitionSpan;
 pub use lock::LockGuard;
 pub use release::{Release, ReleaseRequest, ReleasedTable};
+pub use repair::{LostFile, RepairReport};
 pub use snapshot::{ColumnNote, DataFile, PartitionState, TableSnapshot};
 pub use verify::{Damage, VerifyProblem, VerifyReport};
 pub use warehouse::{NewestCommit, StoreConfig, Warehouse};

@@ -16,7 +16,7 @@ use crate::content_hash::hex;
 use crate::encoder::absolute;
 use crate::error::{LogDamage, Result, StoreError};
 use crate::release::Release;
-use crate::warehouse::{Warehouse, log_version};
+use crate::warehouse::{StoreConfig, Warehouse, log_version};
 
 /// Threads that hash files.
 const THREADS: usize = 2;
@@ -108,15 +108,7 @@ impl Warehouse {
     ///
     /// Works on a warehouse whose newest commits are damaged, as far as the ledger can be read.
     pub async fn verify(&self, release: Option<&Release>) -> Result<VerifyReport> {
-        let mut report = VerifyReport::default();
-        let database = self.root().join("state/goyong.db");
-        for problem in self.ledger().integrity_problems().await? {
-            report.problems.push(VerifyProblem {
-                table: None,
-                path: database.clone(),
-                damage: Damage::Ledger(problem),
-            });
-        }
+        let mut report = self.verify_ledger().await?;
         let mut expected = Vec::new();
         let scope: BTreeMap<TableName, Option<i64>> = match release {
             Some(release) => release
@@ -138,18 +130,87 @@ impl Warehouse {
                 self.look_for_strays(table, &expected, &mut report)?;
             }
         }
-        report.files_checked = expected.len() as u64;
-        report.bytes_checked = expected.iter().map(|file| file.bytes).sum();
-        let damaged = tokio::task::spawn_blocking(move || compare_all(&expected))
-            .await
-            .map_err(|_| StoreError::Stopped {
-                task: "verification",
-            })?;
-        report.problems.extend(damaged);
+        compare_with_disk(expected, report).await
+    }
+
+    /// Hashes every log entry and data file that one of the releases pins, each once.
+    pub(crate) async fn verify_all_of(&self, releases: &[Release]) -> Result<VerifyReport> {
+        let report = self.verify_ledger().await?;
+        let versions: BTreeSet<(&TableName, i64)> = releases
+            .iter()
+            .flat_map(|release| &release.tables)
+            .map(|(table, released)| (table, released.version))
+            .collect();
+        let mut expected = BTreeMap::new();
+        for (table, version) in versions {
+            let files = self.expected_files(table, Some(version)).await?;
+            expected.extend(files.into_iter().map(|file| (file.path.clone(), file)));
+        }
+        compare_with_disk(expected.into_values().collect(), report).await
+    }
+
+    /// Verifies a folder whatever state it is in: a state database that cannot be opened is a problem of the report.
+    pub async fn verify_folder(
+        config: &StoreConfig,
+        release: Option<&str>,
+    ) -> Result<(VerifyReport, Option<Self>)> {
+        let database = config.root.join("state/goyong.db");
+        let unusable = |damage| VerifyReport {
+            problems: vec![VerifyProblem {
+                table: None,
+                path: database.clone(),
+                damage,
+            }],
+            ..VerifyReport::default()
+        };
+        let warehouse = match Self::open_unchecked(config).await {
+            Ok(warehouse) => warehouse,
+            Err(StoreError::NoWarehouse { .. }) if config.root.join("lake").is_dir() => {
+                return Ok((unusable(Damage::Missing), None));
+            }
+            Err(StoreError::Ledger { source, .. }) => {
+                return Ok((unusable(Damage::Ledger(source.to_string())), None));
+            }
+            Err(error) => return Err(error),
+        };
+        match warehouse.verify_as_far_as_possible(release).await {
+            Ok(report) => Ok((report, Some(warehouse))),
+            Err(StoreError::Ledger { source, .. }) => {
+                Ok((unusable(Damage::Ledger(source.to_string())), None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn verify_as_far_as_possible(&self, release: Option<&str>) -> Result<VerifyReport> {
+        // A crash may have left the ledger behind the log; damage is named below.
+        for table in self.tables_on_disk()? {
+            match self.catch_up(&table).await {
+                Ok(_) | Err(StoreError::DamagedLog { .. } | StoreError::Contradiction { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match release {
+            None => self.verify(None).await,
+            Some(id) => match self.release(id).await? {
+                Some(release) => self.verify(Some(&release)).await,
+                None => Err(StoreError::UnknownRelease { id: id.to_owned() }),
+            },
+        }
+    }
+
+    async fn verify_ledger(&self) -> Result<VerifyReport> {
+        let database = self.root().join("state/goyong.db");
+        let mut report = VerifyReport::default();
+        let problems = self.ledger().integrity_problems().await?.into_iter();
         report
             .problems
-            .sort_by(|left, right| (&left.table, &left.path).cmp(&(&right.table, &right.path)));
-        report.orphans.sort();
+            .extend(problems.map(|problem| VerifyProblem {
+                table: None,
+                path: database.clone(),
+                damage: Damage::Ledger(problem),
+            }));
+        report.problems.extend(self.damaged_copies().await?);
         Ok(report)
     }
 
@@ -225,6 +286,25 @@ impl Warehouse {
     }
 }
 
+async fn compare_with_disk(
+    expected: Vec<Expected>,
+    mut report: VerifyReport,
+) -> Result<VerifyReport> {
+    report.files_checked = expected.len() as u64;
+    report.bytes_checked = expected.iter().map(|file| file.bytes).sum();
+    let damaged = tokio::task::spawn_blocking(move || compare_all(&expected))
+        .await
+        .map_err(|_| StoreError::Stopped {
+            task: "verification",
+        })?;
+    report.problems.extend(damaged);
+    report
+        .problems
+        .sort_by(|left, right| (&left.table, &left.path).cmp(&(&right.table, &right.path)));
+    report.orphans.sort();
+    Ok(report)
+}
+
 pub(crate) fn list_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -282,6 +362,11 @@ fn compare(file: &Expected, buffer: &mut [u8]) -> Option<Damage> {
         Ok((_, sha256)) if sha256 != file.sha256 => Some(Damage::Altered),
         Ok(_) => None,
     }
+}
+
+/// Length and hexadecimal SHA-256 of a file.
+pub(crate) fn hash_of(path: &Path) -> std::io::Result<(u64, String)> {
+    hash_file(path, &mut vec![0; BUFFER_BYTES])
 }
 
 fn hash_file(path: &Path, buffer: &mut [u8]) -> std::io::Result<(u64, String)> {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with};
 use goyong_types::TableName;
+use object_store::ObjectStore;
 use url::Url;
 
 use crate::commit::StoredMetadata;
@@ -42,7 +43,7 @@ pub struct Warehouse {
 struct Inner {
     root: PathBuf,
     ledger: Ledger,
-    store: Arc<DurableLocalStore>,
+    store: Arc<dyn ObjectStore>,
 }
 
 impl Warehouse {
@@ -90,6 +91,18 @@ impl Warehouse {
         })
     }
 
+    /// The same warehouse with logs behind another store, to see what faults of it do.
+    #[cfg(test)]
+    pub(crate) fn with_store(&self, store: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                root: self.inner.root.clone(),
+                ledger: self.inner.ledger.clone(),
+                store,
+            }),
+        }
+    }
+
     async fn catch_up_all(&self) -> Result<()> {
         let mut tables = self.tables_on_disk()?;
         // A table whose whole folder is gone is known to the ledger alone.
@@ -97,7 +110,23 @@ impl Warehouse {
         for table in tables.into_iter().collect::<BTreeSet<_>>() {
             self.catch_up(&table).await?;
         }
-        Ok(())
+        self.keep_missing_copies().await
+    }
+
+    /// Copies the commits that an older program recorded without a copy, those whose log entry is sound.
+    async fn keep_missing_copies(&self) -> Result<()> {
+        let mut copies = Vec::new();
+        for (table, version, sha256) in self.inner.ledger.without_copy().await? {
+            if let Ok(bytes) = std::fs::read(self.commit_path(&table, version))
+                && sha256_hex(&bytes) == sha256
+            {
+                copies.push((table, version, bytes));
+            }
+        }
+        if copies.is_empty() {
+            return Ok(());
+        }
+        self.inner.ledger.keep_copies(&copies).await
     }
 
     /// The warehouse folder, absolute.
@@ -175,6 +204,27 @@ impl Warehouse {
             .ledger
             .application_version(table, application)
             .await
+    }
+
+    /// Whether the newest commit of a table is an application's transaction: then running its step again would only
+    /// repeat it. Answers that version.
+    pub async fn newest_is_of(
+        &self,
+        table: &TableName,
+        application: &(String, i64),
+    ) -> Result<Option<i64>> {
+        let newest = self.catch_up(table).await?.map(|commit| commit.version);
+        let found = self
+            .inner
+            .ledger
+            .application_commit(table, application)
+            .await?;
+        Ok(found.filter(|found| Some(*found) == newest))
+    }
+
+    /// The application whose transaction a commit is.
+    pub async fn transaction_of(&self, table: &TableName, version: i64) -> Result<Option<String>> {
+        self.inner.ledger.transaction_of(table, version).await
     }
 
     /// A small value remembered between runs.

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use deltalake_core::kernel::transaction::TransactionError;
 use deltalake_core::logstore::CommitOrBytes;
 use goyong_types::TableName;
 use uuid::Uuid;
@@ -15,6 +14,7 @@ use uuid::Uuid;
 use crate::columns::TableColumns;
 use crate::commit::{CommitPlan, RemovedFile};
 use crate::content_hash::{ContentHash, RowHasher, sha256_hex};
+use crate::durable::SyncFailed;
 use crate::encoder::{CreatedFiles, Encoder, EncoderSettings, FinishedFile};
 use crate::error::{Result, StoreError};
 use crate::snapshot::{ColumnNote, PartitionState, TableSnapshot};
@@ -301,17 +301,27 @@ impl TableWriter {
 
     /// Makes the rows durable, then visible, then known to the ledger.
     ///
+    /// When the newest commit is this application's transaction already, and the table would hold the same rows,
+    /// nothing is written and its receipt is returned; an append of the same transaction is always the same. A lost response is resolved by reading the log entry back.
+    ///
     /// On [`StoreError::Conflict`] nothing was changed and the step can be run again. On [`StoreError::UnknownOutcome`]
-    /// the application version tells.
+    /// the application version tells, once the warehouse was opened again.
     pub async fn commit(
         mut self,
         mode: CommitMode,
         details: CommitDetails,
     ) -> Result<CommitReceipt> {
         let table = self.columns.table.clone();
+        let partitions = self.partitions_after(&mode, &details)?;
+        if let Some(application) = &details.application
+            && (mode == CommitMode::Append || self.repeats(&partitions))
+            && let Some(version) = self.warehouse.newest_is_of(&table, application).await?
+        {
+            // Dropping the writer removes what it wrote.
+            return receipt_of(&self.warehouse, &table, version).await;
+        }
         let mut files = self.own.encoder.finish()?;
         files.append(&mut self.rejoined);
-        let partitions = self.partitions_after(&mode, &details)?;
         let removed = self.removed_files(&mode);
         let base_metadata = match &self.base {
             Some(base) => {
@@ -375,6 +385,21 @@ impl TableWriter {
             content_hash: snapshot.content_hash(),
             commit_sha256: snapshot.commit_sha256,
         })
+    }
+
+    /// Whether the table would be what it is: the same columns and the same rows in every partition.
+    fn repeats(&self, after: &BTreeMap<Option<String>, Option<PartitionState>>) -> bool {
+        let Some(base) = &self.base else { return false };
+        let stored = TableColumns::new(
+            &self.columns.table,
+            &base.schema,
+            base.partition_column.as_deref(),
+        );
+        stored.is_ok_and(|stored| self.columns.difference_from(&stored).is_none())
+            && after.iter().all(|(partition, state)| {
+                let hash = |state: &PartitionState| state.content_hash;
+                state.as_ref().map(hash) == base.partitions.get(partition).map(hash)
+            })
     }
 
     /// Columns may change only when the whole table is replaced.
@@ -617,6 +642,30 @@ impl WriterLane {
     }
 }
 
+/// The receipt of a commit made earlier.
+async fn receipt_of(
+    warehouse: &Warehouse,
+    table: &TableName,
+    version: i64,
+) -> Result<CommitReceipt> {
+    let snapshot = warehouse.snapshot_at(table, version).await?;
+    let snapshot = snapshot.ok_or_else(|| StoreError::UnknownVersion {
+        table: table.clone(),
+        version,
+    })?;
+    Ok(CommitReceipt {
+        table: table.clone(),
+        version,
+        rows: snapshot.rows(),
+        rows_added: 0,
+        files_added: 0,
+        files_removed: 0,
+        bytes_added: 0,
+        content_hash: snapshot.content_hash(),
+        commit_sha256: snapshot.commit_sha256,
+    })
+}
+
 /// The log entry is created only if no other commit took the version.
 ///
 /// Borrows no writer: an encoder is `Send` but not `Sync`, and a commit may be awaited on any thread.
@@ -638,20 +687,35 @@ async fn append_to_log(
             Uuid::new_v4(),
         )
         .await;
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(TransactionError::VersionAlreadyExists(_)) => {
+    let Err(error) = outcome else { return Ok(()) };
+    let unknown = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::UnknownOutcome {
+        table: table.clone(),
+        version,
+        source,
+    };
+    if SyncFailed::caused(&error) {
+        return Err(unknown(Box::new(error)));
+    }
+    // The answer may have been lost, or a client below may have tried twice and met its own entry: what stands in the
+    // log tells.
+    match log_store.read_commit_entry(version.unsigned_abs()).await {
+        Ok(Some(found)) if found == *bytes => {
+            tracing::warn!(%table, version, "the answer to a commit was lost, the log has the commit");
+            Ok(())
+        }
+        Ok(Some(_)) => {
             files.remove();
             Err(StoreError::Conflict {
                 table: table.clone(),
                 expected: version - 1,
             })
         }
-        Err(error) => Err(StoreError::UnknownOutcome {
-            table: table.clone(),
-            version,
-            source: Box::new(error),
-        }),
+        // Not there now, which does not say that it cannot appear: a request may still be on its way.
+        Ok(None) => Err(unknown(Box::new(error))),
+        Err(lookup) => {
+            tracing::warn!(%table, version, %lookup, "the log could not be asked either");
+            Err(unknown(Box::new(error)))
+        }
     }
 }
 

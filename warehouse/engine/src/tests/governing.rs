@@ -167,6 +167,7 @@ fn role_receives_counts_and_no_person() {
             business_date: as_of(),
             tables,
             note: String::new(),
+            ..ReleaseRequest::default()
         };
         let release = fixture.warehouse.publish(request).await.unwrap();
         let lineage = fixture.engine(&governed(), 2).lineage().await.unwrap();

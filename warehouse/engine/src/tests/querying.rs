@@ -21,6 +21,7 @@ async fn released(fixture: &Fixture) -> Release {
             business_date: as_of(),
             tables,
             note: String::new(),
+            ..ReleaseRequest::default()
         })
         .await
         .unwrap()

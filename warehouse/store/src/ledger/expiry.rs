@@ -1,21 +1,38 @@
 //! What has left the disk, in the ledger: said first, done afterwards.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use goyong_types::TableName;
 use sqlx::Row;
 
-use super::Ledger;
+use super::{Ledger, unsigned};
 use crate::error::{Result, StoreError};
+use crate::fault;
+
+/// What ends.
+#[derive(Debug, Default)]
+pub(crate) struct Expired {
+    pub(crate) releases: Vec<String>,
+    /// Table, path below its folder, bytes.
+    pub(crate) files: Vec<(TableName, String, u64)>,
+}
 
 const EXPIRE: &str = "expire old versions";
 
 impl Ledger {
-    /// Ends the releases published before a moment, except the newest, and the files that no newer
-    /// version and no remaining release has. Answers the names of the releases.
-    pub(crate) async fn expire(&self, before: DateTime<Utc>) -> Result<Vec<String>> {
+    /// Ends the releases published before a moment, except the newest and those to keep, and the files that no newer
+    /// version and no remaining release has. A rehearsal tells the same and changes nothing.
+    pub(crate) async fn expire(
+        &self,
+        before: DateTime<Utc>,
+        kept: &BTreeSet<String>,
+        is_rehearsal: bool,
+    ) -> Result<Expired> {
         let error = || StoreError::ledger(EXPIRE);
         let now = Utc::now().to_rfc3339();
         let before = before.to_rfc3339();
+        let kept = serde_json::to_string(kept).unwrap_or_default();
         let mut transaction = self
             .pool
             .begin_with("begin immediate")
@@ -25,14 +42,16 @@ impl Ledger {
             "update releases set expired_at = ?1 \
              where expired_at is null and created_at < ?2 \
                and sequence < (select max(sequence) from releases) \
+               and release_id not in (select value from json_each(?3)) \
              returning release_id",
         )
         .bind(&now)
         .bind(&before)
+        .bind(&kept)
         .fetch_all(&mut *transaction)
         .await
         .map_err(error())?;
-        sqlx::query(
+        let rows = sqlx::query(
             "update files set expired_at = ?1 \
              where expired_at is null and removed_version is not null \
                and exists ( \
@@ -46,15 +65,34 @@ impl Ledger {
                  where releases.expired_at is null \
                    and release_tables.table_name = files.table_name \
                    and release_tables.version >= files.added_version \
-                   and release_tables.version < files.removed_version)",
+                   and release_tables.version < files.removed_version) \
+             returning table_name, path, bytes",
         )
         .bind(&now)
         .bind(&before)
-        .execute(&mut *transaction)
+        .fetch_all(&mut *transaction)
         .await
         .map_err(error())?;
-        transaction.commit().await.map_err(error())?;
-        Ok(releases)
+        let mut expired = Expired {
+            releases,
+            files: Vec::with_capacity(rows.len()),
+        };
+        for row in rows {
+            let table: String = row.try_get(0).map_err(error())?;
+            if let Ok(table) = table.parse() {
+                let bytes: i64 = row.try_get(2).map_err(error())?;
+                let path = row.try_get(1).map_err(error())?;
+                expired.files.push((table, path, unsigned(bytes)));
+            }
+        }
+        if is_rehearsal {
+            transaction.rollback().await.map_err(error())?;
+        } else {
+            fault::committing(transaction.commit())
+                .await
+                .map_err(error())?;
+        }
+        Ok(expired)
     }
 
     /// Paths of the files that ended, with their lengths.
@@ -72,7 +110,7 @@ impl Ledger {
             .map(|row| {
                 let bytes: i64 = row.try_get(1).map_err(error())?;
                 let path: String = row.try_get(0).map_err(error())?;
-                Ok((path, u64::try_from(bytes).unwrap_or_default()))
+                Ok((path, unsigned(bytes)))
             })
             .collect()
     }

@@ -3,6 +3,7 @@
 //! It answers snapshots without replaying Delta logs, and it is what `verify` compares the disk with. It is always
 //! derivable from the logs except for releases and memos, so the order is: log first, then ledger.
 
+mod copies;
 mod expiry;
 mod record;
 mod releases;
@@ -18,13 +19,15 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::content_hash::ContentHash;
 use crate::error::{Result, StoreError};
+use crate::fault;
 use crate::history::PartitionSpan;
 use crate::snapshot::PartitionState;
 
 /// Migrations in order, forward only; the database's `user_version` counts those applied.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("0001_tables_and_releases.sql"),
     include_str!("0002_expiry.sql"),
+    include_str!("0003_copies_and_acts.sql"),
 ];
 
 /// A commit as recorded.
@@ -298,17 +301,51 @@ impl Ledger {
     }
 
     pub(crate) async fn memo_put(&self, scope: &str, key: &str, value: &str) -> Result<()> {
-        sqlx::query(
+        let statement = sqlx::query(
             "insert into memo (scope, key, value) values (?1, ?2, ?3) \
              on conflict (scope, key) do update set value = excluded.value",
         )
         .bind(scope)
         .bind(key)
         .bind(value)
-        .execute(&self.pool)
+        .execute(&self.pool);
+        fault::committing(async { statement.await.map(|_| ()) })
+            .await
+            .map_err(StoreError::ledger("write a memo"))
+    }
+
+    /// The application of a commit.
+    pub(crate) async fn transaction_of(
+        &self,
+        table: &TableName,
+        version: i64,
+    ) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "select application_id from applications where table_name = ?1 and version = ?2",
+        )
+        .bind(table.to_string())
+        .bind(version)
+        .fetch_optional(&self.pool)
         .await
-        .map(|_| ())
-        .map_err(StoreError::ledger("write a memo"))
+        .map_err(StoreError::ledger("look up an application transaction"))
+    }
+
+    /// The version of the newest commit of an application's transaction on a table.
+    pub(crate) async fn application_commit(
+        &self,
+        table: &TableName,
+        application: &(String, i64),
+    ) -> Result<Option<i64>> {
+        sqlx::query_scalar(
+            "select max(version) from applications \
+             where table_name = ?1 and application_id = ?2 and application_version = ?3",
+        )
+        .bind(table.to_string())
+        .bind(&application.0)
+        .bind(application.1)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(StoreError::ledger("look up an application transaction"))
     }
 }
 

@@ -7,6 +7,7 @@ use super::Ledger;
 use crate::commit::{CommitRecord, signed};
 use crate::content_hash::{ContentHash, sha256_hex};
 use crate::error::{Result, StoreError};
+use crate::fault;
 
 const OPERATION: &str = "record a commit";
 
@@ -72,7 +73,10 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .map_err(error(OPERATION))?;
-        transaction.commit().await.map_err(error(OPERATION))
+        super::copies::keep(&mut transaction, table, version, bytes).await?;
+        fault::committing(transaction.commit())
+            .await
+            .map_err(error(OPERATION))
     }
 }
 

@@ -18,7 +18,7 @@ async fn two_commits() -> Fixture {
     fixture
 }
 
-fn flip_a_byte(path: &std::path::Path) {
+pub(super) fn flip_a_byte(path: &std::path::Path) {
     let mut file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)

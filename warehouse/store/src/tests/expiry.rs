@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, Utc};
 
 use super::*;
-use crate::{ReleaseRequest, StoreError};
+use crate::{ReleaseRequest, Retention, StoreError};
 
 const AUGUST: &str = "2024-08-01";
 
@@ -12,8 +12,17 @@ async fn publish(fixture: &Fixture, version: i64) -> String {
         business_date: NaiveDate::from_ymd_opt(2024, 8, 31).unwrap(),
         tables: vec![(table(), version)],
         note: String::new(),
+        ..ReleaseRequest::default()
     };
     fixture.warehouse.publish(request).await.unwrap().id
+}
+
+fn before(moment: chrono::DateTime<Utc>) -> Retention {
+    Retention {
+        before: moment,
+        orphans_before: moment,
+        ..Retention::default()
+    }
 }
 
 fn data_files(fixture: &Fixture) -> usize {
@@ -41,9 +50,9 @@ async fn superseded_versions_and_their_releases_leave_the_newest_stays() {
     let orphan = fixture.path("lake/core/person_month/part-orphan.parquet");
     std::fs::write(&orphan, b"left by a crash").unwrap();
     assert_eq!(data_files(&fixture), 4);
-    let report = fixture.warehouse.expire(Utc::now()).await.unwrap();
+    let report = fixture.warehouse.expire(&before(Utc::now())).await.unwrap();
     assert_eq!(report.releases, ["2024-08-31.1", "2024-08-31.2"]);
-    assert_eq!((report.files, data_files(&fixture)), (3, 1));
+    assert_eq!((report.removed.len(), data_files(&fixture)), (3, 1));
     let releases = fixture.warehouse.releases().await.unwrap();
     assert_eq!(releases.len(), 1);
     assert_eq!(releases[0].id, "2024-08-31.3");
@@ -80,8 +89,9 @@ async fn superseded_versions_and_their_releases_leave_the_newest_stays() {
 async fn what_was_superseded_after_the_moment_stays() {
     let fixture = replaced_twice().await;
     let long_ago = "2000-01-01T00:00:00Z".parse().unwrap();
-    let report = fixture.warehouse.expire(long_ago).await.unwrap();
-    assert_eq!(report, crate::ExpireReport::default());
+    let report = fixture.warehouse.expire(&before(long_ago)).await.unwrap();
+    assert!(report.releases.is_empty() && report.removed.is_empty());
+    assert_eq!(report.releases_verified, 3);
     assert_eq!(data_files(&fixture), 3);
     assert_eq!(
         fixture
@@ -99,11 +109,70 @@ async fn what_was_superseded_after_the_moment_stays() {
 #[tokio::test]
 async fn interrupted_expiry_leaves_no_hole_and_ends_when_run_again() {
     let fixture = replaced_twice().await;
-    fixture.warehouse.ledger().expire(Utc::now()).await.unwrap();
+    fixture
+        .warehouse
+        .ledger()
+        .expire(Utc::now(), &Default::default(), false)
+        .await
+        .unwrap();
     assert_eq!(data_files(&fixture), 3);
     let verified = fixture.warehouse.verify(None).await.unwrap();
     assert!(verified.problems.is_empty());
     assert_eq!(verified.orphans.len(), 2);
-    let report = fixture.warehouse.expire(Utc::now()).await.unwrap();
-    assert_eq!((report.files, data_files(&fixture)), (2, 1));
+    let report = fixture.warehouse.expire(&before(Utc::now())).await.unwrap();
+    assert_eq!((report.removed.len(), data_files(&fixture)), (2, 1));
+}
+
+#[tokio::test]
+async fn rehearsal_tells_what_would_leave_and_removes_nothing() {
+    let fixture = replaced_twice().await;
+    let orphan = fixture.path("lake/core/person_month/part-orphan.parquet");
+    std::fs::write(&orphan, b"left by a crash").unwrap();
+    let rehearsal = Retention {
+        is_rehearsal: true,
+        ..before(Utc::now())
+    };
+    let told = fixture.warehouse.expire(&rehearsal).await.unwrap();
+    assert_eq!((told.removed.len(), told.orphans), (3, 1));
+    assert_eq!(data_files(&fixture), 4);
+    assert_eq!(fixture.warehouse.releases().await.unwrap().len(), 3);
+    let done = fixture.warehouse.expire(&before(Utc::now())).await.unwrap();
+    assert_eq!(
+        (done.releases, done.removed, done.bytes),
+        (told.releases, told.removed, told.bytes)
+    );
+}
+
+#[tokio::test]
+async fn kept_release_keeps_its_files_and_is_verified_afterwards() {
+    let fixture = replaced_twice().await;
+    let retention = Retention {
+        kept: ["2024-08-31.1".to_owned()].into(),
+        ..before(Utc::now())
+    };
+    let report = fixture.warehouse.expire(&retention).await.unwrap();
+    assert_eq!(report.releases, ["2024-08-31.2"]);
+    assert_eq!((report.removed.len(), report.releases_verified), (1, 2));
+    let kept = fixture.warehouse.snapshot_at(&table(), 0).await.unwrap();
+    let kept = kept.unwrap();
+    assert_eq!(kept.rows(), 1);
+    // The proof can fail: a kept file that is damaged is named.
+    std::fs::write(&kept.files[0].path, "PAR1").unwrap();
+    let error = fixture.warehouse.expire(&retention).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unsound { .. }), "{error}");
+}
+
+/// A running writer's files are known to no version, and are younger than the longest run.
+#[tokio::test]
+async fn young_orphans_stay() {
+    let fixture = replaced_twice().await;
+    let orphan = fixture.path("lake/core/person_month/part-running.parquet");
+    std::fs::write(&orphan, b"being written").unwrap();
+    let retention = Retention {
+        orphans_before: Utc::now() - chrono::Duration::hours(24),
+        ..before(Utc::now())
+    };
+    let report = fixture.warehouse.expire(&retention).await.unwrap();
+    assert_eq!((report.removed.len(), report.orphans), (2, 0));
+    assert!(orphan.exists());
 }

@@ -1,9 +1,11 @@
 //! Scenarios on real folders.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod backups;
 mod commits;
 mod crashes;
 mod expiry;
+mod faults;
 mod interchange;
 mod merges;
 mod releases;
