@@ -419,6 +419,7 @@ pub async fn read_card(project: &OpenProject) -> Result<Option<ModelCard>> {
 fn details(operation: &str) -> CommitDetails {
     CommitDetails {
         operation: operation.to_owned(),
+        application: Some((format!("retrain/{operation}"), 1)),
         ..CommitDetails::default()
     }
 }

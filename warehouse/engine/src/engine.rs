@@ -16,7 +16,7 @@ use crate::build;
 use crate::cluster::Backend;
 use crate::error::{EngineError, Result};
 use crate::lake::{LakeCatalog, Versions};
-use crate::memo::remembered_state;
+use crate::memo::{ModelMemo, remembered_state};
 use crate::open_tables::OpenTables;
 use crate::plan::BuildPlan;
 use crate::plan_details::{self, StepDetail};
@@ -249,6 +249,13 @@ impl Engine {
     /// What the project said when it was last built.
     pub async fn last_state(&self) -> Result<Option<ProjectState>> {
         remembered_state(&self.inner.warehouse).await
+    }
+
+    /// Forgets what a table was computed from: the next build computes what has no rows, and tests it again.
+    pub async fn forget(&self, table: &TableName) -> Result<()> {
+        ModelMemo::default()
+            .write(&self.inner.warehouse, table)
+            .await
     }
 
     /// The columns of a table's newest version, `None` where it does not exist.

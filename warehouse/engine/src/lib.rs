@@ -61,6 +61,7 @@ mod provider;
 mod range_sort;
 mod read_session;
 mod report;
+mod resume;
 mod rows;
 mod run_model;
 mod runtime;

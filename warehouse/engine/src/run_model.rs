@@ -24,6 +24,7 @@ use crate::memo::{ModelMemo, PartitionMemo, WHOLE};
 use crate::planning;
 use crate::planning_errors::{self, explain};
 use crate::policy::{SENSITIVITY_TAGS, Tags};
+use crate::resume;
 use crate::sorted_rows::SortedRows;
 use crate::storage::stored_schema;
 use crate::tables::{KnownTable, TableCache};
@@ -282,8 +283,15 @@ async fn write_empty(
             write_options(model, inner.tags_of(&model.table).await),
         )
         .await?;
+    let empty = [("", probe.fingerprint.as_str())];
     let details = CommitDetails {
         operation: "build".into(),
+        application: Some(resume::transaction(
+            resume::job_of(model),
+            scope.as_of,
+            empty,
+            None,
+        )),
         ..CommitDetails::default()
     };
     writer.commit(CommitMode::ReplaceAll, details).await?;
@@ -427,11 +435,18 @@ async fn finish(
                 .snapshot
                 .as_ref()
                 .is_none_or(|snapshot| snapshot.files.is_empty() || order_kept);
+        let sorted_by = all_in_order.then_some(model.sort_by.as_slice());
+        let inputs = written
+            .iter()
+            .map(|(target, _)| (target.key.as_str(), target.fingerprint.as_str()));
+        let application =
+            resume::transaction(resume::job_of(model), run.scope.as_of, inputs, sorted_by);
         let receipt = writer
             .commit(
                 mode,
                 CommitDetails {
                     operation: "build".into(),
+                    application: Some(application),
                     fingerprints,
                     ..CommitDetails::default()
                 },

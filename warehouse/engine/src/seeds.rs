@@ -92,6 +92,7 @@ pub(crate) async fn build_seed(
             CommitMode::ReplaceAll,
             CommitDetails {
                 operation: "seed".into(),
+                application: Some((format!("seed/{fingerprint}"), 1)),
                 fingerprints: [(None, fingerprint)].into(),
                 ..CommitDetails::default()
             },

@@ -12,6 +12,7 @@ use goyong_types::TableName;
 use crate::error::{EngineError, Result};
 use crate::masking::is_test_log;
 use crate::memo::ModelMemo;
+use crate::resume;
 
 /// Snapshots are opened this many at a time.
 const OPENED_TOGETHER: usize = 8;
@@ -52,10 +53,10 @@ impl TableCache {
     }
 
     pub async fn reload(&self, table: &TableName) -> Result<Arc<KnownTable>> {
-        let known = Arc::new(KnownTable {
-            snapshot: self.warehouse.snapshot(table).await?,
-            memo: ModelMemo::read(&self.warehouse, table).await?,
-        });
+        let snapshot = self.warehouse.snapshot(table).await?;
+        let mut memo = ModelMemo::read(&self.warehouse, table).await?;
+        resume::catch_up(&mut memo, snapshot.as_ref(), &self.warehouse).await?;
+        let known = Arc::new(KnownTable { snapshot, memo });
         self.tables
             .write()
             .unwrap_or_else(PoisonError::into_inner)

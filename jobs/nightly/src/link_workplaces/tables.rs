@@ -454,6 +454,7 @@ async fn writer(
 fn details() -> CommitDetails {
     CommitDetails {
         operation: "link workplaces".to_owned(),
+        application: Some(("link_workplaces".to_owned(), 1)),
         ..CommitDetails::default()
     }
 }
