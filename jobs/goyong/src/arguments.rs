@@ -8,6 +8,8 @@ use crate::cluster::ClusterCommand;
 use crate::contract::ContractCommand;
 use crate::lineage::LineageArguments;
 use crate::quarantine::{FreshnessArguments, QuarantineCommand};
+use crate::recovery::{BackupArguments, RepairArguments, RestoreArguments, VerifyArguments};
+use crate::releases::ReleasesCommand;
 use crate::vault::{AuditCommand, VaultCommand};
 
 /// An employment data warehouse and nightly batch for a public employment service.
@@ -110,12 +112,18 @@ pub enum Command {
     Night(NightArguments),
     /// Query the release: one statement, or an interactive shell
     Sql(SqlArguments),
-    /// List or show releases
+    /// List, show, compare, publish and roll back releases
     #[command(subcommand)]
     Releases(ReleasesCommand),
-    /// Compare every file of the warehouse with the ledger
+    /// Hash every log entry and data file, and compare with the ledger
     Verify(VerifyArguments),
-    /// Rotate keys, erase persons, look a person up, remove what is kept no longer
+    /// Restore damaged files from the ledger, a backup, or by computing them again
+    Repair(RepairArguments),
+    /// Send a release, vault and state to a folder or object store; keys are never among them
+    Backup(BackupArguments),
+    /// Restore a backup into an empty project folder
+    Restore(RestoreArguments),
+    /// Rotate keys, erase persons, look a person up
     #[command(subcommand)]
     Vault(VaultCommand),
     /// Check the audit chain
@@ -305,29 +313,6 @@ pub struct SqlArguments {
     pub role: Option<String>,
     #[command(flatten)]
     pub output: OutputArguments,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ReleasesCommand {
-    /// One line per release, newest first
-    Ls {
-        #[command(flatten)]
-        output: OutputArguments,
-    },
-    /// The tables of a release, with versions, rows and content hashes
-    Show {
-        /// The release [default: the latest]
-        release: Option<String>,
-        #[command(flatten)]
-        output: OutputArguments,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct VerifyArguments {
-    /// Only the files of this release [default: every file]
-    #[arg(long)]
-    pub release: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -13,12 +13,13 @@ use goyong_simulator::{SimulationConfig, simulate};
 
 use crate::arguments::{
     Arguments, BuildArguments, Command, CommonArguments, EvaluateArguments, IngestArguments,
-    InitArguments, NightArguments, OutputFormat, ReleasesCommand, ReportArguments, ShowArguments,
-    SimulateArguments, SqlArguments, VerifyArguments,
+    InitArguments, NightArguments, OutputFormat, ReportArguments, ShowArguments, SimulateArguments,
+    SqlArguments,
 };
 use crate::progress::Console;
 use crate::{
-    CHECK_FAILED, cluster, contract, demo, lineage, output, project, quarantine, shell, vault,
+    CHECK_FAILED, cluster, contract, demo, lineage, output, project, quarantine, recovery,
+    releases, shell, vault,
 };
 
 /// Runs the command and returns the exit code.
@@ -41,11 +42,14 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Lineage(arguments) => lineage::run(common, arguments).await,
         Command::Night(night) => run_night(common, night).await,
         Command::Sql(sql) => run_sql(common, sql).await,
-        Command::Releases(releases) => run_releases(common, releases).await,
+        Command::Releases(command) => releases::run(common, command).await,
         Command::Vault(command) => vault::run(common, command).await,
         Command::Audit(command) => vault::run_audit(common, command).await,
         Command::Cluster(command) => cluster::run(common, command).await,
-        Command::Verify(verify) => run_verify(common, verify).await,
+        Command::Verify(verify) => recovery::verify(common, verify).await,
+        Command::Repair(repair) => recovery::repair(common, repair).await,
+        Command::Backup(backup) => recovery::back_up(common, backup).await,
+        Command::Restore(restore) => recovery::restore(common, restore).await,
         Command::Report(report) => run_report(common, report).await,
         Command::Evaluate(evaluate) => run_evaluate(common, evaluate).await,
         Command::Demo(demo) => demo::run(common, demo).await,
@@ -326,53 +330,6 @@ async fn run_sql(common: &CommonArguments, arguments: &SqlArguments) -> Result<u
         None => shell::run(&session, &release.id, &project.sql_history(), format).await?,
     }
     Ok(0)
-}
-
-async fn run_releases(common: &CommonArguments, command: &ReleasesCommand) -> Result<u8> {
-    let project = open(common).await?;
-    let mut out = std::io::stdout().lock();
-    match command {
-        ReleasesCommand::Ls { output } => output::write_rows(
-            &["release", "business_date", "tables", "rows", "content_hash"],
-            &project.list_releases().await?,
-            output.format,
-            &mut out,
-        )?,
-        ReleasesCommand::Show { release, output } => output::write_rows(
-            &["table", "version", "rows", "content_hash"],
-            &project.show_release(release.as_deref()).await?,
-            output.format,
-            &mut out,
-        )?,
-    }
-    Ok(0)
-}
-
-async fn run_verify(common: &CommonArguments, arguments: &VerifyArguments) -> Result<u8> {
-    let project = open(common).await?;
-    let report = project.verify(arguments.release.as_deref()).await?;
-    let mut out = std::io::stdout().lock();
-    for problem in &report.problems {
-        writeln!(out, "{problem}")?;
-    }
-    for orphan in &report.orphans {
-        writeln!(
-            out,
-            "{}: no version knows this file; a writer that crashed left it, harmless",
-            orphan.display()
-        )?;
-    }
-    writeln!(
-        out,
-        "{} files checked, {} problems",
-        report.files_checked,
-        report.problems.len()
-    )?;
-    Ok(if report.problems.is_empty() {
-        0
-    } else {
-        CHECK_FAILED
-    })
 }
 
 async fn run_report(common: &CommonArguments, arguments: &ReportArguments) -> Result<u8> {

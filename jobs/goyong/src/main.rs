@@ -11,6 +11,8 @@ mod output;
 mod progress;
 mod project;
 mod quarantine;
+mod recovery;
+mod releases;
 mod shell;
 mod vault;
 

@@ -24,8 +24,6 @@ pub enum VaultCommand {
     Forget(ForgetArguments),
     /// Show who stands behind a person key; the access is in the audit chain first
     LookUp(LookUpArguments),
-    /// Remove superseded versions, old releases and originals that are older than they are kept
-    Expire,
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,7 +119,6 @@ pub async fn run(common: &CommonArguments, command: &VaultCommand) -> Result<u8>
         VaultCommand::Rotate(arguments) => rotate(common, arguments).await,
         VaultCommand::Forget(arguments) => forget(common, arguments).await,
         VaultCommand::LookUp(arguments) => look_up(common, arguments).await,
-        VaultCommand::Expire => expire(common).await,
     }
 }
 
@@ -227,7 +224,7 @@ async fn forget(common: &CommonArguments, arguments: &ForgetArguments) -> Result
     )?;
     writeln!(
         out,
-        "older versions are gone from {}, encrypted originals from {}, when `goyong vault expire` runs every day",
+        "older versions are gone from {}, encrypted originals from {}, when `goyong releases expire` runs every day",
         summary.history_gone_on, summary.archive_gone_on
     )?;
     if summary.landing_files > 0 {
@@ -293,20 +290,6 @@ async fn look_up(common: &CommonArguments, arguments: &LookUpArguments) -> Resul
         arguments.output.format,
         &mut std::io::stdout().lock(),
     )?;
-    Ok(0)
-}
-
-async fn expire(common: &CommonArguments) -> Result<u8> {
-    let console = Console::new(common.quiet);
-    let project = open(common).await?;
-    let summary = project.expire_history(Utc::now()).await?;
-    console.say(&format!(
-        "{} releases expired, {} files of tables ({:.1} MB) and {} originals removed",
-        summary.history.releases.len(),
-        summary.history.files,
-        summary.history.bytes as f64 / 1e6,
-        summary.originals
-    ));
     Ok(0)
 }
 

@@ -31,6 +31,31 @@ impl From<VarValue> for String {
     }
 }
 
+/// Which releases outlive `history_days`, and how long a run may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionPolicy {
+    /// The newest release of this many business dates.
+    pub nights: usize,
+    /// The last release of this many months.
+    pub month_ends: usize,
+    /// Releases by id.
+    pub releases: Vec<String>,
+    /// Longer than any run takes: younger files that no version knows may be a running writer's.
+    pub longest_run_hours: u32,
+}
+
+impl Default for RetentionPolicy {
+    fn default() -> Self {
+        Self {
+            nights: 0,
+            month_ends: 0,
+            releases: Vec::new(),
+            longest_run_hours: 24,
+        }
+    }
+}
+
 /// What `goyong.toml` and `GOYONG_*` variables say; relative paths are relative to the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -58,6 +83,8 @@ pub struct Configuration {
     pub history_days: u32,
     /// Days that encrypted originals are kept.
     pub archive_days: u32,
+    /// Releases that are kept for longer.
+    pub retention: RetentionPolicy,
     /// Worker threads; 0 takes every core.
     pub threads: usize,
     /// Memory that queries may use before they spill, in MiB.
@@ -80,6 +107,7 @@ impl Default for Configuration {
             vars: BTreeMap::new(),
             history_days: 30,
             archive_days: 90,
+            retention: RetentionPolicy::default(),
             threads: 0,
             memory_limit_mib: 6144,
             engine: Backend::Local.to_string(),
@@ -216,12 +244,16 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          # The key files never lie inside the warehouse folder.\n\
          keys = \"keys\"\n\
          # sql = \"sql\"            # contracts and models; the built-in ones where there is no such folder\n\
-         history_days = 30         # superseded versions and their releases; `goyong vault expire` removes them\n\
+         history_days = 30         # superseded versions and their releases; `goyong releases expire` removes them\n\
          archive_days = 90         # encrypted originals\n\
          threads = 0               # 0 takes every core\n\
          memory_limit_mib = 6144   # what queries may use before they spill to disk\n\
          # engine = \"ballista://127.0.0.1:50050\"   # builds on a cluster, see docs/cluster.md; local when absent\n\
-         # [vars]                  # values of var() in models\n"
+         # [vars]                  # values of var() in models\n\
+         # [retention]             # releases that outlive history_days\n\
+         # nights = 30             # the newest release of so many business dates\n\
+         # month_ends = 24         # the last release of so many months\n\
+         # releases = []           # releases by id\n"
     )
 }
 

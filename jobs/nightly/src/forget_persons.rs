@@ -31,6 +31,8 @@ const PENDING: &str = "pending";
 const RUNS: &str = "runs";
 /// Persons on the list when the last run ended.
 const LISTED: &str = "listed";
+/// The first release without any of the forgotten.
+const CLEARED: &str = "cleared_release";
 /// Days between 0001-01-01, where chrono counts from, and 1970-01-01.
 const EPOCH: i32 = 719_163;
 
@@ -126,6 +128,9 @@ impl OpenProject {
             erased = vault.remove_persons(&persons)?;
         }
         checkpoint("erased")?;
+        if let Some(release) = self.latest_release_id().await? {
+            self.remember(CLEARED, &release).await?;
+        }
         self.remember(LISTED, &listed(&vault)?.to_string()).await?;
         self.remember(PENDING, "").await?;
         let (history_gone_on, archive_gone_on) = self.horizons(today)?;
@@ -167,6 +172,11 @@ impl OpenProject {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// The first release without any of the forgotten, `None` where nobody was.
+    pub(crate) async fn cleared_release(&self) -> Result<Option<String>> {
+        Ok(self.warehouse().memo_get(SCOPE, CLEARED).await?)
     }
 
     /// Compares key and forget list of the vault with what the warehouse remembers: one of the two

@@ -4,6 +4,7 @@
 //! unpacks its context and calls a crate that knows how; it takes stored state and `as_of`, and
 //! nothing else: no job reads the clock.
 
+mod backup_warehouse;
 mod build_tables;
 mod catalog_pages;
 mod check_freshness;
@@ -21,7 +22,9 @@ pub mod plan;
 mod project;
 mod publish_release;
 mod recorded;
+mod releases;
 mod render_reports;
+mod repair_warehouse;
 mod report_pages;
 mod retrain_employment_success;
 mod review_quarantine;
@@ -32,9 +35,10 @@ mod test_tables;
 #[cfg(test)]
 mod vault_tests;
 
+pub use backup_warehouse::{BackupOptions, list_backups, restore_backup};
 pub use build_tables::{BUILD_HEADER, BuildOptions, BuildSummary, PLAN_HEADER, PlanSummary};
 pub use check_freshness::{FRESHNESS_HEADER, FreshnessSummary};
-pub use configuration::{CONFIGURATION_FILE, Configuration};
+pub use configuration::{CONFIGURATION_FILE, Configuration, RetentionPolicy};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
@@ -48,6 +52,11 @@ pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
 pub use list_models::{LIST_HEADER, list_models};
 pub use plan::{NightOptions, NightReport};
 pub use project::{InitOptions, OpenProject, initialise_project, is_locked, load_project};
+pub use releases::{
+    Act, DIFFERENCE_HEADER, DifferenceOptions, DifferenceSummary, PARTITION_DIFFERENCE_HEADER,
+    Publication, RELEASE_HEADER, RELEASES_HEADER,
+};
+pub use repair_warehouse::{RepairSummary, is_damage, repair_warehouse, verify_warehouse};
 pub use review_quarantine::{
     CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,
     QuarantineDecision, RECORD_HEADER, STILL_BAD_HEADER,

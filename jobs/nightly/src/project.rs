@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use goyong_catalog::{Project, Vars};
 use goyong_engine::{Engine, EngineConfig, ReadLimits, ReadSession, Rows};
 use goyong_intake::{ARCHIVE_IDENTITY, Keys, Vault};
-use goyong_store::{LockGuard, Release, StoreConfig, StoreError, VerifyReport, Warehouse};
+use goyong_store::{LockGuard, Release, StoreConfig, StoreError, Warehouse};
 
 use crate::configuration::{CONFIGURATION_FILE, Configuration, SQL_FOLDER, configuration_template};
 use crate::plan::NightReport;
@@ -17,6 +17,7 @@ pub(crate) const LATEST_KNOWN_ON: (&str, &str) = ("intake", "latest_known_on");
 
 /// Everything a job needs, opened once.
 pub struct OpenProject {
+    folder: PathBuf,
     configuration: Configuration,
     warehouse: Warehouse,
     engine: Engine,
@@ -181,10 +182,16 @@ impl OpenProject {
             },
         )?;
         Ok(Self {
+            folder: folder.to_owned(),
             configuration,
             warehouse,
             engine,
         })
+    }
+
+    /// The project folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What `goyong.toml` says.
@@ -231,67 +238,6 @@ impl OpenProject {
         };
         let session = ReadSession::open_with(&self.warehouse, &release, limits).await?;
         Ok((session, release))
-    }
-
-    /// A release by id, the latest when none is named.
-    pub async fn release(&self, id: Option<&str>) -> Result<Release> {
-        match id {
-            Some(id) => self
-                .warehouse
-                .release(id)
-                .await?
-                .with_context(|| format!("no release `{id}`; `goyong releases ls` lists them")),
-            None => self
-                .warehouse
-                .latest_release()
-                .await?
-                .context("no release yet; run `goyong night` first"),
-        }
-    }
-
-    /// Rows for `goyong releases ls`, newest first.
-    pub async fn list_releases(&self) -> Result<Vec<Vec<String>>> {
-        let mut releases = self.warehouse.releases().await?;
-        releases.reverse();
-        Ok(releases
-            .iter()
-            .map(|release| {
-                let rows: u64 = release.tables.values().map(|table| table.rows).sum();
-                vec![
-                    release.id.clone(),
-                    release.business_date.to_string(),
-                    release.tables.len().to_string(),
-                    rows.to_string(),
-                    release.content_hash.clone(),
-                ]
-            })
-            .collect())
-    }
-
-    /// Rows for `goyong releases show`.
-    pub async fn show_release(&self, id: Option<&str>) -> Result<Vec<Vec<String>>> {
-        let release = self.release(id).await?;
-        Ok(release
-            .tables
-            .iter()
-            .map(|(name, table)| {
-                vec![
-                    name.to_string(),
-                    table.version.to_string(),
-                    table.rows.to_string(),
-                    table.content_hash.clone(),
-                ]
-            })
-            .collect())
-    }
-
-    /// Compares files with the ledger: those of a release, or all.
-    pub async fn verify(&self, release: Option<&str>) -> Result<VerifyReport> {
-        let release = match release {
-            Some(id) => Some(self.release(Some(id)).await?),
-            None => None,
-        };
-        Ok(self.warehouse.verify(release.as_ref()).await?)
     }
 
     /// Rows of the newest tables, released or not.

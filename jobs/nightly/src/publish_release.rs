@@ -1,28 +1,48 @@
 //! Publishes a release of the latest version of every table.
 
 use anyhow::Result;
-use goyong_store::ReleaseRequest;
+use goyong_store::{Release, ReleaseRequest, StoreError, Warehouse};
+use goyong_types::TableName;
 
 use crate::plan::NightContext;
 use crate::step::StepOutcome;
 
-/// Records one consistent set of table versions; the same set twice is one release.
+/// Records one consistent set of table versions, after every file of it was hashed; the same set twice is one release.
+/// A set that an operator rolled back stays unpublished until its tables change.
 pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
     let warehouse = night.project.warehouse();
-    let before = night.project.latest_release_id().await?;
-    let mut tables = Vec::new();
-    for table in warehouse.table_names().await? {
-        if let Some(snapshot) = warehouse.snapshot(&table).await? {
-            tables.push((table, snapshot.version));
-        }
+    let before = warehouse.latest_release().await?;
+    let tables = newest_versions(warehouse).await?;
+    if let Some(current) = &before
+        && let Some(withdrawn) = withdrawn_by(warehouse, current).await?
+        && is_same_content(warehouse, &tables, &withdrawn).await?
+    {
+        return Ok(StepOutcome::nothing(format!(
+            "the tables are still those of release {}, which was rolled back ({}): readers stay on {}; \
+             `goyong releases publish` publishes them by hand",
+            withdrawn.id, current.note, current.id
+        )));
     }
-    let release = warehouse
+    let published = warehouse
         .publish(ReleaseRequest {
             business_date: night.as_of().await?,
             tables,
             note: "night".to_owned(),
+            ..ReleaseRequest::default()
         })
-        .await?;
+        .await;
+    let release = match published {
+        Ok(release) => release,
+        Err(StoreError::Unsound { problems }) => {
+            let lines = problems.iter().map(ToString::to_string).collect();
+            return Ok(StepOutcome::failed(format!(
+                "{} files are damaged, nothing published: run `goyong repair`",
+                problems.len()
+            ))
+            .with_details(lines));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let rows: u64 = release.tables.values().map(|table| table.rows).sum();
     let summary = format!(
         "release {}: {} tables, {rows} rows, content {}",
@@ -30,9 +50,53 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         release.tables.len(),
         release.content_hash.get(..12).unwrap_or_default()
     );
-    Ok(if before.as_deref() == Some(release.id.as_str()) {
+    Ok(if before.is_some_and(|before| before.id == release.id) {
         StepOutcome::nothing(summary)
     } else {
         StepOutcome::done(summary)
     })
+}
+
+/// The newest version of every table.
+pub(crate) async fn newest_versions(warehouse: &Warehouse) -> Result<Vec<(TableName, i64)>> {
+    let mut tables = Vec::new();
+    for table in warehouse.table_names().await? {
+        if let Some(snapshot) = warehouse.snapshot(&table).await? {
+            tables.push((table, snapshot.version));
+        }
+    }
+    Ok(tables)
+}
+
+/// The release an operator took back, when the current one is a rollback.
+async fn withdrawn_by(warehouse: &Warehouse, current: &Release) -> Result<Option<Release>> {
+    if current.republishes.is_none() {
+        return Ok(None);
+    }
+    let releases = warehouse.releases().await?;
+    let earlier = releases
+        .into_iter()
+        .take_while(|release| release.id != current.id);
+    // Several rollbacks in a row all took back the one release before the first.
+    Ok(earlier
+        .filter(|release| release.republishes.is_none())
+        .last())
+}
+
+async fn is_same_content(
+    warehouse: &Warehouse,
+    tables: &[(TableName, i64)],
+    release: &Release,
+) -> Result<bool> {
+    if tables.len() != release.tables.len() {
+        return Ok(false);
+    }
+    for (table, _) in tables {
+        let newest = warehouse.snapshot(table).await?;
+        let released = release.tables.get(table).map(|table| &table.content_hash);
+        if newest.map(|newest| newest.content_hash()).as_ref() != released {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

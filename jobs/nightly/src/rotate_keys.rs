@@ -15,6 +15,7 @@ use goyong_intake::{
     Access, AuditAction, AuditLog, Keys, NEXT, NewKeys, PREVIOUS, RowChange, Vault, has_person,
     reseal_records, rewrite_table,
 };
+use goyong_store::Retention;
 use serde::{Deserialize, Serialize};
 
 use crate::project::OpenProject;
@@ -339,7 +340,12 @@ impl OpenProject {
             self.rename_what_no_model_follows(rotation).await?;
             let everything =
                 DateTime::from_timestamp(END_OF_TIME, 0).unwrap_or(DateTime::UNIX_EPOCH);
-            self.warehouse().expire(everything).await?;
+            let nothing_old = Retention {
+                before: everything,
+                orphans_before: everything,
+                ..Retention::default()
+            };
+            self.warehouse().expire(&nothing_old).await?;
             checkpoint("old versions removed")?;
         }
         remove_folder(&self.previous_vault())
