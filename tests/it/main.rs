@@ -4,6 +4,7 @@
 mod cluster;
 mod command_line;
 mod contract;
+mod crash;
 mod crosswalk;
 mod demo;
 mod hostile;

@@ -1,0 +1,137 @@
+//! What dies, tears, fills up or rots: the next run ends as a clean one, or says what to do.
+
+mod backup;
+mod battery;
+mod releases;
+mod sweep;
+mod system;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::{files, goyong, goyong_ok};
+
+/// The business date of the small project.
+const AS_OF: &str = "2018-04-09";
+
+/// Builds that do nothing but hash, join and write a hundred rows: small, and every kind of durable operation.
+fn small_project(folder: &Path) -> PathBuf {
+    let project = folder.join("shop");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/jaffle_shop");
+    copy_folder(&from, &project.join("sql"));
+    goyong_ok(&["--dir", text(&project), "-q", "init"]);
+    project
+}
+
+/// The same, built and published.
+fn published_project(folder: &Path) -> PathBuf {
+    let project = small_project(folder);
+    build(&project);
+    publish(&project);
+    project
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(&file, target).unwrap();
+    }
+}
+
+const BUILD: [&str; 6] = ["-q", "--threads", "2", "build", "--as-of", AS_OF];
+const PUBLISH: [&str; 8] = [
+    "-q",
+    "releases",
+    "publish",
+    "--as-of",
+    AS_OF,
+    "--reason",
+    "test",
+    "--account=tester",
+];
+
+fn build(project: &Path) {
+    goyong_ok(&[&["--dir", text(project)], &BUILD[..]].concat());
+}
+
+fn publish(project: &Path) {
+    goyong_ok(&[&["--dir", text(project)], &PUBLISH[..]].concat());
+}
+
+/// Runs `goyong` with a fault.
+fn with_fault(project: &Path, arguments: &[&str], fault: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_goyong"))
+        .args(["--dir", text(project)])
+        .args(arguments)
+        .env("GOYONG_FAULT", fault)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+/// Tables with versions, rows and content hashes of the current release, and the releases there are.
+fn state(project: &Path) -> String {
+    let dir = text(project);
+    let shown = goyong_ok(&["--dir", dir, "-q", "releases", "show", "--format", "csv"]);
+    let mut lines: Vec<String> = csv::Reader::from_reader(shown.as_bytes())
+        .records()
+        .map(|record| {
+            let record = record.unwrap();
+            // The commit's own digest holds the time it was made.
+            [&record[0], &record[1], &record[2], &record[4]].join(" ")
+        })
+        .collect();
+    let listed = goyong_ok(&["--dir", dir, "-q", "releases", "ls", "--format", "csv"]);
+    let listed = csv::Reader::from_reader(listed.as_bytes())
+        .records()
+        .map(|record| {
+            let record = record.unwrap();
+            [&record[0], &record[1], &record[6]].join(" ")
+        })
+        .collect::<Vec<_>>();
+    lines.extend(listed);
+    lines.join("\n")
+}
+
+/// The files that `verify` names, and its exit code.
+fn damaged(project: &Path) -> (Vec<PathBuf>, i32) {
+    let output = goyong(&["--dir", text(project), "-q", "verify", "--format", "csv"]);
+    let found = csv::Reader::from_reader(&output.stdout[..])
+        .records()
+        .map(|record| PathBuf::from(&record.unwrap()[1]))
+        .collect();
+    (found, output.status.code().unwrap_or(-1))
+}
+
+/// How often something random is done; settable, so that a long run can be started by hand.
+fn repetitions(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(otherwise)
+}
+
+/// SplitMix64, from a seed that is printed.
+struct Draws(u64);
+
+impl Draws {
+    fn seeded() -> Self {
+        let seed = repetitions("GOYONG_FAULT_SEED", 20_261_122);
+        println!("GOYONG_FAULT_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
