@@ -83,7 +83,10 @@ pub async fn restore_backup(
         };
         (!is_theirs).then_some(target)
     };
-    Ok(store.restore(&manifest, &warehouse, place).await?)
+    let report = store.restore(&manifest, &warehouse, place).await?;
+    let landing = Configuration::load(folder)?.landing();
+    std::fs::create_dir_all(&landing).with_context(|| format!("create {}", landing.display()))?;
+    Ok(report)
 }
 
 /// Adds the files below a folder, in order of their names.

@@ -251,6 +251,12 @@ impl OpenProject {
                 .get(table.table())
                 .map(|contract| contract.key.clone())
                 .unwrap_or_default(),
+            "seed" => self
+                .project()
+                .seeds()
+                .get(table.table())
+                .map(|seed| seed.header.key.clone())
+                .unwrap_or_default(),
             _ => Vec::new(),
         }
     }

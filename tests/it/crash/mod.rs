@@ -9,7 +9,7 @@ mod system;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::{files, goyong, goyong_ok};
+use crate::support::{goyong, goyong_ok};
 
 /// The business date of the small project.
 const AS_OF: &str = "2018-04-09";
@@ -35,12 +35,17 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// With its empty folders.
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    for file in files(from) {
-        let target = to.join(file.strip_prefix(from).unwrap());
-        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-        std::fs::copy(&file, target).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

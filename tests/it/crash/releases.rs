@@ -3,21 +3,21 @@
 use super::{AS_OF, PUBLISH, build, publish, published_project, text};
 use crate::support::{goyong, goyong_ok, query_one};
 
-const ORDERS: &str = "select count(*) from seed.raw_orders";
+const CUSTOMERS: &str = "select count(*) from marts.customers";
 
 #[test]
 fn wrong_rows_are_seen_in_the_difference_and_taken_back_by_a_rollback() {
     let folder = tempfile::tempdir().unwrap();
     let project = published_project(folder.path());
     let dir = text(&project);
-    let csv = project.join("sql/seeds/raw_orders.csv");
+    let csv = project.join("sql/seeds/raw_customers.csv");
     let right = std::fs::read_to_string(&csv).unwrap();
-    let rows = query_one(&project, ORDERS);
+    let rows = query_one(&project, CUSTOMERS);
 
     // One row leaves, one changes.
     let mut lines: Vec<&str> = right.lines().collect();
     lines.pop();
-    let changed = lines[1].replace("returned", "completed");
+    let changed = lines[1].replace("customer 1", "somebody else");
     lines[1] = &changed;
     std::fs::write(&csv, lines.join("\n") + "\n").unwrap();
 
@@ -25,21 +25,31 @@ fn wrong_rows_are_seen_in_the_difference_and_taken_back_by_a_rollback() {
     let refused = goyong(&[&["--dir", dir], &PUBLISH[..]].concat());
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("seed.raw_orders is not built"), "{said}");
+    assert!(said.contains("seed.raw_customers is not built"), "{said}");
 
     build(&project);
     publish(&project);
     let diff = goyong_ok(&["--dir", dir, "-q", "releases", "diff", "--format", "csv"]);
-    let row = diff
-        .lines()
-        .find(|line| line.starts_with("marts.orders,"))
-        .unwrap_or_else(|| panic!("{diff}"));
-    let cells: Vec<&str> = row.split(',').collect();
-    assert_eq!(cells[1], "changed");
-    assert_eq!(cells[5], "1", "removed: {diff}");
+    let row = |table: &str| {
+        let line = diff.lines().find(|line| line.starts_with(table));
+        let line = line.unwrap_or_else(|| panic!("{table}: {diff}"));
+        line.split(',').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let seed = row("seed.raw_customers,");
+    assert_eq!(
+        seed[1..7],
+        ["changed", "100", "99", "0", "1", "1"],
+        "{diff}"
+    );
+    let mart = row("marts.customers,");
+    assert_eq!(
+        mart[1..7],
+        ["changed", "100", "99", "0", "1", "1"],
+        "{diff}"
+    );
     assert!(
-        diff.lines()
-            .all(|line| !line.starts_with("seed.raw_customers,"))
+        diff.lines().all(|line| !line.starts_with("marts.orders,")),
+        "{diff}"
     );
 
     let wrong = goyong(&[
@@ -68,11 +78,11 @@ fn wrong_rows_are_seen_in_the_difference_and_taken_back_by_a_rollback() {
         "rollback",
         &format!("{AS_OF}.1"),
         "--reason",
-        "wrong orders",
+        "wrong customers",
         "--account",
         "operator",
     ]);
-    assert_eq!(query_one(&project, ORDERS), rows);
+    assert_eq!(query_one(&project, CUSTOMERS), rows);
     let listed = goyong_ok(&["--dir", dir, "releases", "ls", "--format", "csv"]);
     let current = listed.lines().nth(1).unwrap();
     for part in [
@@ -80,13 +90,13 @@ fn wrong_rows_are_seen_in_the_difference_and_taken_back_by_a_rollback() {
         ",yes,",
         "operator",
         &format!("{AS_OF}.1"),
-        "wrong orders",
+        "wrong customers",
     ] {
         assert!(current.contains(part), "{current}");
     }
     // The newest tables are still the wrong ones: nothing but a publication by hand brings them back.
     let diff = goyong_ok(&["--dir", dir, "-q", "releases", "diff", "--format", "json"]);
-    assert!(diff.contains("marts.orders"), "{diff}");
+    assert!(diff.contains("marts.customers"), "{diff}");
     assert_eq!(
         goyong_ok(&[
             "--dir",
@@ -96,7 +106,7 @@ fn wrong_rows_are_seen_in_the_difference_and_taken_back_by_a_rollback() {
             &format!("{AS_OF}.2"),
             "--format",
             "csv",
-            ORDERS
+            CUSTOMERS
         ])
         .lines()
         .nth(1),
@@ -140,12 +150,14 @@ fn expiry_rehearses_and_then_proves_what_stays() {
         text.clone() + &kept.replace("history_days = 0\n", ""),
     )
     .unwrap();
-    let csv = project.join("sql/seeds/raw_orders.csv");
-    for _ in 0..2 {
-        let right = std::fs::read_to_string(&csv).unwrap();
-        let mut lines: Vec<&str> = right.lines().collect();
-        lines.pop();
-        std::fs::write(&csv, lines.join("\n") + "\n").unwrap();
+    let csv = project.join("sql/seeds/raw_customers.csv");
+    for label in ["renamed once", "renamed twice"] {
+        let before = std::fs::read_to_string(&csv).unwrap();
+        let lines = before.lines().map(|line| match line.starts_with("1,") {
+            true => format!("1,{label}\n"),
+            false => format!("{line}\n"),
+        });
+        std::fs::write(&csv, lines.collect::<String>()).unwrap();
         build(&project);
         publish(&project);
     }
@@ -189,9 +201,9 @@ fn expiry_rehearses_and_then_proves_what_stays() {
         &format!("{AS_OF}.1"),
         "--format",
         "csv",
-        ORDERS,
+        CUSTOMERS,
     ]);
-    assert_eq!(count.lines().nth(1), Some("99"));
+    assert_eq!(count.lines().nth(1), Some("100"));
     std::fs::write(
         &configuration,
         text + &kept
