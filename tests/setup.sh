@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Rust: a browser and its driver library, a PostgreSQL server.
+# Installs what the tests need beyond Rust: a browser and its driver library, a PostgreSQL server, strace.
 set -euo pipefail
 cd "$(dirname "$0")"
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
