@@ -274,7 +274,7 @@ impl OpenProject {
         let scope = BuildScope::default();
         let plan = self
             .engine()
-            .plan_scope(&Selection::all(), as_of, scope.clone())
+            .plan_scope(&Selection::all(), as_of, scope)
             .await?;
         let unbuilt = plan.steps.iter().filter(|step| step.partitions_stale > 0);
         let unbuilt: Vec<String> = unbuilt

@@ -240,7 +240,7 @@ async fn only_live_files(folder: &Path) {
         .filter(|path| path.extension().is_some_and(|ending| ending == "parquet"))
         .count();
     assert_eq!(on_disk, live);
-    let report = project.verify(None).await.unwrap();
+    let report = project.warehouse().verify(None).await.unwrap();
     assert!(report.problems.is_empty(), "{:?}", report.problems);
     assert!(report.orphans.is_empty(), "{:?}", report.orphans);
 }

@@ -28,7 +28,12 @@ fn sweep(pristine: &Path, file: &Path, kind: &str, expected: &str) -> &'static s
     let victim = project.join(file);
     damage(&victim, kind);
     let (named, code) = damaged(&project);
-    assert_eq!(named, [victim.clone()], "{kind} {}", file.display());
+    assert_eq!(
+        named,
+        std::slice::from_ref(&victim),
+        "{kind} {}",
+        file.display()
+    );
     assert_eq!(code, 1);
 
     let refused = goyong(&[&["--dir", text(&project)], &PUBLISH[..]].concat());

@@ -177,6 +177,7 @@ async fn compare(
         business_date: day(),
         tables,
         note: String::new(),
+        ..ReleaseRequest::default()
     };
     let limits = ReadLimits {
         threads: THREADS,

@@ -258,6 +258,7 @@ fn a_session_looks_at_the_log_of_a_table_once() {
             business_date: as_of(),
             tables: vec![(table(SPELL), snapshot.unwrap().version)],
             note: String::new(),
+            ..ReleaseRequest::default()
         };
         let release = fixture.warehouse.publish(request).await.unwrap();
         let session = ReadSession::open(&fixture.warehouse, &release)

@@ -174,9 +174,12 @@ impl ObjectStore for FaultyStore {
     }
 }
 
+/// How rows are committed, and the rows of each partition.
+type Step = (CommitMode, &'static [(&'static str, &'static [i64])]);
+
 /// The steps of the night: each names its transaction, is skipped where that is committed, and depends on the last.
 async fn night(warehouse: &Warehouse) -> crate::Result<()> {
-    let steps: [(CommitMode, &[(&str, &[i64])]); 4] = [
+    let steps: [Step; 4] = [
         (CommitMode::ReplaceAll, &[(AUGUST, &[1, 2])]),
         (CommitMode::Append, &[(AUGUST, &[3]), (SEPTEMBER, &[4])]),
         (
