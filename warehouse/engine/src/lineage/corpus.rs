@@ -379,6 +379,51 @@ const CASES: &[Case] = &[
             "* < t.k (group_by)",
         ],
     ),
+    // spell functions
+    case(
+        "gaps between spells",
+        "select wage, gap_days, next_start from spell_gaps(p, who, since, until)",
+        &[
+            "wage < p.wage identity",
+            "gap_days < p.since windowed",
+            "gap_days < p.until windowed",
+            "gap_days < p.who (window)",
+            "next_start < p.since windowed",
+            "next_start < p.who (window)",
+            "* < p.who (window)",
+            "* < p.since (window)",
+            "* < p.until (window)",
+        ],
+    ),
+    case(
+        "merged spells",
+        "select who, since, spells from spell_merge(p, who, since, until)",
+        &[
+            "who < p.who identity",
+            "since < p.since windowed",
+            "since < p.until windowed",
+            "since < p.who (window)",
+            "spells < p.since windowed",
+            "spells < p.until windowed",
+            "spells < p.who (window)",
+            "* < p.who (window)",
+            "* < p.since (window)",
+            "* < p.until (window)",
+        ],
+    ),
+    case(
+        "days inside of spells",
+        "select wage, z from spell_at((select k as who, day, z from s), p, who, day, since, until)",
+        &[
+            "wage < p.wage identity",
+            "z < s.z identity",
+            "* < s.k (join)",
+            "* < s.day (join)",
+            "* < p.who (join)",
+            "* < p.since (join)",
+            "* < p.until (join)",
+        ],
+    ),
     // windows
     case(
         "row number",
@@ -606,7 +651,7 @@ fn planner(folder: &std::path::Path) -> Planner {
     let factory = SessionFactory::new(folder, folder, &limits, Purpose::Build).unwrap();
     let planner = Planner::new(&factory);
     let list = DataType::List(Arc::new(Field::new("item", DataType::Int64, true)));
-    let tables: [(&str, Vec<(&str, DataType)>); 3] = [
+    let tables: [(&str, Vec<(&str, DataType)>); 4] = [
         (
             "t",
             vec![
@@ -625,6 +670,15 @@ fn planner(folder: &std::path::Path) -> Planner {
             ],
         ),
         ("u", vec![("k", DataType::Int64), ("list", list)]),
+        (
+            "p",
+            vec![
+                ("who", DataType::Int64),
+                ("since", DataType::Date32),
+                ("until", DataType::Date32),
+                ("wage", DataType::Int64),
+            ],
+        ),
     ];
     for (table, columns) in tables {
         let fields: Vec<Field> = columns

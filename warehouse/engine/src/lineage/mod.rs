@@ -11,6 +11,7 @@ mod functions;
 mod openlineage;
 mod planned;
 mod project;
+mod spells;
 mod table;
 mod trace;
 mod walk;

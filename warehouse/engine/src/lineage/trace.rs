@@ -17,6 +17,7 @@ use super::flow::{
     Carry, ColumnLineage, ColumnRef, EVERY_COLUMN, How, Influence, Sources, TableLineage, Transform,
 };
 use super::planned::PlannedTable;
+use super::spells::spells;
 use crate::session::DEFAULT_SCHEMA;
 
 /// Longest text of an expression that is kept.
@@ -98,7 +99,7 @@ impl Relation {
         self.rows
     }
 
-    fn empty(schema: &DFSchemaRef) -> Self {
+    pub fn empty(schema: &DFSchemaRef) -> Self {
         let width = schema.fields().len();
         Self {
             schema: Arc::clone(schema),
@@ -517,6 +518,9 @@ impl Tracer {
         let mut inputs = Vec::new();
         for input in extension.node.inputs() {
             inputs.push(self.plan(input, outer)?);
+        }
+        if let Some(node) = extension.node.as_any().downcast_ref() {
+            return spells(node, inputs);
         }
         let mut relation = Relation::empty(extension.node.schema());
         let mut looked_at = Sources::new();

@@ -15,9 +15,12 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::expr::{Case, WindowFunctionDefinition};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, Operator, UserDefinedLogicalNodeCore,
+};
 use goyong_types::TableName;
 
+use crate::intervals::{IntervalNode, Origin};
 use crate::lineage::table_of;
 
 /// What a tag begins with that names a classification.
@@ -195,6 +198,10 @@ impl Search<'_> {
                 self.look_into(&window.window_expr, scope);
                 found
             }
+            LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref() {
+                Some(node) => self.spells(node, &inputs),
+                None => Classes::new(),
+            },
             LogicalPlan::Union(union) => self.united(&union.inputs, &inputs, width),
             LogicalPlan::SubqueryAlias(_)
             | LogicalPlan::Subquery(_)
@@ -206,6 +213,31 @@ impl Search<'_> {
         };
         classes.resize(width, None);
         classes
+    }
+
+    /// What a spell function takes over keeps its classification; keys of two tables must agree in it.
+    fn spells(&mut self, node: &IntervalNode, inputs: &[Classes]) -> Classes {
+        let (Ok(output), Ok(positions)) = (node.output(), node.positions()) else {
+            return Classes::new();
+        };
+        let of = |input: usize, column: usize| inputs.get(input)?.get(column)?.clone();
+        if let [left, right] = positions.as_slice() {
+            for (&one, &other) in left.key.iter().zip(&right.key) {
+                let classes = (of(0, one), of(1, other));
+                if let (Some(one), Some(other)) = classes
+                    && one != other
+                {
+                    let name = UserDefinedLogicalNodeCore::name(node);
+                    let what = format!("the tables of {name} meet by a key");
+                    self.refuse(&what, &one, &other, None);
+                }
+            }
+        }
+        let origins = output.into_iter().map(|column| match column.origin {
+            Origin::Column { input, column } => of(input, column),
+            Origin::Computed { .. } => None,
+        });
+        origins.collect()
     }
 
     /// A column of a union has the classification of its inputs, which must agree.
