@@ -23,8 +23,12 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::proto::ExecutionPlanEncodeCtx;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
     SendableRecordBatchStream,
@@ -40,6 +44,9 @@ const LOGICAL_DEPTH: usize = 12;
 
 /// The same for stages, which are read inside other messages and whose expressions have grown casts.
 const PHYSICAL_DEPTH: usize = 10;
+
+/// Plans of so many operators, one below the other, fit into one message with room for their expressions.
+const WHOLE_STAGE_HEIGHT: usize = 32;
 
 /// Most pieces, one inside the other.
 const MOST_CUTS: u16 = 64;
@@ -206,6 +213,25 @@ fn opened(bytes: &[u8], within: Option<u16>) -> Option<Result<(u16, &[u8])>> {
     })
 }
 
+/// Whether a message may end between two operators. The scheduler knows its exchanges, and the sides of joins, by the
+/// operators next to them, and asks again what an operator requires of its input; one that asks for nothing and one
+/// that is no exchange can be parted.
+fn may_end_between(above: &dyn ExecutionPlan, below: &dyn ExecutionPlan) -> bool {
+    let takes_any = above.is::<ProjectionExec>() || above.is::<FilterExec>();
+    takes_any
+        && (below.is::<ProjectionExec>()
+            || below.is::<FilterExec>()
+            || below.is::<AggregateExec>()
+            || below.is::<BoundedWindowAggExec>()
+            || below.is::<WindowAggExec>())
+}
+
+/// Operators on the longest way down.
+fn height(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let below = plan.children().into_iter().map(height).max();
+    below.unwrap_or_default() + 1
+}
+
 /// Marks where the message of a stage ends. It changes no row and is gone when the stage has arrived.
 #[derive(Debug)]
 struct StageCut {
@@ -300,6 +326,9 @@ impl PhysicalOptimizerRule for CutStages {
         plan: Arc<dyn ExecutionPlan>,
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        if height(&plan) <= WHOLE_STAGE_HEIGHT {
+            return Ok(plan);
+        }
         Ok(cut_stages(plan)?.0)
     }
 
@@ -319,7 +348,7 @@ fn cut_stages(plan: Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, u
     for child in plan.children() {
         let (mut input, depth_below, nested_below) = cut_stages(Arc::clone(child))?;
         nested = nested.max(nested_below);
-        if depth_below < PHYSICAL_DEPTH {
+        if depth_below < PHYSICAL_DEPTH || !may_end_between(plan.as_ref(), input.as_ref()) {
             depth = depth.max(depth_below);
         } else if nested_below < MOST_CUTS {
             nested = nested.max(nested_below + 1);
