@@ -128,6 +128,18 @@ pub enum StoreError {
         /// The lock.
         name: String,
     },
+    /// A newer worker has taken the scheduled run over; nothing was committed.
+    #[error(
+        "run {run} was taken over by a newer worker (token {newest}, this one has {token}): nothing was committed, leave it to the newer one"
+    )]
+    Fenced {
+        /// The run.
+        run: String,
+        /// This worker's token.
+        token: i64,
+        /// The newest worker's.
+        newest: i64,
+    },
     /// A commit of the log is missing, torn, changed or not ours.
     #[error(
         "commit {version} of table {table} {problem}: run `goyong verify`, then `goyong repair`"
@@ -257,6 +269,11 @@ impl StoreError {
             }
             _ => false,
         }
+    }
+
+    /// Whether a newer worker has taken the run over, so that this one shall end.
+    pub fn is_fenced(&self) -> bool {
+        matches!(self, Self::Fenced { .. })
     }
 
     /// Whether a lock is held by someone else (exit code 75).

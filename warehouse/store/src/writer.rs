@@ -677,6 +677,8 @@ async fn append_to_log(
     bytes: &bytes::Bytes,
 ) -> Result<()> {
     let log_store = warehouse.log_store(table)?;
+    // Held until the entry is there: a newer worker cannot raise the fence in between.
+    let fence = warehouse.ledger().hold_fence().await?;
     // If this future is dropped while the entry is being written, the entry may still become visible: from
     // here on the files are removed only when it certainly did not. An orphan is harmless, a hole is not.
     let files = created.take();
@@ -687,6 +689,10 @@ async fn append_to_log(
             Uuid::new_v4(),
         )
         .await;
+    if let Some(fence) = fence {
+        // Nothing was written in it; the outcome stands whether it ends well or not.
+        let _ended = fence.rollback().await;
+    }
     let Err(error) = outcome else { return Ok(()) };
     let unknown = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::UnknownOutcome {
         table: table.clone(),

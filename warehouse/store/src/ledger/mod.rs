@@ -9,6 +9,7 @@ mod record;
 mod releases;
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use goyong_types::TableName;
@@ -20,14 +21,16 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::content_hash::ContentHash;
 use crate::error::{Result, StoreError};
 use crate::fault;
+use crate::fence::Fence;
 use crate::history::PartitionSpan;
 use crate::snapshot::PartitionState;
 
 /// Migrations in order, forward only; the database's `user_version` counts those applied.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("0001_tables_and_releases.sql"),
     include_str!("0002_expiry.sql"),
     include_str!("0003_copies_and_acts.sql"),
+    include_str!("0004_fences.sql"),
 ];
 
 /// A commit as recorded.
@@ -51,7 +54,9 @@ pub(crate) struct RecordedFile {
 /// The connection to the state database.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
-    pool: SqlitePool,
+    pub(crate) pool: SqlitePool,
+    /// The scheduled run this handle's commits belong to.
+    pub(crate) fence: Arc<OnceLock<Fence>>,
 }
 
 impl Ledger {
@@ -70,7 +75,10 @@ impl Ledger {
             .connect_with(options)
             .await
             .map_err(StoreError::ledger("open the file"))?;
-        let ledger = Self { pool };
+        let ledger = Self {
+            pool,
+            fence: Arc::default(),
+        };
         ledger.migrate().await?;
         Ok(ledger)
     }

@@ -25,6 +25,7 @@ impl Ledger {
             .begin_with("begin immediate")
             .await
             .map_err(error(PUBLISH))?;
+        self.check_fence(&mut transaction).await?;
         let newest: Option<String> =
             sqlx::query_scalar("select release_id from releases order by sequence desc limit 1")
                 .fetch_optional(&mut *transaction)

@@ -6,6 +6,7 @@ mod commits;
 mod crashes;
 mod expiry;
 mod faults;
+mod fences;
 mod interchange;
 mod merges;
 mod releases;
