@@ -54,7 +54,7 @@ pub use ledger::{
 };
 pub use plan::{Catchup, DEFAULT_POOL, Deadline, OnHoliday, Overlap, Plan, Step};
 pub use schedule::{Occurrence, Schedule, instant, local_time};
-pub use scheduler::{Event, Listener, Options, Scheduler};
+pub use scheduler::{Event, Listener, Options, Scheduler, new_holder};
 pub use step::{StepContext, StepDone, StepError, StepRunner};
 
 #[cfg(test)]

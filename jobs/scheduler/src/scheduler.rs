@@ -307,3 +307,15 @@ async fn work(
     }
     Ok(end)
 }
+
+/// A name for this process that no other process has: machine, process number, and a number by chance.
+pub fn new_holder() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let chance = uuid::Uuid::new_v4().simple().to_string();
+    format!(
+        "{}:{}:{}",
+        machine.trim(),
+        std::process::id(),
+        chance.get(..8).unwrap_or_default()
+    )
+}

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::at;
 use super::machine::{LEASE, Machine, Steps, ended, never, run_id};
-use super::places::{Place, on_both};
+use super::on_both;
+use super::places::Place;
 use crate::{
     FakeClock, Lease, Ledger, Plan, RunEnd, SchedulerError, State, StepChange, StepDone, StepError,
     Value,

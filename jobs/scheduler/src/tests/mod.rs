@@ -12,6 +12,29 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{Calendar, Plan};
 
+/// Each scenario once on SQLite and once on PostgreSQL.
+macro_rules! on_both {
+    ($($scenario:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $scenario() {
+                    super::$scenario(&crate::tests::places::Place::sqlite()).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $scenario() {
+                    super::$scenario(&crate::tests::places::Place::postgres()).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_both;
+
 /// `2026-03-08T07:00:00Z`.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()

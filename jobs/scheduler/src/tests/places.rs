@@ -180,26 +180,3 @@ fn unprivileged_user() -> (u32, u32) {
         .or_else(|| numbers("nobody"))
         .expect("a user to run the server as")
 }
-
-/// Each scenario once on SQLite and once on PostgreSQL.
-macro_rules! on_both {
-    ($($scenario:ident),* $(,)?) => {
-        mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-                async fn $scenario() {
-                    super::$scenario(&crate::tests::places::Place::sqlite()).await;
-                }
-            )*
-        }
-        mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-                async fn $scenario() {
-                    super::$scenario(&crate::tests::places::Place::postgres()).await;
-                }
-            )*
-        }
-    };
-}
-pub(crate) use on_both;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::at;
 use super::machine::{Machine, Steps, ended, never, run_id};
-use super::places::{Place, on_both};
+use super::on_both;
+use super::places::Place;
 use crate::{Event, FakeClock, Plan, RunEnd, State, StepDone, StepError};
 
 on_both!(
