@@ -88,8 +88,8 @@ fn a_demo_with_other_parameters_does_not_touch_the_folder() {
 #[test]
 fn every_command_explains_itself() {
     for command in [
-        "init", "simulate", "ingest", "plan", "build", "show", "night", "sql", "releases",
-        "verify", "report", "evaluate", "demo",
+        "init", "simulate", "ingest", "plan", "build", "show", "night", "schedule", "runs", "sql",
+        "releases", "verify", "report", "evaluate", "demo",
     ] {
         let said = goyong_ok(&[command, "--help"]);
         assert!(said.contains("Usage: goyong"), "{command}");

@@ -14,6 +14,7 @@ mod privacy;
 mod project;
 mod quarantine;
 mod real_files;
+mod schedule;
 mod secrets;
 mod support;
 mod vault;

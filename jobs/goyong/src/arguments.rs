@@ -10,6 +10,8 @@ use crate::lineage::LineageArguments;
 use crate::quarantine::{FreshnessArguments, QuarantineCommand};
 use crate::recovery::{BackupArguments, RepairArguments, RestoreArguments, VerifyArguments};
 use crate::releases::ReleasesCommand;
+use crate::runs::RunsCommand;
+use crate::schedule::{ScheduleCommand, StepArguments};
 use crate::vault::{AuditCommand, VaultCommand};
 
 /// An employment data warehouse and nightly batch for a public employment service.
@@ -110,6 +112,15 @@ pub enum Command {
     Lineage(LineageArguments),
     /// Run the whole night: ingest, build, retrain, release, reports
     Night(NightArguments),
+    /// Run plans by the clock; show, pause, trigger and fill them back
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// List, show, cancel and retry runs of plans, and print their logs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// One step of a scheduled run
+    #[command(hide = true)]
+    RunStep(StepArguments),
     /// Query the release: one statement, or an interactive shell
     Sql(SqlArguments),
     /// List, show, compare, publish and roll back releases
@@ -143,6 +154,13 @@ pub enum Command {
         /// The shell to complete for
         shell: clap_complete::Shell,
     },
+}
+
+impl Command {
+    /// Whether the command heeds an interrupt itself, to give back what it works on.
+    pub fn ends_by_itself(&self) -> bool {
+        matches!(self, Self::Schedule(_))
+    }
 }
 
 #[derive(Debug, Args)]

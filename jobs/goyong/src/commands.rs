@@ -19,7 +19,7 @@ use crate::arguments::{
 use crate::progress::Console;
 use crate::{
     CHECK_FAILED, cluster, contract, demo, lineage, output, project, quarantine, recovery,
-    releases, shell, vault,
+    releases, runs, schedule, shell, vault,
 };
 
 /// Runs the command and returns the exit code.
@@ -41,6 +41,9 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Show(show) => run_show(common, show).await,
         Command::Lineage(arguments) => lineage::run(common, arguments).await,
         Command::Night(night) => run_night(common, night).await,
+        Command::Schedule(command) => schedule::run(common, command).await,
+        Command::Runs(command) => runs::run(common, command).await,
+        Command::RunStep(arguments) => schedule::run_step(common, arguments).await,
         Command::Sql(sql) => run_sql(common, sql).await,
         Command::Releases(command) => releases::run(common, command).await,
         Command::Vault(command) => vault::run(common, command).await,

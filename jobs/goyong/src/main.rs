@@ -13,6 +13,8 @@ mod project;
 mod quarantine;
 mod recovery;
 mod releases;
+mod runs;
+mod schedule;
 mod shell;
 mod vault;
 
@@ -104,7 +106,7 @@ fn run(arguments: Arguments) -> u8 {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! {
                 outcome = commands::dispatch(&arguments) => outcome,
-                _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
+                _ = tokio::signal::ctrl_c(), if !arguments.command.ends_by_itself() => Ok(INTERRUPTED),
             }
         }),
         Err(error) => Err(error.into()),

@@ -91,6 +91,11 @@ pub struct Configuration {
     pub memory_limit_mib: usize,
     /// Where a build's queries run: `local`, or `ballista://host:port` of a scheduler.
     pub engine: String,
+    /// Where runs are kept: empty for `state/scheduler.db` of the warehouse, or `postgresql://…` where several machines
+    /// schedule.
+    pub state: String,
+    /// Steps of plans that run side by side, by pool.
+    pub pools: BTreeMap<String, usize>,
 }
 
 impl Default for Configuration {
@@ -111,6 +116,8 @@ impl Default for Configuration {
             threads: 0,
             memory_limit_mib: 6144,
             engine: Backend::Local.to_string(),
+            state: String::new(),
+            pools: BTreeMap::new(),
         }
     }
 }
@@ -221,6 +228,9 @@ impl Configuration {
             );
         }
         self.backend()?;
+        if let Some((pool, _)) = self.pools.iter().find(|(_, places)| **places == 0) {
+            bail!("pool `{pool}` has no place, so its steps would never run; give it 1 at least");
+        }
         if self.timezone != "Asia/Seoul" {
             bail!(
                 "timezone `{}` is not supported yet, use Asia/Seoul",
@@ -249,6 +259,8 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          threads = 0               # 0 takes every core\n\
          memory_limit_mib = 6144   # what queries may use before they spill to disk\n\
          # engine = \"ballista://127.0.0.1:50050\"   # builds on a cluster, see docs/cluster.md; local when absent\n\
+         # state = \"postgresql://goyong@127.0.0.1/goyong\"   # runs of plans; state/scheduler.db when absent, see docs/scheduler.md\n\
+         # [pools]                 # steps of plans side by side, by pool: default = 2\n\
          # [vars]                  # values of var() in models\n\
          # [retention]             # releases that outlive history_days\n\
          # nights = 30             # the newest release of so many business dates\n\

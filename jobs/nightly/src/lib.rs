@@ -29,6 +29,7 @@ mod report_pages;
 mod retrain_employment_success;
 mod review_quarantine;
 mod rotate_keys;
+pub mod scheduled;
 mod show_lineage;
 mod step;
 mod test_tables;
@@ -48,6 +49,7 @@ pub use goyong_engine::{
 pub use goyong_intake::{
     Access, AuditReport, ForgetSubject, IdentifiedPerson, NewKeys, read_private_file,
 };
+pub use goyong_store::Fence;
 pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
 pub use list_models::{LIST_HEADER, list_models};
 pub use plan::{NightOptions, NightReport};

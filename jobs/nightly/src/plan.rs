@@ -1,13 +1,14 @@
 //! The night as one ordered list.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
 use futures::future::BoxFuture;
+use goyong_store::Fence;
 use serde::Serialize;
 
-use crate::project::OpenProject;
+use crate::project::{OpenProject, is_locked};
 use crate::step::{
     NightEvent, StepOutcome, StepReport, StepStatus, peak_memory_mib, reset_peak_memory,
 };
@@ -119,7 +120,75 @@ impl NightReport {
     }
 }
 
+impl NightContext<'_> {
+    async fn run_step(&self, index: usize, step: &Step) -> Result<StepReport> {
+        let events = self.events;
+        events(NightEvent::StepStarted {
+            position: index + 1,
+            total: PLAN.len(),
+            name: step.name,
+            reason: step.reason,
+        });
+        reset_peak_memory();
+        let started = Instant::now();
+        let outcome = (step.run)(self)
+            .await
+            .with_context(|| format!("step {}", step.name))?;
+        let report = StepReport {
+            position: index + 1,
+            total: PLAN.len(),
+            name: step.name.to_owned(),
+            status: outcome.status,
+            summary: outcome.summary,
+            details: outcome.details,
+            elapsed_ms: started.elapsed().as_millis() as u64,
+            peak_memory_mib: peak_memory_mib(),
+        };
+        events(NightEvent::StepFinished(report.clone()));
+        Ok(report)
+    }
+}
+
+/// How long a scheduled step waits for whoever holds the lock of the night.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two looks at the lock.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
 impl OpenProject {
+    /// Runs one step for a scheduled run, whose fence is raised first: a worker that was paused meanwhile commits
+    /// nothing more. Holds the night's lock while it runs, and waits a while for it.
+    pub async fn run_step(
+        &self,
+        job: &str,
+        fence: &Fence,
+        options: &NightOptions,
+        events: &(dyn Fn(NightEvent) + Sync + Send),
+    ) -> Result<StepReport> {
+        let (index, step) = PLAN
+            .iter()
+            .enumerate()
+            .find(|(_, step)| step.name == job)
+            .with_context(|| format!("no job `{job}`"))?;
+        self.warehouse().raise_fence(fence).await?;
+        let waiting_since = Instant::now();
+        let _lock = loop {
+            match self.lock_night().await {
+                Err(error) if is_locked(&error) && waiting_since.elapsed() < PATIENCE => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                outcome => break outcome?,
+            }
+        };
+        // A newer worker may have come while this one waited.
+        self.warehouse().raise_fence(fence).await?;
+        let night = NightContext {
+            project: self,
+            options,
+            events,
+        };
+        night.run_step(index, step).await
+    }
+
     /// Runs the plan; holds the night's lock, so a second night at the same time is refused.
     pub async fn run_night(
         &self,
@@ -135,28 +204,7 @@ impl OpenProject {
         let started = Instant::now();
         let mut steps: Vec<StepReport> = Vec::with_capacity(PLAN.len());
         for (index, step) in PLAN.iter().enumerate() {
-            events(NightEvent::StepStarted {
-                position: index + 1,
-                total: PLAN.len(),
-                name: step.name,
-                reason: step.reason,
-            });
-            reset_peak_memory();
-            let step_started = Instant::now();
-            let outcome = (step.run)(&night)
-                .await
-                .with_context(|| format!("step {}", step.name))?;
-            let report = StepReport {
-                position: index + 1,
-                total: PLAN.len(),
-                name: step.name.to_owned(),
-                status: outcome.status,
-                summary: outcome.summary,
-                details: outcome.details,
-                elapsed_ms: step_started.elapsed().as_millis() as u64,
-                peak_memory_mib: peak_memory_mib(),
-            };
-            events(NightEvent::StepFinished(report.clone()));
+            let report = night.run_step(index, step).await?;
             let failed = report.status == StepStatus::Failed;
             steps.push(report);
             if failed {

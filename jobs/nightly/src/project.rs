@@ -147,6 +147,7 @@ pub fn is_locked(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<StoreError>())
         .any(StoreError::is_locked)
+        || crate::scheduled::is_busy(error)
 }
 
 impl OpenProject {
