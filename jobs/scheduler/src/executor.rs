@@ -103,6 +103,7 @@ impl Execution<'_> {
                     Vec::new()
                 }
             };
+            let began = self.now();
             for (index, _) in &started {
                 let attempt = self.claim.steps[*index].attempt + 1;
                 self.set(*index, State::Running, "", String::new(), attempt, None);
@@ -119,7 +120,7 @@ impl Execution<'_> {
                 });
             }
             for (index, place) in started {
-                self.spawn(index, place);
+                self.spawn(index, place, began);
             }
             match self.wait(&mut stop, &mut freed).await {
                 Woken::Finished(index, outcome) => {
@@ -330,7 +331,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    fn spawn(&mut self, index: usize, place: Place) {
+    fn spawn(&mut self, index: usize, place: Place, began: DateTime<Utc>) {
         let step = self.plan.steps[index].clone();
         let clock = Arc::clone(&self.worker.clock);
         let runner = Arc::clone(&self.worker.runner);
@@ -345,13 +346,12 @@ impl Execution<'_> {
         };
         self.running.spawn(async move {
             let limit = context.step.timeout;
-            let started = clock.now();
             let work = AssertUnwindSafe(runner.run(context)).catch_unwind();
             let outcome = match limit.and_then(|limit| TimeDelta::from_std(limit).ok()) {
                 None => work.await,
                 Some(limit) => tokio::select! {
                     outcome = work => outcome,
-                    () = clock.sleep_until(started + limit) => Ok(Err(StepError::Retryable {
+                    () = clock.sleep_until(began + limit) => Ok(Err(StepError::Retryable {
                         reason: "timed_out",
                         message: format!("took longer than {} s", limit.num_seconds()),
                     })),
