@@ -169,7 +169,10 @@ fn histories_are_read_by_day_only_where_no_view_shows_the_rest() {
             "core/a.sql",
             "which the model also reads through core.shown",
         ),
-        ("core/b.sql", "does not read `stays`; did you mean"),
+        (
+            "core/b.sql",
+            "no model is called `stays`; did you mean `stay`?",
+        ),
         ("core/c.sql", "a table is read in one way"),
         ("core/d.sql", "are for `materialized: partitioned`"),
     ] {
