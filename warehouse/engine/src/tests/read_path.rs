@@ -149,9 +149,13 @@ async fn ask(session: &SessionContext, sql: &str) -> (String, Scanned) {
             .await
             .unwrap();
         let text = datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap();
+        // Nobody asked for an order.
+        let text = text.to_string();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
         let mut scanned = Scanned::default();
         scanned.add(&plan);
-        answered = (text.to_string(), scanned);
+        answered = (lines.join("\n"), scanned);
     }
     answered
 }
