@@ -8,6 +8,7 @@ use arrow_schema::{DataType, SchemaRef};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{SortExpr, ident, not};
+use datafusion::physical_plan::collect;
 use goyong_catalog::{Model, Project, TableOrigin};
 use goyong_store::{ContentHash, DataFile, Merge, RowHashes, TableSnapshot, TableWriter};
 use goyong_types::TableName;
@@ -20,6 +21,7 @@ use crate::key_set::{KeySet, is_key_type};
 use crate::locality::{KeyNames, Locality, Lookup, locality};
 use crate::memo::{ReadMemo, content_hash_of};
 use crate::planning;
+use crate::rows_read::rows_read;
 use crate::sorted_rows::SortedRows;
 use crate::storage::{SORT_OPTIONS, to_stored};
 use crate::tables::KnownTable;
@@ -367,7 +369,13 @@ impl<'a> Keyed<'a> {
         let name = self.model.table.to_string();
         let failed = |error| EngineError::of(error, &name);
         let data_schema = data_schema(self.model, schema);
-        let new_rows = stored_batches(&new_rows.collect().await.map_err(failed)?, schema)?;
+        let context = Arc::new(new_rows.task_ctx());
+        let plan = new_rows.create_physical_plan().await.map_err(failed)?;
+        let new_rows = collect(Arc::clone(&plan), context).await.map_err(failed)?;
+        let table = &self.model.table;
+        let count = |rows| self.inner.warehouse.count_rows_read(table, rows);
+        count(rows_read(&plan));
+        let new_rows = stored_batches(&new_rows, schema)?;
         let partition = target.month.map(|_| target.key.as_str());
         let files: Vec<DataFile> = snapshot.files_of(partition).cloned().collect();
         let old_rows = match files.is_empty() {
@@ -414,7 +422,7 @@ impl<'a> Keyed<'a> {
         let rows = SortedRows::merged(kept, new_rows, &self.model.sort_by)
             .await
             .map_err(failed)?;
-        rows.write(self.model, partition, schema, 1, writer).await?;
+        count(rows.write(self.model, partition, schema, 1, writer).await?);
         Ok(Some(merge))
     }
 

@@ -63,6 +63,7 @@ mod read_session;
 mod report;
 mod resume;
 mod rows;
+mod rows_read;
 mod run_model;
 mod runtime;
 mod seeds;

@@ -258,8 +258,10 @@ impl Run<'_> {
         computed.on_cluster += usize::from(rows.on_cluster());
         let partition = target.month.map(|_| target.key.as_str());
         let threads = inner.slot_count as usize;
-        rows.write(model, partition, &schema, threads, writer)
+        let read = rows
+            .write(model, partition, &schema, threads, writer)
             .await?;
+        inner.warehouse.count_rows_read(&model.table, read);
         Ok(Stored::Whole)
     }
 }

@@ -33,6 +33,7 @@ use tokio::task::JoinSet;
 use crate::cluster::ran_on_cluster;
 use crate::error::{EngineError, Result};
 use crate::range_sort::{Consumer, sort, sort_into};
+use crate::rows_read::rows_read;
 use crate::storage::{GrainCheck, SORT_OPTIONS, to_stored};
 
 /// Fewer rows than this are not worth a second thread and a second file.
@@ -93,8 +94,23 @@ impl SortedRows {
         })
     }
 
-    /// Writes the rows to a partition, on up to `threads` threads.
+    /// Writes the rows to a partition, on up to `threads` threads. Answers the rows read from stored files for it;
+    /// nothing where a cluster read them.
     pub async fn write(
+        self,
+        model: &Model,
+        partition: Option<&str>,
+        schema: &SchemaRef,
+        threads: usize,
+        writer: &mut TableWriter,
+    ) -> Result<Option<u64>> {
+        let plan = Arc::clone(&self.plan);
+        self.write_all(model, partition, schema, threads, writer)
+            .await?;
+        Ok(rows_read(&plan))
+    }
+
+    async fn write_all(
         self,
         model: &Model,
         partition: Option<&str>,

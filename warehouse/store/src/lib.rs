@@ -34,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod activity;
 mod backup;
 mod columns;
 mod commit;
@@ -56,6 +57,7 @@ mod verify;
 mod warehouse;
 mod writer;
 
+pub use activity::TableActivity;
 pub use backup::{
     BackedUpFile, BackupManifest, BackupReport, BackupSource, BackupStore, RestoreReport,
 };

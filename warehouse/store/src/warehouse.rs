@@ -10,6 +10,7 @@ use goyong_types::TableName;
 use object_store::ObjectStore;
 use url::Url;
 
+use crate::activity::Activity;
 use crate::commit::StoredMetadata;
 use crate::content_hash::sha256_hex;
 use crate::durable::{DurableLocalStore, create_directories};
@@ -44,6 +45,7 @@ struct Inner {
     root: PathBuf,
     ledger: Ledger,
     store: Arc<dyn ObjectStore>,
+    activity: Activity,
 }
 
 impl Warehouse {
@@ -87,6 +89,7 @@ impl Warehouse {
                 root,
                 ledger,
                 store: Arc::new(DurableLocalStore::new()),
+                activity: Activity::default(),
             }),
         })
     }
@@ -99,8 +102,13 @@ impl Warehouse {
                 root: self.inner.root.clone(),
                 ledger: self.inner.ledger.clone(),
                 store,
+                activity: Activity::default(),
             }),
         }
+    }
+
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.inner.activity
     }
 
     async fn catch_up_all(&self) -> Result<()> {

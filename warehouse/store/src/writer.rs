@@ -374,7 +374,7 @@ impl TableWriter {
                 table: table.clone(),
                 version,
             })?;
-        Ok(CommitReceipt {
+        let receipt = CommitReceipt {
             table,
             version,
             rows: snapshot.rows(),
@@ -384,7 +384,14 @@ impl TableWriter {
             bytes_added: files.iter().map(|file| file.size).sum(),
             content_hash: snapshot.content_hash(),
             commit_sha256: snapshot.commit_sha256,
-        })
+        };
+        self.warehouse.activity().wrote(
+            &receipt.table,
+            receipt.rows_added,
+            receipt.bytes_added,
+            receipt.files_added as u64,
+        );
+        Ok(receipt)
     }
 
     /// Whether the table would be what it is: the same columns and the same rows in every partition.
