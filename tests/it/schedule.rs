@@ -135,6 +135,35 @@ fn a_triggered_run_works_in_processes_with_logs_and_is_listed() {
             ("publish_release", "success")
         ]
     );
+    // Every row delivered was accepted, put into quarantine or refused, and the step's process counted it.
+    let figure = |column: usize| steps[0][column].parse::<u64>().unwrap();
+    let (rows_in, rows_out, bytes, quarantined) = (figure(7), figure(8), figure(9), figure(11));
+    assert!(rows_in > 0 && rows_out > 0 && bytes > 0, "{steps:?}");
+    assert_eq!(steps[1][12], "none");
+    let figures = csv(&[
+        "--dir",
+        &dir,
+        "runs",
+        "show",
+        "--figures",
+        "--format",
+        "csv",
+    ]);
+    let value = |step: &str, part: &str, figure: &str| {
+        let mut rows = figures
+            .iter()
+            .filter(|row| row[0] == step && row[1].starts_with(part) && row[2] == figure);
+        rows.try_fold(0u64, |sum, row| {
+            row[3].parse::<u64>().map(|value| sum + value)
+        })
+        .unwrap()
+    };
+    let ingest = |figure| value("ingest_deliveries", "source/", figure);
+    assert_eq!(ingest("rows_in"), rows_in);
+    assert_eq!(ingest("rows_quarantined"), quarantined);
+    assert_eq!(rows_in, rows_out + quarantined + ingest("rows_rejected"));
+    let released = value("publish_release", "", "rows_released");
+    assert!(released >= rows_out, "{released}");
     let log = goyong_ok(&["--dir", &dir, "runs", "logs", "--step", "ingest_deliveries"]);
     assert!(
         log.contains(&format!(
@@ -224,6 +253,20 @@ fn plans_are_paused_resumed_filled_back_cancelled_and_shown_with_holidays() {
     );
 }
 
+/// One run, taken up twice, that made one release of sound files.
+fn assert_ran_once(dir: &str) {
+    let rows = run_states(dir);
+    assert_eq!(
+        (rows.len(), rows[0][4].as_str(), rows[0][7].as_str()),
+        (1, "success", "2")
+    );
+    assert_eq!(
+        csv(&["--dir", dir, "releases", "ls", "--format", "csv"]).len(),
+        1
+    );
+    goyong_ok(&["--dir", dir, "verify"]);
+}
+
 #[test]
 fn a_killed_schedulers_run_goes_on_in_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -239,16 +282,7 @@ fn a_killed_schedulers_run_goes_on_in_the_next_one() {
     second.until(&["run succeeded"]);
     second.signal(Signal::SIGTERM);
     assert_eq!(second.ends(), Some(0));
-    let rows = run_states(&dir);
-    assert_eq!(
-        (rows.len(), rows[0][4].as_str(), rows[0][7].as_str()),
-        (1, "success", "2")
-    );
-    assert_eq!(
-        csv(&["--dir", &dir, "releases", "ls", "--format", "csv"]).len(),
-        1
-    );
-    goyong_ok(&["--dir", &dir, "verify"]);
+    assert_ran_once(&dir);
 }
 
 #[test]
@@ -269,14 +303,5 @@ fn a_stopped_schedulers_late_work_is_refused() {
         scheduler.signal(Signal::SIGTERM);
         assert_eq!(scheduler.ends(), Some(0));
     }
-    let rows = run_states(&dir);
-    assert_eq!(
-        (rows.len(), rows[0][4].as_str(), rows[0][7].as_str()),
-        (1, "success", "2")
-    );
-    assert_eq!(
-        csv(&["--dir", &dir, "releases", "ls", "--format", "csv"]).len(),
-        1
-    );
-    goyong_ok(&["--dir", &dir, "verify"]);
+    assert_ran_once(&dir);
 }

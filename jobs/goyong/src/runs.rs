@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use goyong_nightly::scheduled::{RUN_HEADER, RUNS_HEADER, ScheduledProject};
+use goyong_nightly::scheduled::{FIGURES_HEADER, RUN_HEADER, RUNS_HEADER, ScheduledProject};
 
 use crate::arguments::{CommonArguments, OutputArguments};
 use crate::output;
@@ -27,6 +27,9 @@ pub enum RunsCommand {
     Show {
         /// The run [default: the newest]
         run: Option<String>,
+        /// Every figure of every step: of the step, of its tables and sources, and its gates
+        #[arg(long)]
+        figures: bool,
         #[command(flatten)]
         output: OutputArguments,
     },
@@ -63,7 +66,16 @@ pub async fn run(common: &CommonArguments, command: &RunsCommand) -> Result<u8> 
             let rows = project.list_runs(plan.as_deref(), *limit).await?;
             output::write_rows(&RUNS_HEADER, &rows, output.format, &mut out)?;
         }
-        RunsCommand::Show { run, output } => {
+        RunsCommand::Show {
+            run,
+            figures: true,
+            output,
+        } => {
+            let run = project.run_id(run.as_deref()).await?;
+            let rows = project.show_figures(&run).await?;
+            output::write_rows(&FIGURES_HEADER, &rows, output.format, &mut out)?;
+        }
+        RunsCommand::Show { run, output, .. } => {
             let run = project.run_id(run.as_deref()).await?;
             let (about, rows) = project.show_run(&run).await?;
             for line in about {

@@ -13,6 +13,7 @@ use goyong_engine::{
 };
 use goyong_types::{Month, TableName};
 
+use crate::figures::StepFigures;
 use crate::plan::NightContext;
 use crate::project::{OpenProject, load_project};
 use crate::step::{NightEvent, StepOutcome};
@@ -126,7 +127,8 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
     } else {
         StepOutcome::done(summary)
     }
-    .with_details(details))
+    .with_details(details)
+    .with_figures(StepFigures::of_build(&report)))
 }
 
 impl OpenProject {

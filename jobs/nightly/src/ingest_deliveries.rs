@@ -11,6 +11,7 @@ use goyong_intake::{
 };
 use goyong_types::nearest_name;
 
+use crate::figures::StepFigures;
 use crate::plan::NightContext;
 use crate::project::{LATEST_KNOWN_ON, OpenProject};
 use crate::step::{NightEvent, StepOutcome};
@@ -135,7 +136,8 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
     } else {
         StepOutcome::done(intake.summary())
     }
-    .with_details(details))
+    .with_details(details)
+    .with_figures(StepFigures::of_intake(&intake.outcomes)))
 }
 
 impl OpenProject {

@@ -13,6 +13,7 @@ pub mod contracts;
 mod evaluate_against_truth;
 mod evaluate_linkage;
 mod expire_history;
+mod figures;
 mod forget_persons;
 mod ingest_deliveries;
 mod link_workplaces;
@@ -42,6 +43,7 @@ pub use check_freshness::{FRESHNESS_HEADER, FreshnessSummary};
 pub use configuration::{CONFIGURATION_FILE, Configuration, RetentionPolicy};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
+pub use figures::{GateResult, SourceFigures, StepFigures, TableFigures, Totals};
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_engine::{
     BuildMode, Cluster, ExecutorOptions, ReadSession, SchedulerOptions, run_executor, run_scheduler,

@@ -19,6 +19,7 @@ use goyong_types::TableName;
 use sha2::{Digest, Sha256};
 
 use crate::build_tables::{build, failures};
+use crate::figures::StepFigures;
 use crate::plan::NightContext;
 use crate::project::OpenProject;
 use crate::step::{NightEvent, StepOutcome};
@@ -55,7 +56,8 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
     .await?;
     if !built.succeeded() {
         return Ok(StepOutcome::failed("the tables to link could not be built")
-            .with_details(failures(&built)));
+            .with_details(failures(&built))
+            .with_figures(StepFigures::of_build(&built)));
     }
     let fingerprint = fingerprint(project, settings_text).await?;
     let memo = project.warehouse().memo_get("link", PROCEDURE).await?;
@@ -81,6 +83,10 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         .warehouse()
         .memo_put("link", PROCEDURE, &fingerprint)
         .await?;
+    let mut figures = StepFigures::of_build(&built);
+    figures.total.pairs_compared = Some(found.compared);
+    figures.total.pairs_linked =
+        Some(found.by_number + rows.by_institution_name + found.by_probability);
     Ok(StepOutcome::done(format!(
         "{} workplaces in {} businesses; {} pairs by number, {} by institution name, {} by probability of {} compared; {}",
         rows.workplaces,
@@ -91,7 +97,8 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         found.compared,
         measure::in_words(&errors),
     ))
-    .with_details(found.details))
+    .with_details(found.details)
+    .with_figures(figures))
 }
 
 async fn fingerprint(project: &OpenProject, settings: &str) -> Result<String> {

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use goyong_store::Fence;
 use serde::Serialize;
 
+use crate::figures::StepFigures;
 use crate::project::{OpenProject, is_locked};
 use crate::step::{
     NightEvent, StepOutcome, StepReport, StepStatus, peak_memory_mib, reset_peak_memory,
@@ -130,6 +131,7 @@ impl NightContext<'_> {
             reason: step.reason,
         });
         reset_peak_memory();
+        StepFigures::begin(self.project.warehouse());
         let started = Instant::now();
         let outcome = (step.run)(self)
             .await
@@ -141,6 +143,7 @@ impl NightContext<'_> {
             status: outcome.status,
             summary: outcome.summary,
             details: outcome.details,
+            figures: outcome.figures.with_activity(self.project.warehouse()),
             elapsed_ms: started.elapsed().as_millis() as u64,
             peak_memory_mib: peak_memory_mib(),
         };

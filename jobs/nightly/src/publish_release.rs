@@ -4,6 +4,7 @@ use anyhow::Result;
 use goyong_store::{Release, ReleaseRequest, StoreError, Warehouse};
 use goyong_types::TableName;
 
+use crate::figures::{GateResult, StepFigures, Totals};
 use crate::plan::NightContext;
 use crate::step::StepOutcome;
 
@@ -35,11 +36,16 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         Ok(release) => release,
         Err(StoreError::Unsound { problems }) => {
             let lines = problems.iter().map(ToString::to_string).collect();
+            let count = problems.len();
+            let figures = StepFigures {
+                gates: vec![files_sound(count)],
+                ..StepFigures::default()
+            };
             return Ok(StepOutcome::failed(format!(
-                "{} files are damaged, nothing published: run `goyong repair`",
-                problems.len()
+                "{count} files are damaged, nothing published: run `goyong repair`"
             ))
-            .with_details(lines));
+            .with_details(lines)
+            .with_figures(figures));
         }
         Err(error) => return Err(error.into()),
     };
@@ -50,11 +56,30 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         release.tables.len(),
         release.content_hash.get(..12).unwrap_or_default()
     );
+    let figures = StepFigures {
+        total: Totals {
+            tables_released: Some(release.tables.len() as u64),
+            rows_released: Some(rows),
+            ..Totals::default()
+        },
+        gates: vec![files_sound(0)],
+        ..StepFigures::default()
+    };
     Ok(if before.is_some_and(|before| before.id == release.id) {
         StepOutcome::nothing(summary)
     } else {
         StepOutcome::done(summary)
-    })
+    }
+    .with_figures(figures))
+}
+
+/// The gate every release passes: each of its files was hashed.
+fn files_sound(damaged: usize) -> GateResult {
+    GateResult {
+        name: "files_sound".to_owned(),
+        passed: damaged == 0,
+        detail: format!("{damaged} files damaged"),
+    }
 }
 
 /// The newest version of every table.

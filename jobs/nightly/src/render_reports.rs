@@ -12,6 +12,7 @@ use goyong_store::Release;
 use sha2::{Digest, Sha256};
 
 use crate::catalog_pages::describe_catalog;
+use crate::figures::{StepFigures, Totals};
 use crate::plan::NightContext;
 use crate::project::OpenProject;
 use crate::report_pages::{cell_rows, model_card_page};
@@ -36,6 +37,15 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         .warehouse()
         .memo_put("report", "site", &fingerprint)
         .await?;
+    let figures = StepFigures {
+        total: Totals {
+            pages: Some(summary.pages as u64),
+            files_changed: Some(summary.written as u64),
+            cells_suppressed: Some(summary.suppressed_cells as u64),
+            ..Totals::default()
+        },
+        ..StepFigures::default()
+    };
     Ok(StepOutcome::done(format!(
         "{} pages, {} files ({} changed), {} small cells suppressed",
         summary.pages, summary.files, summary.written, summary.suppressed_cells
@@ -51,7 +61,8 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
                 )
             })
             .collect(),
-    ))
+    )
+    .with_figures(figures))
 }
 
 impl OpenProject {

@@ -15,13 +15,14 @@ use futures::StreamExt;
 use goyong_catalog::Model;
 use goyong_learn::{
     BaselineSpec, Bilingual, Dataset, DatasetBuilder, DatasetSpec, EvaluationOptions, FeatureSpec,
-    FitOptions, GateLimits, GroupSpec, LearnError, LogisticModel, ModelCard, SplitPlan,
+    FitOptions, Gate, GateLimits, GroupSpec, LearnError, LogisticModel, ModelCard, SplitPlan,
     TrainingOutcome, TrainingPlan, train_with_temporal_evaluation,
 };
 use goyong_store::{CommitDetails, CommitMode, WriteOptions};
 use goyong_types::TableName;
 use sha2::{Digest, Sha256};
 
+use crate::figures::{GateResult, StepFigures};
 use crate::plan::NightContext;
 use crate::project::OpenProject;
 use crate::step::{NightEvent, StepOutcome};
@@ -99,7 +100,32 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         .warehouse()
         .memo_put("retrain", PROCEDURE, &data_hash)
         .await?;
-    Ok(StepOutcome::done(summary(&outcome.card, scored)))
+    let figures = StepFigures {
+        gates: outcome.card.gates.iter().map(gate_result).collect(),
+        ..StepFigures::default()
+    };
+    Ok(StepOutcome::done(summary(&outcome.card, scored)).with_figures(figures))
+}
+
+fn gate_result(gate: &Gate) -> GateResult {
+    let figure = |figure: Option<f64>| {
+        figure.map_or_else(
+            || "not computed".to_owned(),
+            |figure| format!("{figure:.4}"),
+        )
+    };
+    let mut detail = figure(gate.value);
+    if let Some(minimum) = gate.minimum {
+        detail.push_str(&format!(", above {minimum} wanted"));
+    }
+    if let Some(maximum) = gate.maximum {
+        detail.push_str(&format!(", at most {maximum} wanted"));
+    }
+    GateResult {
+        name: gate.name.clone(),
+        passed: gate.passed,
+        detail,
+    }
 }
 
 fn summary(card: &ModelCard, scored: usize) -> String {

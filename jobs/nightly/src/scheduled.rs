@@ -21,7 +21,7 @@ use crate::configuration::Configuration;
 
 pub use plans::{BUILT_IN_CALENDAR, BUILT_IN_PLAN};
 pub use processes::{StepCommand, StepVerdict};
-pub use show::{NEXT_HEADER, RUN_HEADER, RUNS_HEADER, TRIGGERED_HEADER};
+pub use show::{FIGURES_HEADER, NEXT_HEADER, RUN_HEADER, RUNS_HEADER, TRIGGERED_HEADER};
 
 /// Steps that run side by side where `goyong.toml` names no pool.
 const DEFAULT_POOL_SIZE: usize = 2;

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::figures::StepFigures;
+
 /// How a step of the night ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,6 +23,8 @@ pub struct StepOutcome {
     pub summary: String,
     /// Lines a reader needs only when something is odd.
     pub details: Vec<String>,
+    /// What it did, in figures.
+    pub figures: StepFigures,
 }
 
 impl StepOutcome {
@@ -45,11 +49,18 @@ impl StepOutcome {
         self
     }
 
+    /// The same outcome with figures.
+    pub fn with_figures(mut self, figures: StepFigures) -> Self {
+        self.figures = figures;
+        self
+    }
+
     fn new(status: StepStatus, summary: impl Into<String>) -> Self {
         Self {
             status,
             summary: summary.into(),
             details: Vec::new(),
+            figures: StepFigures::default(),
         }
     }
 }
@@ -69,6 +80,8 @@ pub struct StepReport {
     pub summary: String,
     /// Further lines.
     pub details: Vec<String>,
+    /// What it did, in figures.
+    pub figures: StepFigures,
     /// Wall time.
     pub elapsed_ms: u64,
     /// Largest resident memory of the process during the step.

@@ -24,6 +24,9 @@ pub enum DatabaseError {
     /// The location is no database's.
     #[error("{0}")]
     Location(String),
+    /// A text that holds JSON could not be read or written.
+    #[error("a stored account is no valid JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// An answer has another shape than the statement promises.
     #[error("column {0} of the answer is not what it should be")]
     Column(usize),
@@ -51,7 +54,7 @@ impl DatabaseError {
                 Some(code) => ["08", "40", "53", "57"].contains(&&code.code()[..2]),
                 None => true,
             },
-            Self::Sqlite(_) | Self::Location(_) | Self::Column(_) => false,
+            Self::Sqlite(_) | Self::Location(_) | Self::Json(_) | Self::Column(_) => false,
         }
     }
 }

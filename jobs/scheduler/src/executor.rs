@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::pools::Place;
 use crate::schedule::local_time;
 use crate::scheduler::{Event, Worker};
-use crate::step::{StepContext, StepDone, StepError};
+use crate::step::{StepAccount, StepContext, StepDone, StepError};
 
 /// How a worker left a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +105,9 @@ impl Execution<'_> {
             };
             let began = self.now();
             for (index, _) in &started {
-                let attempt = self.claim.steps[*index].attempt + 1;
-                self.set(*index, State::Running, "", String::new(), attempt, None);
+                let mut change = self.change(*index, State::Running);
+                change.attempt += 1;
+                self.set(*index, change);
             }
             let end = self.end();
             if !self.changes.is_empty() || end.is_some() {
@@ -147,27 +148,25 @@ impl Execution<'_> {
         self.worker.clock.now()
     }
 
-    fn set(
-        &mut self,
-        index: usize,
-        state: State,
-        reason: &'static str,
-        detail: String,
-        attempt: u32,
-        not_before: Option<DateTime<Utc>>,
-    ) {
+    fn set(&mut self, index: usize, change: StepChange) {
         let step = &mut self.claim.steps[index];
-        step.state = state;
-        step.attempt = attempt;
-        step.not_before = not_before;
-        self.changes.push(StepChange {
+        step.state = change.state;
+        step.attempt = change.attempt;
+        step.not_before = change.not_before;
+        self.changes.push(change);
+    }
+
+    /// A change of a step to a state, at the attempt it is at, with nothing to say about it.
+    fn change(&self, index: usize, state: State) -> StepChange {
+        StepChange {
             step: self.plan.steps[index].name.clone(),
             state,
-            reason,
-            detail,
-            attempt,
-            not_before,
-        });
+            reason: "",
+            detail: String::new(),
+            attempt: self.claim.steps[index].attempt,
+            not_before: None,
+            account: StepAccount::default(),
+        }
     }
 
     /// A step that needs one that failed will never run.
@@ -189,16 +188,12 @@ impl Execution<'_> {
             let Some((index, up)) = hit else {
                 return;
             };
-            let detail = format!("step {} did not succeed", self.plan.steps[up].name);
-            let attempt = self.claim.steps[index].attempt;
-            self.set(
-                index,
-                State::UpstreamFailed,
-                "upstream_failed",
-                detail,
-                attempt,
-                None,
-            );
+            let change = StepChange {
+                reason: "upstream_failed",
+                detail: format!("step {} did not succeed", self.plan.steps[up].name),
+                ..self.change(index, State::UpstreamFailed)
+            };
+            self.set(index, change);
         }
     }
 
@@ -238,8 +233,11 @@ impl Execution<'_> {
                 ("timed_out", State::Running) => State::Failed,
                 _ => State::Cancelled,
             };
-            let attempt = progress.attempt;
-            self.set(index, state, reason, String::new(), attempt, None);
+            let change = StepChange {
+                reason,
+                ..self.change(index, state)
+            };
+            self.set(index, change);
         }
     }
 
@@ -362,6 +360,7 @@ impl Execution<'_> {
                 Err(StepError::Final {
                     reason: "panicked",
                     message: "the step panicked, its log says where".to_owned(),
+                    account: StepAccount::default(),
                 })
             };
             (index, outcome.unwrap_or_else(panicked))
@@ -372,33 +371,39 @@ impl Execution<'_> {
         // An outcome that crossed with the decision to stop is kept.
         let step = &self.plan.steps[index];
         let attempt = self.claim.steps[index].attempt;
-        match outcome {
-            Ok(done) => self.set(
-                index,
-                State::Success,
-                done.reason,
-                done.summary,
-                attempt,
-                None,
-            ),
+        let change = match outcome {
+            Ok(done) => StepChange {
+                reason: done.reason,
+                detail: done.summary,
+                account: done.account,
+                ..self.change(index, State::Success)
+            },
             Err(StepError::Retryable { reason, message }) if attempt <= step.retries => {
                 let wait = TimeDelta::from_std(step.backoff(attempt)).unwrap_or_default();
-                let not_before = self.now() + wait;
-                self.set(
-                    index,
-                    State::UpForRetry,
+                StepChange {
                     reason,
-                    message,
-                    attempt,
-                    Some(not_before),
-                );
+                    detail: message,
+                    not_before: Some(self.now() + wait),
+                    ..self.change(index, State::UpForRetry)
+                }
             }
-            Err(
-                StepError::Retryable { reason, message } | StepError::Final { reason, message },
-            ) => {
-                self.set(index, State::Failed, reason, message, attempt, None);
-            }
-        }
+            Err(StepError::Retryable { reason, message }) => StepChange {
+                reason,
+                detail: message,
+                ..self.change(index, State::Failed)
+            },
+            Err(StepError::Final {
+                reason,
+                message,
+                account,
+            }) => StepChange {
+                reason,
+                detail: message,
+                account,
+                ..self.change(index, State::Failed)
+            },
+        };
+        self.set(index, change);
     }
 
     async fn wait(

@@ -55,7 +55,7 @@ pub use ledger::{
 pub use plan::{Catchup, DEFAULT_POOL, Deadline, OnHoliday, Overlap, Plan, Step};
 pub use schedule::{Occurrence, Schedule, instant, local_time};
 pub use scheduler::{Event, Listener, Options, Scheduler, new_holder};
-pub use step::{StepContext, StepDone, StepError, StepRunner};
+pub use step::{Finding, StepAccount, StepContext, StepDone, StepError, StepRunner};
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! The seam between the scheduler and whatever steps do.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::Lease;
 use crate::plan::Step;
@@ -27,6 +29,40 @@ pub struct StepContext {
     pub lease: Lease,
 }
 
+/// What a step says of its work in figures. What they mean is between the step and who reads them; here they are
+/// kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StepAccount {
+    /// Figures of the whole step by name. A figure that was not computed is absent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, i64>,
+    /// Figures of its parts, such as tables, by name of the part.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Conditions it decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+/// A condition that a step decided, such as a gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Its name.
+    pub name: String,
+    /// Whether it holds.
+    pub passed: bool,
+    /// What it was decided on, one line.
+    pub detail: String,
+}
+
+impl StepAccount {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A step that succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StepDone {
@@ -34,6 +70,8 @@ pub struct StepDone {
     pub reason: &'static str,
     /// One line: the figures that matter.
     pub summary: String,
+    /// The figures.
+    pub account: StepAccount,
 }
 
 /// A step that failed.
@@ -54,6 +92,8 @@ pub enum StepError {
         reason: &'static str,
         /// One line for people.
         message: String,
+        /// The figures of what it did before.
+        account: StepAccount,
     },
 }
 

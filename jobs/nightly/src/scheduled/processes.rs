@@ -8,12 +8,13 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use goyong_scheduler::{StepContext, StepDone, StepError, StepRunner};
+use goyong_scheduler::{StepAccount, StepContext, StepDone, StepError, StepRunner};
 use goyong_store::{Fence, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
+use crate::figures::StepFigures;
 use crate::step::{StepReport, StepStatus};
 
 /// How to start the program that runs a step.
@@ -36,6 +37,9 @@ pub struct StepVerdict {
     pub reason: String,
     /// One line.
     pub summary: String,
+    /// What it did, in figures.
+    #[serde(default)]
+    pub figures: StepFigures,
 }
 
 /// Words for failures that a process may say.
@@ -53,6 +57,7 @@ impl StepVerdict {
                     StepStatus::Done | StepStatus::Nothing => String::new(),
                 },
                 summary: report.summary.clone(),
+                figures: report.figures.clone(),
             },
             Err(error) => {
                 let of_store = |test: fn(&StoreError) -> bool| {
@@ -75,6 +80,7 @@ impl StepVerdict {
                     retryable,
                     reason: reason.to_owned(),
                     summary: format!("{error:#}"),
+                    figures: StepFigures::default(),
                 }
             }
         }
@@ -86,17 +92,24 @@ impl StepVerdict {
             .find(|reason| *reason == self.reason)
             .unwrap_or("error");
         let message = self.summary;
+        let account = self.figures.into();
         match self.status {
             StepStatus::Done => Ok(StepDone {
                 reason: "",
                 summary: message,
+                account,
             }),
             StepStatus::Nothing => Ok(StepDone {
                 reason: "nothing_new",
                 summary: message,
+                account,
             }),
             StepStatus::Failed if self.retryable => Err(StepError::Retryable { reason, message }),
-            StepStatus::Failed => Err(StepError::Final { reason, message }),
+            StepStatus::Failed => Err(StepError::Final {
+                reason,
+                message,
+                account,
+            }),
         }
     }
 }
@@ -202,6 +215,7 @@ impl StepProcesses {
             None => Err(StepError::Final {
                 reason: "error",
                 message: format!("the step could not run ({status}); its log tells why"),
+                account: StepAccount::default(),
             }),
         })
     }

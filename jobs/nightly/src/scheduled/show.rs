@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use goyong_scheduler::due::upcoming;
-use goyong_scheduler::{OccurrenceRow, RunRow, Triggered};
+use goyong_scheduler::{OccurrenceRow, RunRow, StepAccount, Triggered};
 
 use super::ScheduledProject;
 
@@ -24,7 +24,7 @@ pub const RUNS_HEADER: [&str; 10] = [
     "seconds",
 ];
 /// Columns of `goyong runs show`.
-pub const RUN_HEADER: [&str; 8] = [
+pub const RUN_HEADER: [&str; 14] = [
     "step",
     "state",
     "reason",
@@ -32,8 +32,16 @@ pub const RUN_HEADER: [&str; 8] = [
     "started_at",
     "seconds",
     "not_before",
+    "rows_in",
+    "rows_out",
+    "bytes_written",
+    "partitions_rebuilt",
+    "rows_quarantined",
+    "gates_failed",
     "detail",
 ];
+/// Columns of `goyong runs show --figures`.
+pub const FIGURES_HEADER: [&str; 4] = ["step", "part", "figure", "value"];
 /// Columns of what a trigger or a backfill queued.
 pub const TRIGGERED_HEADER: [&str; 2] = ["run", "queued"];
 
@@ -136,10 +144,40 @@ impl ScheduledProject {
                 optional(step.started_at, zone),
                 seconds(step.started_at, step.finished_at),
                 optional(step.not_before, zone),
+                figure(&step.account, "rows_in"),
+                figure(&step.account, "rows_out"),
+                figure(&step.account, "bytes_written"),
+                figure(&step.account, "partitions_rebuilt"),
+                figure(&step.account, "rows_quarantined"),
+                gates_failed(&step.account),
                 step.detail,
             ]
         });
         Ok((about(&run, zone), rows.collect()))
+    }
+
+    /// Rows for `goyong runs show --figures`: every figure of every step, of its parts and its gates.
+    pub async fn show_figures(&self, run_id: &str) -> Result<Vec<Vec<String>>> {
+        let mut rows = Vec::new();
+        for step in self.ledger.steps(run_id).await? {
+            let mut row = |part: &str, figure: &str, value: String| {
+                let name = step.step.clone();
+                rows.push(vec![name, part.to_owned(), figure.to_owned(), value]);
+            };
+            for (figure, value) in &step.account.figures {
+                row("", figure, value.to_string());
+            }
+            for (part, figures) in &step.account.parts {
+                for (figure, value) in figures {
+                    row(part, figure, value.to_string());
+                }
+            }
+            for finding in &step.account.findings {
+                let word = if finding.passed { "passed" } else { "failed" };
+                row(&finding.name, "gate", format!("{word}: {}", finding.detail));
+            }
+        }
+        Ok(rows)
     }
 
     fn timezone(&self, plan: &str) -> Tz {
@@ -159,6 +197,23 @@ impl ScheduledProject {
             .iter()
             .map(|triggered| vec![triggered.run_id.clone(), word(triggered.is_new).to_owned()])
             .collect()
+    }
+}
+
+/// A figure; nothing where the step did not compute it.
+fn figure(account: &StepAccount, name: &str) -> String {
+    let figure = account.figures.get(name);
+    figure.map(ToString::to_string).unwrap_or_default()
+}
+
+/// Names of the gates that did not hold; nothing for a step that decided none.
+fn gates_failed(account: &StepAccount) -> String {
+    let failed = account.findings.iter().filter(|finding| !finding.passed);
+    let names: Vec<&str> = failed.map(|finding| finding.name.as_str()).collect();
+    match account.findings.is_empty() {
+        true => String::new(),
+        false if names.is_empty() => "none".to_owned(),
+        false => names.join(", "),
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::decide::{insert_step, request_cancel};
-use super::{Ledger, State, after, milliseconds, only};
+use super::{Ledger, State, account_text, after, milliseconds, only};
 use crate::database::{DatabaseError, Row, Transaction};
 use crate::error::{Result, SchedulerError};
 use crate::plan::{Overlap, Plan};
+use crate::step::StepAccount;
 
 const CLAIM: &str = "take up a run";
 const WRITE: &str = "write the progress of a run";
@@ -73,6 +74,8 @@ pub struct StepChange {
     pub attempt: u32,
     /// Not to be tried again before.
     pub not_before: Option<DateTime<Utc>>,
+    /// What it did, in figures; empty until it ended.
+    pub account: StepAccount,
 }
 
 /// What a worker learns when it renews its lease.
@@ -456,7 +459,7 @@ async fn write_progress(
         transaction
             .execute(
                 "update scheduler_step_runs set state = $3, reason = $4, detail = $5, attempt = $6, \
-                 not_before_ms = $7, started_at_ms = coalesce($8, started_at_ms), finished_at_ms = $9 \
+                 not_before_ms = $7, started_at_ms = coalesce($8, started_at_ms), finished_at_ms = $9, account = $10 \
                  where run_id = $1 and step = $2",
                 &[
                     (&lease.run_id).into(),
@@ -468,6 +471,7 @@ async fn write_progress(
                     change.not_before.map(milliseconds).into(),
                     is_running.then_some(at).into(),
                     (!is_running && change.state != State::Queued).then_some(at).into(),
+                    account_text(&change.account)?.as_str().into(),
                 ],
             )
             .await?;

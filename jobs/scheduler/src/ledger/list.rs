@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::{Ledger, State};
-use crate::database::{DatabaseError, Row};
+use crate::database::{DatabaseError, Row, Value};
 use crate::error::{Result, SchedulerError};
+use crate::step::StepAccount;
 
 /// A plan as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub struct StepRow {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+    /// What it did, in figures; empty until it ended.
+    pub account: StepAccount,
 }
 
 /// Columns of a run, as [`run_row`] reads them.
@@ -91,51 +94,51 @@ macro_rules! run_columns {
 }
 
 impl Ledger {
+    /// Rows as they stand now, each read by `read`.
+    async fn list<T>(
+        &self,
+        operation: &'static str,
+        sql: &'static str,
+        values: &[Value],
+        read: impl Fn(&Row) -> Result<T, DatabaseError>,
+    ) -> Result<Vec<T>> {
+        self.database
+            .query(sql, values)
+            .await
+            .and_then(|rows| rows.iter().map(read).collect())
+            .map_err(SchedulerError::database(operation))
+    }
+
     /// The plans the ledger knows, by name.
     pub async fn plans(&self) -> Result<Vec<PlanRow>> {
-        let error = SchedulerError::database("list the plans");
-        let rows = self
-            .database
-            .query(
-                "select plan, decided_through_ms, paused_at_ms, pause_reason from scheduler_plans order by plan",
-                &[],
-            )
-            .await
-            .map_err(&error)?;
-        let read = |row: &Row| {
-            Ok::<_, DatabaseError>(PlanRow {
+        let sql = "select plan, decided_through_ms, paused_at_ms, pause_reason from scheduler_plans order by plan";
+        self.list("list the plans", sql, &[], |row| {
+            Ok(PlanRow {
                 plan: row.text(0)?,
                 decided_through: row.time(1)?,
                 paused_at: row.optional_time(2)?,
                 pause_reason: row.text(3)?,
             })
-        };
-        rows.iter().map(|row| read(row).map_err(&error)).collect()
+        })
+        .await
     }
 
     /// Occurrences with their runs, newest first; of one plan or all, at most `limit`.
     pub async fn occurrences(&self, plan: Option<&str>, limit: u32) -> Result<Vec<OccurrenceRow>> {
-        let error = SchedulerError::database("list the runs");
-        let rows = self
-            .database
-            .query(
-                concat!(
-                    "select ",
-                    run_columns!(),
-                    ", o.plan, o.scheduled_at_ms, o.origin, o.deadline_missed_at_ms, o.reason, o.detail \
-                     from scheduler_occurrences o \
-                     left join scheduler_runs r on r.plan = o.plan and r.scheduled_at_ms = o.scheduled_at_ms \
-                     left join scheduler_leases l on l.run_id = r.run_id \
-                     where $1 = '' or o.plan = $1 \
-                     order by o.scheduled_at_ms desc, o.plan limit $2"
-                ),
-                &[plan.unwrap_or_default().into(), i64::from(limit).into()],
-            )
-            .await
-            .map_err(&error)?;
-        let read = |row: &Row| {
-            let is_run = row.0.first() != Some(&crate::database::Value::Null);
-            Ok::<_, DatabaseError>(OccurrenceRow {
+        let sql = concat!(
+            "select ",
+            run_columns!(),
+            ", o.plan, o.scheduled_at_ms, o.origin, o.deadline_missed_at_ms, o.reason, o.detail \
+             from scheduler_occurrences o \
+             left join scheduler_runs r on r.plan = o.plan and r.scheduled_at_ms = o.scheduled_at_ms \
+             left join scheduler_leases l on l.run_id = r.run_id \
+             where $1 = '' or o.plan = $1 \
+             order by o.scheduled_at_ms desc, o.plan limit $2"
+        );
+        let values = [plan.unwrap_or_default().into(), i64::from(limit).into()];
+        self.list("list the runs", sql, &values, |row| {
+            let is_run = row.0.first() != Some(&Value::Null);
+            Ok(OccurrenceRow {
                 plan: row.text(13)?,
                 scheduled_at: row.time(14)?,
                 origin: row.text(15)?,
@@ -146,69 +149,48 @@ impl Ledger {
                     Err((row.text(17)?, row.text(18)?))
                 },
             })
-        };
-        rows.iter().map(|row| read(row).map_err(&error)).collect()
+        })
+        .await
     }
 
     /// A run by its name.
     pub async fn run(&self, run_id: &str) -> Result<RunRow> {
-        let error = SchedulerError::database("look up a run");
-        let rows = self
-            .database
-            .query(
-                concat!(
-                    "select ",
-                    run_columns!(),
-                    " from scheduler_runs r left join scheduler_leases l on l.run_id = r.run_id \
-                     where r.run_id = $1"
-                ),
-                &[run_id.into()],
-            )
-            .await
-            .map_err(&error)?;
-        let row = rows.first().ok_or_else(|| SchedulerError::Unknown {
+        let sql = concat!(
+            "select ",
+            run_columns!(),
+            " from scheduler_runs r left join scheduler_leases l on l.run_id = r.run_id where r.run_id = $1"
+        );
+        let mut runs = self
+            .list("look up a run", sql, &[run_id.into()], run_row)
+            .await?;
+        runs.pop().ok_or_else(|| SchedulerError::Unknown {
             kind: "run",
             name: run_id.to_owned(),
             hint: "; `runs ls` lists them".to_owned(),
-        })?;
-        run_row(row).map_err(&error)
+        })
     }
 
     /// The newest run, of one plan or all.
     pub async fn newest_run(&self, plan: Option<&str>) -> Result<Option<RunRow>> {
-        let error = SchedulerError::database("look up the newest run");
-        let rows = self
-            .database
-            .query(
-                concat!(
-                    "select ",
-                    run_columns!(),
-                    " from scheduler_runs r left join scheduler_leases l on l.run_id = r.run_id \
-                     where $1 = '' or r.plan = $1 order by r.queued_at_ms desc, r.scheduled_at_ms desc limit 1"
-                ),
-                &[plan.unwrap_or_default().into()],
-            )
-            .await
-            .map_err(&error)?;
-        rows.first()
-            .map(|row| run_row(row).map_err(&error))
-            .transpose()
+        let sql = concat!(
+            "select ",
+            run_columns!(),
+            " from scheduler_runs r left join scheduler_leases l on l.run_id = r.run_id \
+             where $1 = '' or r.plan = $1 order by r.queued_at_ms desc, r.scheduled_at_ms desc limit 1"
+        );
+        let values = [plan.unwrap_or_default().into()];
+        let mut runs = self
+            .list("look up the newest run", sql, &values, run_row)
+            .await?;
+        Ok(runs.pop())
     }
 
     /// The steps of a run, in order.
     pub async fn steps(&self, run_id: &str) -> Result<Vec<StepRow>> {
-        let error = SchedulerError::database("list the steps of a run");
-        let rows = self
-            .database
-            .query(
-                "select step, state, reason, detail, attempt, not_before_ms, started_at_ms, finished_at_ms \
-                 from scheduler_step_runs where run_id = $1 order by position, step",
-                &[run_id.into()],
-            )
-            .await
-            .map_err(&error)?;
-        let read = |row: &Row| {
-            Ok::<_, DatabaseError>(StepRow {
+        let sql = "select step, state, reason, detail, attempt, not_before_ms, started_at_ms, finished_at_ms, account \
+             from scheduler_step_runs where run_id = $1 order by position, step";
+        self.list("list the steps of a run", sql, &[run_id.into()], |row| {
+            Ok(StepRow {
                 step: row.text(0)?,
                 state: row.state(1)?,
                 reason: row.text(2)?,
@@ -217,9 +199,10 @@ impl Ledger {
                 not_before: row.optional_time(5)?,
                 started_at: row.optional_time(6)?,
                 finished_at: row.optional_time(7)?,
+                account: row.account(8)?,
             })
-        };
-        rows.iter().map(|row| read(row).map_err(&error)).collect()
+        })
+        .await
     }
 }
 

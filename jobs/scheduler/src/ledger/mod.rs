@@ -19,9 +19,13 @@ pub use operate::Triggered;
 
 use crate::database::{Database, DatabaseError, Location, Row, Transaction};
 use crate::error::{Result, SchedulerError};
+use crate::step::StepAccount;
 
 /// Migrations in order, forward only; a table counts those applied.
-const MIGRATIONS: [&str; 1] = [include_str!("0001_plans_and_runs.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("0001_plans_and_runs.sql"),
+    include_str!("0002_accounts_of_steps.sql"),
+];
 
 /// How a run or a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,6 +147,14 @@ fn only(rows: &[Row]) -> Result<&Row, DatabaseError> {
     rows.first().ok_or(DatabaseError::Column(0))
 }
 
+/// An account as it is kept: JSON, nothing where it says nothing.
+fn account_text(account: &StepAccount) -> Result<String, DatabaseError> {
+    if account.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(serde_json::to_string(account)?)
+}
+
 fn milliseconds(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis()
 }
@@ -172,6 +184,13 @@ impl Row {
             .into_iter()
             .find(|state| state.word() == word)
             .ok_or(DatabaseError::Column(column))
+    }
+
+    fn account(&self, column: usize) -> Result<StepAccount, DatabaseError> {
+        match self.text(column)?.as_str() {
+            "" => Ok(StepAccount::default()),
+            text => Ok(serde_json::from_str(text)?),
+        }
     }
 
     fn count(&self, column: usize) -> Result<u32, DatabaseError> {

@@ -8,8 +8,8 @@ use super::machine::{LEASE, Machine, Steps, ended, never, run_id};
 use super::on_both;
 use super::places::Place;
 use crate::{
-    Event, FakeClock, Lease, Ledger, Plan, RunEnd, SchedulerError, State, StepChange, StepDone,
-    StepError, Value,
+    Event, FakeClock, Lease, Ledger, Plan, RunEnd, SchedulerError, State, StepAccount, StepChange,
+    StepDone, StepError, Value,
 };
 
 on_both!(
@@ -81,6 +81,7 @@ fn committing(ledger: &Arc<Ledger>) -> Steps {
                 Err(error) => Err(StepError::Final {
                     reason: "refused",
                     message: error.to_string(),
+                    account: StepAccount::default(),
                 }),
             }
         }
@@ -186,6 +187,7 @@ async fn a_paused_workers_late_commit_is_refused(place: &Place) {
         detail: String::new(),
         attempt: 7,
         not_before: None,
+        account: StepAccount::default(),
     };
     let now = crate::Clock::now(&clock);
     let late = ledger
@@ -288,6 +290,7 @@ async fn a_step_that_kills_its_workers_fails_in_the_end(place: &Place) {
         detail: String::new(),
         attempt: 1,
         not_before: None,
+        account: StepAccount::default(),
     };
     for attempt in 1..=3 {
         let claim = ledger

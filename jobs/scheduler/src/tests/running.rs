@@ -1,5 +1,6 @@
 //! Runs from due to done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,12 +9,13 @@ use super::at;
 use super::machine::{Machine, Steps, ended, never, run_id};
 use super::on_both;
 use super::places::Place;
-use crate::{Event, FakeClock, Plan, RunEnd, State, StepDone, StepError};
+use crate::{Event, FakeClock, Finding, Plan, RunEnd, State, StepAccount, StepDone, StepError};
 
 on_both!(
     a_night_runs_its_steps_in_order_and_once,
     nine_days_off_then_one_hour_back_runs_once_and_lists_the_rest,
     errors_that_may_pass_are_tried_again_and_others_are_not,
+    what_a_step_did_is_kept_in_figures,
     what_failed_stops_what_needs_it_and_nothing_else,
     a_step_and_a_run_have_limits_of_time,
     a_panic_fails_the_step_alone,
@@ -66,6 +68,16 @@ async fn machine(place: &Place, keys: &str, steps: &Steps) -> Machine {
     );
     assert_eq!(machine.tick_and_work().await, []);
     clock.set(at(DUE));
+    machine
+}
+
+/// A machine with a run of a plan that was triggered.
+async fn triggered(place: &Place, plan: &Plan, steps: &Steps) -> Machine {
+    let clock = FakeClock::new(at(DUE));
+    let ledger = place.ledger().await;
+    let machine = Machine::new("one", &ledger, &clock, vec![plan.clone()], steps);
+    let queued = ledger.trigger(plan, &[at(DUE)], "trigger", at(DUE)).await;
+    assert!(queued.unwrap()[0].is_new);
     machine
 }
 
@@ -185,6 +197,7 @@ async fn errors_that_may_pass_are_tried_again_and_others_are_not(place: &Place) 
         Err(StepError::Final {
             reason: "check_failed",
             message: "two rows per person".to_owned(),
+            account: account(2),
         })
     });
     let machine = Machine::new(
@@ -200,6 +213,41 @@ async fn errors_that_may_pass_are_tried_again_and_others_are_not(place: &Place) 
         [ended(State::Failed, "step_failed", "step load")]
     );
     assert_eq!(machine.steps.begun(), ["load"]);
+    let failed = machine.ledger.steps("night-20260602T173000Z").await;
+    let accounts: Vec<StepAccount> = failed.unwrap().into_iter().map(|s| s.account).collect();
+    assert_eq!(accounts[0], account(2));
+    assert!(accounts[1].is_empty());
+}
+
+async fn what_a_step_did_is_kept_in_figures(place: &Place) {
+    let steps = Steps::new(|context| async move {
+        let account = match context.step.name.as_str() {
+            "load" => account(7),
+            _ => StepAccount::default(),
+        };
+        Ok(StepDone {
+            account,
+            ..StepDone::default()
+        })
+    });
+    let machine = machine(place, "", &steps).await;
+    machine.tick_and_work().await;
+    let kept = place.ledger().await.steps(&run_id(at(DUE))).await.unwrap();
+    assert_eq!(kept[0].account, account(7));
+    assert!(kept[1].account.is_empty());
+}
+
+fn account(rows: i64) -> StepAccount {
+    let figures = BTreeMap::from([("rows_in".to_owned(), rows)]);
+    StepAccount {
+        parts: BTreeMap::from([("한글 'part'".to_owned(), figures.clone())]),
+        figures,
+        findings: vec![Finding {
+            name: "grain".to_owned(),
+            passed: false,
+            detail: "two rows per person".to_owned(),
+        }],
+    }
 }
 
 async fn what_failed_stops_what_needs_it_and_nothing_else(place: &Place) {
@@ -227,20 +275,9 @@ async fn a_step_and_a_run_have_limits_of_time(place: &Place) {
         "timeout = \"10m\"\n[[step]]\nname = \"slow\"\ntimeout = \"2m\"\n[[step]]\nname = \"endless\"",
     )
     .unwrap();
-    let clock = FakeClock::new(at(DUE));
     let steps = Steps::new(|_| futures::future::pending());
-    let machine = Machine::new(
-        "one",
-        &place.ledger().await,
-        &clock,
-        vec![plan.clone()],
-        &steps,
-    );
-    machine
-        .ledger
-        .trigger(&plan, &[at(DUE)], "trigger", at(DUE))
-        .await
-        .unwrap();
+    let machine = triggered(place, &plan, &steps).await;
+    let clock = machine.clock.clone();
     let work = {
         let scheduler = Arc::clone(&machine.scheduler);
         tokio::spawn(async move { scheduler.work_once(None, never()).await })
@@ -333,6 +370,7 @@ async fn a_retried_run_goes_on_behind_the_steps_that_succeeded(place: &Place) {
                 return Err(StepError::Final {
                     reason: "check_failed",
                     message: String::new(),
+                    account: StepAccount::default(),
                 });
             }
             Ok(StepDone::default())
@@ -480,19 +518,7 @@ async fn a_pool_limits_how_many_steps_run_side_by_side(place: &Place) {
             }
         })
     };
-    let clock = FakeClock::new(at(DUE));
-    let machine = Machine::new(
-        "one",
-        &place.ledger().await,
-        &clock,
-        vec![plan.clone()],
-        &steps,
-    );
-    machine
-        .ledger
-        .trigger(&plan, &[at(DUE)], "trigger", at(DUE))
-        .await
-        .unwrap();
+    let machine = triggered(place, &plan, &steps).await;
     assert_eq!(machine.work().await, [ended(State::Success, "", "")]);
     assert_eq!(
         (machine.steps.begun().len(), most.load(Ordering::SeqCst)),
