@@ -147,7 +147,7 @@ impl NightContext<'_> {
             elapsed_ms: started.elapsed().as_millis() as u64,
             peak_memory_mib: peak_memory_mib(),
         };
-        events(NightEvent::StepFinished(report.clone()));
+        events(NightEvent::StepFinished(Box::new(report.clone())));
         Ok(report)
     }
 }

@@ -107,7 +107,7 @@ pub enum NightEvent {
     /// Something the reader should keep.
     Notice(String),
     /// A step ended.
-    StepFinished(StepReport),
+    StepFinished(Box<StepReport>),
 }
 
 /// Resets the kernel's record of this process's peak memory, where the system has one.
