@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use goyong_scheduler::{
-    Event, Options, Plan, RunEnd, Scheduler, State, StepContext, StepDone, StepError, StepRunner,
-    SystemClock,
+    Event, Options, Plan, RunEnd, Scheduler, State, StepAccount, StepContext, StepDone, StepError,
+    StepRunner, SystemClock,
 };
 // The places name them as their crate's.
 pub use goyong_scheduler::{Ledger, Location};
@@ -155,6 +155,7 @@ async fn commit_late(ledger: Arc<Ledger>, context: StepContext) -> Result<StepDo
             return Err(StepError::Final {
                 reason: "refused",
                 message: error.to_string(),
+                account: StepAccount::default(),
             });
         }
     };
