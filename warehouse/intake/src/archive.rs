@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use age::stream::StreamWriter;
+use goyong_store::files;
 
 use crate::error::IntakeError;
 use crate::identity::{Keys, sync_folder};
@@ -25,7 +26,7 @@ pub(crate) struct PendingArchive {
 impl ArchiveWriter {
     /// Starts `<folder>/<file name>.age`.
     pub fn create(folder: &Path, file_name: &str, keys: &Keys) -> Result<Self, IntakeError> {
-        fs::create_dir_all(folder)
+        files::create_folders(folder)
             .map_err(|error| IntakeError::file("create archive folder", folder, error))?;
         let path = folder.join(format!("{file_name}.age"));
         let temporary = folder.join(format!(".{file_name}.age.new"));
@@ -41,7 +42,7 @@ impl ArchiveWriter {
                     message: format!("the archive recipient cannot be used: {error}"),
                 }
             })?;
-        let stream = File::create(&temporary)
+        let stream = files::create(&temporary)
             .map(|file| BufWriter::with_capacity(1 << 18, file))
             .and_then(|file| encryptor.wrap_output(file))
             .map_err(|error| IntakeError::file("write archive", &temporary, error))?;
@@ -64,13 +65,9 @@ impl ArchiveWriter {
     /// Completes the file on the disk, still under its temporary name.
     pub fn finish(mut self) -> Result<PendingArchive, IntakeError> {
         if let Some(stream) = self.stream.take() {
-            let finish = || -> std::io::Result<()> {
-                let file = stream.finish()?.into_inner()?;
-                file.sync_all()
-            };
-            finish().map_err(|error| {
-                IntakeError::file("write archive", &self.pending.temporary, error)
-            })?;
+            let path = &self.pending.temporary;
+            let finish = || files::sync(&stream.finish()?.into_inner()?, path);
+            finish().map_err(|error| IntakeError::file("write archive", path, error))?;
         }
         Ok(self.pending)
     }
@@ -79,7 +76,7 @@ impl ArchiveWriter {
 impl PendingArchive {
     /// Gives the file its name, durably.
     pub fn keep(mut self) -> Result<PathBuf, IntakeError> {
-        fs::rename(&self.temporary, &self.path)
+        files::rename(&self.temporary, &self.path)
             .map_err(|error| IntakeError::file("name archive", &self.path, error))?;
         self.is_kept = true;
         if let Some(folder) = self.path.parent() {

@@ -6,11 +6,11 @@
 //! records happens. It holds no personal value: a person is named by a digest of the person key,
 //! which whoever has the key can compare.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use goyong_store::Warehouse;
+use goyong_store::{Warehouse, files};
 use goyong_types::PersonKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -148,7 +148,7 @@ impl AuditLog {
     ) -> Result<u64, IntakeError> {
         let error = |source| IntakeError::file("write the audit chain", &self.path, source);
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(error)?;
+        files::create_folders(folder).map_err(error)?;
         let mut file = open_private(&self.path).map_err(error)?;
         // Held until the file is dropped: two commands append one after the other.
         file.lock().map_err(error)?;
@@ -170,7 +170,7 @@ impl AuditLog {
         let hash = hash_of(&line);
         line.push('\n');
         file.write_all(line.as_bytes())
-            .and_then(|()| file.sync_all())
+            .and_then(|()| files::sync(&file, &self.path))
             .map_err(error)?;
         sync_folder(folder)?;
         self.warehouse
@@ -326,6 +326,8 @@ fn open_private(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
+
     use super::*;
     use goyong_store::StoreConfig;
 

@@ -46,6 +46,7 @@ mod error;
 mod expire;
 mod fault;
 mod fence;
+pub mod files;
 mod history;
 mod ledger;
 mod lock;

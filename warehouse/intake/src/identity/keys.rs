@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use age::secrecy::ExposeSecret;
 use chacha20poly1305::aead::Generate;
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305};
+use goyong_store::files;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -333,7 +334,7 @@ fn refuse_open_to_others(_path: &Path, _metadata: &fs::Metadata) -> Result<(), I
 }
 
 pub(super) fn create_private_folder(folder: &Path) -> Result<(), IntakeError> {
-    fs::create_dir_all(folder)
+    files::create_folders(folder)
         .map_err(|error| IntakeError::file("create key folder", folder, error))?;
     #[cfg(unix)]
     {
@@ -355,16 +356,14 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), IntakeError
     let write = || -> std::io::Result<()> {
         let mut file = options.open(path)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        files::sync(&file, path)
     };
     write().map_err(|error| IntakeError::file("write key file", path, error))
 }
 
 /// Makes renames and new files of a folder survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), IntakeError> {
-    fs::File::open(folder)
-        .and_then(|handle| handle.sync_all())
-        .map_err(|error| IntakeError::file("sync folder", folder, error))
+    files::sync_folder(folder).map_err(|error| IntakeError::file("sync folder", folder, error))
 }
 
 #[cfg(test)]

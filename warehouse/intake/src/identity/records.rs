@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
+use goyong_store::files;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -157,8 +158,8 @@ impl RecordWriter {
         let temporary = &self.pending.temporary;
         let error = |source| IntakeError::file("write sealed records", temporary, source);
         if self.file.is_none() {
-            fs::create_dir_all(&self.folder).map_err(error)?;
-            let mut file = BufWriter::new(File::create(temporary).map_err(error)?);
+            files::create_folders(&self.folder).map_err(error)?;
+            let mut file = BufWriter::new(files::create(temporary).map_err(error)?);
             let id = self.delivery_id.as_bytes();
             let mut head = MAGIC.to_vec();
             head.extend_from_slice(self.keys.id.as_bytes());
@@ -182,10 +183,9 @@ impl RecordWriter {
         end.extend_from_slice(&self.pending.frames.to_be_bytes());
         self.write(&end)?;
         if let Some(file) = self.file.take() {
-            let finish = || -> std::io::Result<()> { file.into_inner()?.sync_all() };
-            finish().map_err(|source| {
-                IntakeError::file("write sealed records", &self.pending.temporary, source)
-            })?;
+            let path = &self.pending.temporary;
+            let finish = || files::sync(&file.into_inner()?, path);
+            finish().map_err(|source| IntakeError::file("write sealed records", path, source))?;
         }
         Ok(Some(self.pending))
     }
@@ -194,7 +194,7 @@ impl RecordWriter {
 impl PendingRecords {
     /// Gives the file its name, durably.
     pub fn keep(self) -> Result<(), IntakeError> {
-        fs::rename(&self.temporary, &self.path)
+        files::rename(&self.temporary, &self.path)
             .map_err(|source| IntakeError::file("name sealed records", &self.path, source))?;
         self.path.parent().map_or(Ok(()), sync_folder)
     }
@@ -430,9 +430,7 @@ fn rewrite(
         match path.extension().and_then(|ending| ending.to_str()) {
             Some(ENDING) => paths.push(path),
             // What a crash left half written.
-            _ => {
-                fs::remove_file(&path).map_err(|error| IntakeError::file("remove", &path, error))?
-            }
+            _ => files::remove(&path).map_err(|error| IntakeError::file("remove", &path, error))?,
         }
     }
     paths.sort();
@@ -444,8 +442,7 @@ fn rewrite(
         match writer.finish()? {
             Some(pending) => pending.keep()?,
             None => {
-                fs::remove_file(&path)
-                    .map_err(|error| IntakeError::file("remove", &path, error))?;
+                files::remove(&path).map_err(|error| IntakeError::file("remove", &path, error))?;
                 sync_folder(&folder)?;
             }
         }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use goyong_store::files;
+
 use super::hash::{OpaqueDigest, OpaqueInput, PersonDigest, opaque_text, person_key};
 use super::keys::{
     FORGET, KEY_FILES, Keys, PEPPER, RECIPIENT, VAULT, create_private_folder, sync_folder,
@@ -88,7 +90,7 @@ impl Keys {
                 write_private(&kept, &bytes)?;
                 sync_folder(&previous)?;
             }
-            fs::rename(&follower, &current)
+            files::rename(&follower, &current)
                 .map_err(|error| IntakeError::file("replace key file", &current, error))?;
             sync_folder(folder)?;
         }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use goyong_store::files;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -273,7 +274,7 @@ impl<'a, const K: usize, const P: usize> RunWriter<'a, K, P> {
     /// Starts the file.
     pub fn create(folder: &Path, name: String, seal: Seal<'a>) -> Result<Self, IntakeError> {
         let path = folder.join(&name);
-        let output = File::create(&path)
+        let output = files::create(&path)
             .map(|file| BufWriter::with_capacity(1 << 18, file))
             .map_err(|source| IntakeError::file("write vault run", &path, source))?;
         Ok(Self {
@@ -339,7 +340,7 @@ impl<'a, const K: usize, const P: usize> RunWriter<'a, K, P> {
         let mut complete = || -> std::io::Result<()> {
             output.write_all(&fences)?;
             output.flush()?;
-            output.get_ref().sync_all()
+            files::sync(output.get_ref(), &path)
         };
         complete().map_err(|source| IntakeError::file("write vault run", &path, source))?;
         Run::open(&path, &name, entries)

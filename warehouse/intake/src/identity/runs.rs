@@ -4,11 +4,11 @@
 //! removed. Runs of similar size are merged, so that their number stays logarithmic. Keys are
 //! sets: writing a key again changes nothing.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use chacha20poly1305::XChaCha20Poly1305;
+use goyong_store::files;
 use zeroize::Zeroize;
 
 use super::run::{BLOCK, Collision, Entry, Run, RunWriter, Seal, Walk};
@@ -37,7 +37,7 @@ impl<const K: usize, const P: usize> RunSet<K, P> {
         label: &'static str,
         cipher: XChaCha20Poly1305,
     ) -> Result<Self, IntakeError> {
-        fs::create_dir_all(folder)
+        files::create_folders(folder)
             .map_err(|error| IntakeError::file("create vault folder", folder, error))?;
         let mut set = Self::open_to_read(folder, label, cipher)?;
         set.remove_leftovers()?;
@@ -90,7 +90,7 @@ impl<const K: usize, const P: usize> RunSet<K, P> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let counts = name == CURRENT || self.runs.iter().any(|run| run.name == name);
             if !counts {
-                fs::remove_file(entry.path()).map_err(error)?;
+                files::remove(&entry.path()).map_err(error)?;
             }
         }
         Ok(())
@@ -158,7 +158,7 @@ impl<const K: usize, const P: usize> RunSet<K, P> {
         }
         self.write_current()?;
         for run in obsolete {
-            fs::remove_file(&run.path)
+            files::remove(&run.path)
                 .map_err(|error| IntakeError::file("remove vault run", &run.path, error))?;
         }
         sync_folder(&self.folder)?;
@@ -213,7 +213,7 @@ impl<const K: usize, const P: usize> RunSet<K, P> {
             let replaced: Vec<Run<K, P>> = self.runs.splice(first.., [merged]).collect();
             self.write_current()?;
             for run in replaced {
-                fs::remove_file(&run.path).map_err(|error| {
+                files::remove(&run.path).map_err(|error| {
                     IntakeError::file("remove merged vault run", &run.path, error)
                 })?;
             }
@@ -233,19 +233,12 @@ impl<const K: usize, const P: usize> RunSet<K, P> {
 
     fn write_current(&self) -> Result<(), IntakeError> {
         let path = self.folder.join(CURRENT);
-        let temporary = self.folder.join("CURRENT.new");
         let mut text = String::new();
         for run in &self.runs {
             text.push_str(&format!("{} {}\n", run.name, run.entries));
         }
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&temporary)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)
-        };
-        write().map_err(|error| IntakeError::file("write vault index", &path, error))?;
-        sync_folder(&self.folder)
+        files::replace(&path, text)
+            .map_err(|error| IntakeError::file("write vault index", &path, error))
     }
 
     /// Merges the runs from `first` on into a new file.

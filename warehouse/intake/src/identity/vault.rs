@@ -1,12 +1,12 @@
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use goyong_store::files;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::hash::{OPAQUE_PAYLOAD, PersonDigest, PersonHasher};
-use super::keys::{Keys, sync_folder};
+use super::keys::Keys;
 use super::run::Run;
 use super::runs::RunSet;
 use crate::error::{IntakeError, Refusal, RefusalRule};
@@ -102,19 +102,12 @@ const KEY_IDS: &str = "KEYS";
 impl Vault {
     /// Makes the vault's folder for these keys; an existing vault must have been made with them.
     pub fn create(folder: &Path, keys: &Keys) -> Result<Self, IntakeError> {
-        fs::create_dir_all(folder)
+        files::create_folders(folder)
             .map_err(|error| IntakeError::file("create vault folder", folder, error))?;
         let path = folder.join(KEY_IDS);
         if !path.exists() {
-            let write = || -> std::io::Result<()> {
-                let temporary = folder.join("KEYS.new");
-                let mut file = fs::File::create(&temporary)?;
-                file.write_all(key_ids(keys).as_bytes())?;
-                file.sync_all()?;
-                fs::rename(&temporary, &path)
-            };
-            write().map_err(|error| IntakeError::file("write vault key ids", &path, error))?;
-            sync_folder(folder)?;
+            files::replace(&path, key_ids(keys))
+                .map_err(|error| IntakeError::file("write vault key ids", &path, error))?;
         }
         Self::open(folder, keys)
     }
