@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use goyong_intake::{
     ARCHIVE_IDENTITY, DeliveryOutcome, DeliveryStatus, IntakeContext, IntakeEvent, IntakeProgress,
-    IntakeSummary as Intake, ReadLimits, ingest_folder, ingest_landing, ingest_path,
+    IntakeSummary as Intake, ReadLimits, deliveries, ingest_folder, ingest_landing, ingest_path,
 };
 use goyong_types::nearest_name;
 
@@ -194,7 +194,7 @@ impl OpenProject {
             }
             Some(path) => bail!("{} not found; name a file or a folder", path.display()),
         };
-        self.remember_latest_known_on(&intake).await?;
+        self.remember_latest_known_on().await?;
         Ok(intake)
     }
 
@@ -237,12 +237,15 @@ impl OpenProject {
         })
     }
 
-    async fn remember_latest_known_on(&self, intake: &IntakeSummary) -> Result<()> {
-        let newest = intake
-            .outcomes
+    /// Keeps the latest day on which something that was loaded became known. The ledger of deliveries says it, not this
+    /// intake: one that died before may have recorded deliveries and not the day.
+    async fn remember_latest_known_on(&self) -> Result<()> {
+        let recorded = deliveries(self.warehouse()).await?;
+        let newest = recorded
             .iter()
-            .filter(|outcome| outcome.status.is_accepted())
-            .map(|outcome| outcome.known_on)
+            .filter(|delivery| delivery.status.is_accepted() || delivery.rows_accepted > 0)
+            .map(|delivery| delivery.known_on)
+            .filter(|day| *day != NaiveDate::MIN)
             .max();
         match newest {
             Some(newest) => self.remember_known_on(newest).await,
