@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 use goyong_catalog::contract::Contract;
 use goyong_catalog::manifest::{Manifest, Period};
+use goyong_store::files;
 use sha2::{Digest, Sha256};
 
 use crate::crash;
@@ -65,6 +66,8 @@ pub type IntakeProgress<'p> = dyn FnMut(IntakeEvent<'_>) + Send + 'p;
 
 const MANIFEST_ENDING: &str = ".manifest.json";
 const SEEN_SCOPE: &str = "intake/seen";
+/// What became of a file whose rows are stored.
+const LOADED: &str = "loaded";
 const PENDING_SCOPE: &str = "intake/pending";
 const PENDING_KEY: &str = "deliveries";
 /// Outcomes kept back before they are written to `ops.deliveries` together.
@@ -94,6 +97,7 @@ pub async fn ingest_landing(
     landing: &Path,
     progress: &mut IntakeProgress<'_>,
 ) -> Result<IntakeSummary, IntakeError> {
+    let is_inbox = context.archive.is_some();
     let mut candidates = Vec::new();
     let mut unknown = Vec::new();
     for folder in entries(landing)? {
@@ -112,22 +116,32 @@ pub async fn ingest_landing(
             let name = name_of(path);
             match name.strip_suffix(MANIFEST_ENDING) {
                 None => candidates.extend(candidate(&source, path.clone())?),
-                // Its file may still be on its way.
                 Some(file) if !paths.iter().any(|other| name_of(other) == file) => {
-                    unknown.push(path.clone());
+                    if is_inbox && is_of_loaded_file(context, &source, path, file).await? {
+                        remove(path)?;
+                    } else {
+                        // Its file may still be on its way.
+                        unknown.push(path.clone());
+                    }
                 }
                 Some(_) => {}
             }
         }
     }
-    ingest(
-        context,
-        candidates,
-        unknown,
-        context.archive.is_some(),
-        progress,
-    )
-    .await
+    ingest(context, candidates, unknown, is_inbox, progress).await
+}
+
+/// Whether a crash came between taking a loaded file out of the inbox and taking its manifest out.
+async fn is_of_loaded_file(
+    context: &IntakeContext,
+    source: &str,
+    manifest: &Path,
+    file_name: &str,
+) -> Result<bool, IntakeError> {
+    let (_, mark) = read_manifest(manifest)?;
+    let key = seen_key(source, &manifest.with_file_name(file_name));
+    let seen = look_up_seen(context, &key).await?;
+    Ok(seen.is_some_and(|seen| seen.ends_with(&format!(":{mark} {LOADED}"))))
 }
 
 /// Takes in the files of a folder tree that a contract's `files` recognise; the others are listed.
@@ -461,19 +475,28 @@ fn contract_mark(context: &IntakeContext, source: &str) -> String {
     hex(&Sha256::digest(text.as_bytes())[..8])
 }
 
-fn seen_key(candidate: &Candidate) -> String {
+fn seen_key(source: &str, path: &Path) -> String {
     // The folder only: the name itself may be a link.
-    let path = candidate.path.parent().and_then(|folder| {
+    let resolved = path.parent().and_then(|folder| {
         let folder = fs::canonicalize(folder).ok()?;
-        Some(folder.join(candidate.path.file_name()?))
+        Some(folder.join(path.file_name()?))
     });
-    let path = path.unwrap_or_else(|| candidate.path.clone());
-    let path = path.to_string_lossy();
+    let resolved = resolved.unwrap_or_else(|| path.to_path_buf());
+    let path = resolved.to_string_lossy();
     if may_hold_resident_number(&path) {
         let digest = hex(&Sha256::digest(path.as_bytes())[..16]);
-        return format!("{}/{digest}", candidate.source);
+        return format!("{source}/{digest}");
     }
-    format!("{}/{path}", candidate.source)
+    format!("{source}/{path}")
+}
+
+/// The file's mark, and what became of it.
+async fn look_up_seen(context: &IntakeContext, key: &str) -> Result<Option<String>, IntakeError> {
+    context
+        .warehouse
+        .memo_get(SEEN_SCOPE, key)
+        .await
+        .map_err(|error| store_error("look up a file", error))
 }
 
 /// What became of a file when it was looked into before.
@@ -492,15 +515,12 @@ async fn was_seen(
     candidate: &Candidate,
     contract_mark: &str,
 ) -> Result<Option<Seen>, IntakeError> {
-    let seen = context
-        .warehouse
-        .memo_get(SEEN_SCOPE, &seen_key(candidate))
-        .await
-        .map_err(|error| store_error("look up a file", error))?;
+    let key = seen_key(&candidate.source, &candidate.path);
+    let seen = look_up_seen(context, &key).await?;
     Ok(seen.and_then(|seen| {
         let state = seen.strip_prefix(&candidate.mark)?.strip_prefix(' ')?;
         match state {
-            "loaded" => Some(Seen::Loaded),
+            LOADED => Some(Seen::Loaded),
             "superseded" => Some(Seen::Superseded),
             _ => (state.strip_prefix("refused ")? == contract_mark).then_some(Seen::Refused),
         }
@@ -521,13 +541,13 @@ async fn remember(
         DeliveryStatus::Superseded => "superseded".to_owned(),
         DeliveryStatus::Accepted
         | DeliveryStatus::AcceptedWithQuarantine
-        | DeliveryStatus::Duplicate => "loaded".to_owned(),
+        | DeliveryStatus::Duplicate => LOADED.to_owned(),
     };
     context
         .warehouse
         .memo_put(
             SEEN_SCOPE,
-            &seen_key(candidate),
+            &seen_key(&candidate.source, &candidate.path),
             &format!("{} {state}", candidate.mark),
         )
         .await
@@ -538,20 +558,27 @@ async fn remember(
 fn clear(paths: &[PathBuf]) -> Result<(), IntakeError> {
     for path in paths {
         let manifest = path.with_file_name(format!("{}{MANIFEST_ENDING}", name_of(path)));
-        for file in [path, &manifest] {
-            match fs::remove_file(file) {
-                Ok(()) => {}
-                // A name may leave no room for a manifest's.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::NotFound | ErrorKind::InvalidFilename
-                    ) => {}
-                Err(error) => return Err(IntakeError::file("take out of the inbox", file, error)),
-            }
-        }
+        // In this order: a file without its manifest would be refused.
+        remove(path)?;
+        remove(&manifest)?;
     }
     Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), IntakeError> {
+    match files::remove(path) {
+        Ok(()) => Ok(()),
+        // A name may leave no room for a manifest's.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::InvalidFilename
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(IntakeError::file("take out of the inbox", path, error)),
+    }
 }
 
 /// Outcomes that a crash kept from `ops.deliveries`.
