@@ -3,6 +3,8 @@
 //! Both databases take the same statements. A transaction holds the only writer's place from its first statement
 //! (`begin immediate`, an advisory lock), so what it read still holds when it writes, on either.
 
+#[cfg(test)]
+pub(crate) mod faults;
 mod postgres;
 mod sqlite;
 
@@ -244,9 +246,14 @@ impl Transaction {
 
     /// Makes it durable and visible.
     pub async fn commit(self) -> Result<(), DatabaseError> {
+        #[cfg(test)]
+        let fault = faults::before_commit().await?;
         match self.0 {
-            Inner::Sqlite(transaction) => Ok(transaction.commit().await?),
-            Inner::Postgres(transaction) => transaction.commit().await,
+            Inner::Sqlite(transaction) => transaction.commit().await?,
+            Inner::Postgres(transaction) => transaction.commit().await?,
         }
+        #[cfg(test)]
+        faults::after_commit(fault)?;
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deciding;
+mod faults;
 mod holding;
 mod machine;
 pub(crate) mod places;

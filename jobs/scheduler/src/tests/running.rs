@@ -32,7 +32,7 @@ on_both!(
 const DUE: &str = "2026-06-01T17:30:00Z";
 
 /// load → build → report, and side by side with build, learn.
-fn night(keys: &str) -> Plan {
+pub(super) fn night(keys: &str) -> Plan {
     let text = format!(
         r#"
         schedule = "30 2 * * *"
