@@ -2,12 +2,15 @@
 
 mod backup;
 mod battery;
+mod night;
 mod releases;
 mod sweep;
 mod system;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::{goyong, goyong_ok};
 
@@ -28,6 +31,40 @@ fn published_project(folder: &Path) -> PathBuf {
     let project = small_project(folder);
     build(&project);
     publish(&project);
+    project
+}
+
+/// The sources of the small night.
+const SMALL_NIGHT: [&str; 2] = ["nts_business_registration", "nts_wage_statement"];
+
+/// The built-in project with the deliveries of a country of a few persons in its inbox.
+fn simulated_country(folder: &Path, months: u32) -> PathBuf {
+    let country = folder.join("country");
+    let dir = text(&country);
+    goyong_ok(&["--dir", dir, "-q", "init", "--built-in-sql"]);
+    let months = months.to_string();
+    let simulate = ["simulate", "--persons", "500", "--seed", "7", "--months"];
+    goyong_ok(&[&["--dir", dir, "-q"], &simulate[..], &[&months]].concat());
+    country
+}
+
+/// A project as small as a night with every step can be, with two deliveries in its inbox.
+fn delivered_project(folder: &Path) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let country = simulated_country(folder, 1);
+    let project = folder.join("project");
+    let sql = project.join("sql");
+    copy_folder(&root.join("tests/data/small_night"), &sql);
+    std::fs::create_dir(sql.join("sources")).unwrap();
+    for source in SMALL_NIGHT {
+        let contract = Path::new("sources").join(source).with_extension("yml");
+        std::fs::copy(root.join("sql").join(&contract), sql.join(&contract)).unwrap();
+    }
+    goyong_ok(&["--dir", text(&project), "-q", "init"]);
+    for source in SMALL_NIGHT {
+        let inbox = Path::new("warehouse/landing").join(source);
+        copy_folder(&country.join(&inbox), &project.join(&inbox));
+    }
     project
 }
 
@@ -112,6 +149,50 @@ fn damaged(project: &Path) -> (Vec<PathBuf>, i32) {
         .map(|record| PathBuf::from(&record.unwrap()[1]))
         .collect();
     (found, output.status.code().unwrap_or(-1))
+}
+
+/// Has a run end at each of its durable operations in turn, two runs side by side, until one gets through. Answers how
+/// many operations there are, plus one.
+fn at_every_operation(is_reached: impl Fn(u64) -> bool + Sync) -> u64 {
+    let next = AtomicU64::new(1);
+    let length = AtomicU64::new(u64::MAX);
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::SeqCst);
+            if at >= length.load(Ordering::SeqCst) {
+                break;
+            }
+            if !is_reached(at) {
+                length.fetch_min(at, Ordering::SeqCst);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    length.into_inner()
+}
+
+/// Tries cases, two side by side.
+fn try_all<Case: Send>(cases: Vec<Case>, attempt: impl Fn(Case) + Sync) {
+    let waiting = Mutex::new(cases.into_iter());
+    let work = || {
+        loop {
+            let case = waiting.lock().unwrap().next();
+            let Some(case) = case else { break };
+            attempt(case);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+}
+
+/// The faults other than dying, in turn.
+fn other_fault(number: u64) -> &'static str {
+    ["fail", "lost", "full", "torn"][(number % 4) as usize]
 }
 
 /// How often something random is done; settable, so that a long run can be started by hand.

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Draws, copy_folder, damaged, repetitions, small_project, text};
-use crate::support::{goyong, goyong_ok, query, query_one};
+use super::{
+    Draws, copy_folder, damaged, delivered_project, repetitions, simulated_country, small_project,
+    text,
+};
+use crate::support::{goyong_ok, query, query_one};
 
 /// A system call with a path in it, as `strace -y` shows it.
 #[derive(Debug, PartialEq, Eq)]
@@ -220,33 +223,16 @@ fn hashes(project: &Path) -> Vec<String> {
 }
 
 /// A whole night, killed again and again at random moments; what was done stays done, so it ends at last.
-#[test]
-fn night_killed_at_random_moments_ends_with_the_tables_of_a_clean_one() {
+fn survives_kills(origin: &Path, kills: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let origin = folder.path().join("origin");
-    let dir = text(&origin);
-    goyong_ok(&["--dir", dir, "-q", "init", "--built-in-sql"]);
-    goyong_ok(&[
-        "--dir",
-        dir,
-        "-q",
-        "simulate",
-        "--persons",
-        "500",
-        "--months",
-        "2",
-        "--seed",
-        "7",
-    ]);
     let clean = folder.path().join("clean");
-    copy_folder(&origin, &clean);
+    copy_folder(origin, &clean);
     let started = Instant::now();
     goyong_ok(&["--dir", text(&clean), "-q", "--threads", "2", "night"]);
     let length = started.elapsed();
 
     let killed = folder.path().join("killed");
-    copy_folder(&origin, &killed);
-    let kills = repetitions("GOYONG_SIGKILLS", 10);
+    copy_folder(origin, &killed);
     let mut draws = Draws::seeded();
     let mut died = 0;
     while died < kills {
@@ -272,7 +258,7 @@ fn night_killed_at_random_moments_ends_with_the_tables_of_a_clean_one() {
                 assert!(status.success(), "after {died} kills");
                 // It ended before its time came: begin anew, so that every kill meets work.
                 std::fs::remove_dir_all(&killed).unwrap();
-                copy_folder(&origin, &killed);
+                copy_folder(origin, &killed);
             }
             None => {
                 night.kill().unwrap();
@@ -292,6 +278,18 @@ fn night_killed_at_random_moments_ends_with_the_tables_of_a_clean_one() {
     assert_eq!(query(&killed, deliveries), query(&clean, deliveries));
     let (named, code) = damaged(&killed);
     assert!(named.is_empty() && code == 0, "{named:?}");
-    let orphans = goyong(&["--dir", text(&killed), "verify"]);
-    println!("{}", String::from_utf8_lossy(&orphans.stderr));
+}
+
+#[test]
+fn small_night_killed_a_hundred_times_ends_with_the_tables_of_a_clean_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = delivered_project(folder.path());
+    survives_kills(&origin, repetitions("GOYONG_SIGKILLS", 100));
+}
+
+#[test]
+fn night_of_every_model_killed_at_random_moments_ends_with_the_tables_of_a_clean_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let country = simulated_country(folder.path(), 2);
+    survives_kills(&country, repetitions("GOYONG_SIGKILLS", 100) / 10);
 }
