@@ -30,6 +30,7 @@ mod checks;
 mod clearance;
 mod cluster;
 mod column_contract;
+mod constant_order;
 mod engine;
 mod error;
 mod file_footers;

@@ -12,6 +12,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 
 use crate::cluster::{Cluster, cluster_config, cluster_planner, cluster_rules};
+use crate::constant_order::ConstantsAreNoOrder;
 use crate::error::{EngineError, Result};
 use crate::file_footers::FileFooters;
 use crate::functions;
@@ -117,8 +118,10 @@ impl SessionFactory {
     ) -> SessionContext {
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog(CATALOG.to_owned(), schemas);
+        // Not among the rules of every state: the nodes of a cluster plan for themselves, and know no such operator.
         let mut builder = SessionStateBuilder::new_from_existing(self.state.clone())
-            .with_catalog_list(Arc::new(catalogs));
+            .with_catalog_list(Arc::new(catalogs))
+            .with_physical_optimizer_rule(Arc::new(ConstantsAreNoOrder));
         if sort_merge {
             let mut config = self.state.config().clone();
             config.options_mut().optimizer.prefer_hash_join = false;

@@ -48,7 +48,10 @@ pub(crate) async fn during(
     let struck = async {
         // The sender lives as long as this future.
         let _closed = is_hit.wait_for(|is_hit| *is_hit).await;
-        while fault != Fault::Die {
+        if fault == Fault::Die {
+            return;
+        }
+        loop {
             after_hit();
             tokio::task::yield_now().await;
         }
