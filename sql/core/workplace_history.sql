@@ -44,40 +44,44 @@ described as (
     stated.established_on,
     stated.closed_on,
     {{ headcount_class('stated.headcount') }} as headcount_class,
-    stated.headcount,
+    concat_ws(
+      '|', coalesce(stated.biz_no, '-'), coalesce(stated.ksic, '-'), coalesce(stated.ksic_version, '-'),
+      coalesce(stated.sigungu, '-'), coalesce({{ headcount_class('stated.headcount') }}, '-'), coalesce(stated.firm_name, '-')
+    ) as version,
     stated._period,
     stated._known_on
   from stated
 ),
+-- one text of everything that makes a version, so that versions are told apart by one comparison
 compared as (
   select
     described.*,
-    lag(described._period) over one_workplace is null as is_first,
-    lag(described.biz_no) over one_workplace as earlier_biz_no,
-    lag(described.firm_name) over one_workplace as earlier_firm_name,
-    lag(described.ksic) over one_workplace as earlier_ksic,
-    lag(described.ksic_version) over one_workplace as earlier_ksic_version,
-    lag(described.sigungu) over one_workplace as earlier_sigungu,
-    lag(described.headcount_class) over one_workplace as earlier_headcount_class,
-    last_value(described.closed_on) over (
+    described.version <> lag(described.version) over (
       partition by described.workplace_no order by described._period
-      rows between unbounded preceding and unbounded following
-    ) as last_closed_on
+    ) as differs
   from described
-  window one_workplace as (partition by described.workplace_no order by described._period)
+),
+last_state as (
+  select described.workplace_no, max(described._period) as _period
+  from described
+  group by described.workplace_no
+),
+closing as (
+  select described.workplace_no, described.closed_on
+  from described
+  inner join last_state
+    on last_state.workplace_no = described.workplace_no
+    and last_state._period = described._period
+  where described.closed_on is not null
 ),
 changed as (
   select
     compared.*,
-    case when compared.is_first then least(compared.established_on, month_end(compared._period)) else compared._period end as valid_from
+    case
+      when compared.differs is null then least(compared.established_on, month_end(compared._period))
+      else compared._period end as valid_from
   from compared
-  where compared.is_first
-    or (compared.earlier_biz_no is distinct from compared.biz_no)
-    or (compared.earlier_firm_name is distinct from compared.firm_name)
-    or (compared.earlier_ksic is distinct from compared.ksic)
-    or (compared.earlier_ksic_version is distinct from compared.ksic_version)
-    or (compared.earlier_sigungu is distinct from compared.sigungu)
-    or (compared.earlier_headcount_class is distinct from compared.headcount_class)
+  where compared.differs is null or compared.differs
 ),
 bounded as (
   select
@@ -96,7 +100,7 @@ workplace_history as (
     case
       when bounded.next_from is not null then add_days(bounded.next_from, -1)
       -- a workplace that closed before its last version began is closed on the day that version begins
-      when bounded.last_closed_on is not null then greatest(bounded.last_closed_on, bounded.valid_from) end as valid_to,
+      when closing.closed_on is not null then greatest(closing.closed_on, bounded.valid_from) end as valid_to,
     bounded.next_from is null as is_current,
     bounded._known_on as known_on,
     -- codes
@@ -108,6 +112,8 @@ workplace_history as (
     substr(bounded.sigungu, 1, 2) as sido,
     bounded.headcount_class
   from bounded
+  left join closing
+    on closing.workplace_no = bounded.workplace_no
   left join ksic9
     on ksic9.from_code = bounded.ksic
     and bounded.ksic_version = '9'
