@@ -41,8 +41,8 @@ unit: ## unit, integration and SQL tests
 browser: build ## open every page of a small demo in a browser and check it
 	tests/browser/run.sh $(GOYONG) $(OPEN_DATA)
 
-bench: build ## compare with DuckDB, Polars and Splink on the same files, same results
-	$(CARGO) build --$(PROFILE) --package goyong --package goyong-engine --example read_path
+bench: build ## compare with DuckDB, Polars, Splink, Airflow and Dagster doing the same work
+	$(CARGO) build --$(PROFILE) --package goyong --package goyong-engine --package goyong-scheduler --examples
 	tests/bench/run.sh $(GOYONG)
 
 clean-demo: ## remove the demo's folder
