@@ -60,6 +60,8 @@ fn one_thread_or_two_give_the_same_tables_and_the_same_report_bytes() {
         .filter(|path| left.get(*path) != right.get(*path))
         // How many bytes and files a table takes up is of its layout, not of its content.
         .filter(|path| !path.ends_with("catalog/storage/index.html"))
+        // Run pages hold wall times.
+        .filter(|path| !path.starts_with("ops"))
         .collect();
     assert!(differing.is_empty(), "{differing:?}");
 }

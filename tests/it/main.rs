@@ -7,6 +7,7 @@ mod contract;
 mod crash;
 mod crosswalk;
 mod demo;
+
 mod hostile;
 mod layering;
 mod linkage;
@@ -14,6 +15,7 @@ mod privacy;
 mod project;
 mod quarantine;
 mod real_files;
+mod run_pages;
 mod schedule;
 mod secrets;
 mod support;

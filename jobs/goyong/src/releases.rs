@@ -110,6 +110,7 @@ pub async fn run(common: &CommonArguments, command: &ReleasesCommand) -> Result<
                 from: arguments.from.clone(),
                 to: arguments.to.clone(),
                 tables: arguments.tables.clone(),
+                rows_compared: None,
             };
             let found = project.compare_releases(&options).await?;
             match arguments.partitions {

@@ -46,6 +46,8 @@ pub enum RunsCommand {
         /// The run
         run: String,
     },
+    /// Render the run pages into `site/ops`: what ran, what did not, and why. A scheduler and a night do so by themselves
+    Report,
     /// Queue a failed or cancelled run again; steps that succeeded are not run again
     Retry {
         /// The run
@@ -55,6 +57,11 @@ pub enum RunsCommand {
 
 pub async fn run(common: &CommonArguments, command: &RunsCommand) -> Result<u8> {
     let console = Console::new(common.quiet);
+    if let RunsCommand::Report = command {
+        let (start, _) = goyong_nightly::render_run_pages(&common.dir).await?;
+        console.say(&format!("open {}", start.display()));
+        return Ok(0);
+    }
     let project = ScheduledProject::open(&common.dir).await?;
     let mut out = std::io::stdout().lock();
     match command {
@@ -100,6 +107,7 @@ pub async fn run(common: &CommonArguments, command: &RunsCommand) -> Result<u8> 
                 format!("run {run} is {state}; its worker cancels it within seconds")
             });
         }
+        RunsCommand::Report => {}
         RunsCommand::Retry { run } => {
             project.retry(run).await?;
             console.say(&format!("run {run} is queued again"));

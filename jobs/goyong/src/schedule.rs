@@ -68,6 +68,9 @@ pub struct TriggerArguments {
     /// Run it in this process instead of leaving it to a scheduler
     #[arg(long)]
     here: bool,
+    /// The account that asks
+    #[arg(long, env = "USER", default_value = "")]
+    account: String,
     #[command(flatten)]
     output: OutputArguments,
 }
@@ -82,6 +85,9 @@ pub struct BackfillArguments {
     /// The day before which to stop; it is excluded itself
     #[arg(long, value_name = "DAY")]
     event_time_end: NaiveDate,
+    /// The account that asks
+    #[arg(long, env = "USER", default_value = "")]
+    account: String,
     #[command(flatten)]
     output: OutputArguments,
 }
@@ -151,7 +157,7 @@ pub async fn run(common: &CommonArguments, command: &ScheduleCommand) -> Result<
                 "plan {}: days from {from} to before {to}, in {}",
                 plan.name, plan.timezone
             ));
-            let triggered = project.backfill(plan, from, to).await?;
+            let triggered = project.backfill(plan, from, to, &arguments.account).await?;
             let rows = ScheduledProject::triggered_rows(&triggered);
             output::write_rows(
                 &TRIGGERED_HEADER,
@@ -175,7 +181,7 @@ async fn trigger(
         .as_deref()
         .map(|text| ScheduledProject::instant_of(plan, text))
         .transpose()?;
-    let triggered = project.trigger(plan, at).await?;
+    let triggered = project.trigger(plan, at, &arguments.account).await?;
     let rows = ScheduledProject::triggered_rows(std::slice::from_ref(&triggered));
     output::write_rows(
         &TRIGGERED_HEADER,

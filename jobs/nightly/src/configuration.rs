@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use goyong_engine::Backend;
+use goyong_intake::read_private_file;
 use serde::{Deserialize, Serialize};
 
 /// Name of the configuration file of a project folder.
@@ -136,8 +137,13 @@ impl Configuration {
         }
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("read configuration {}", file.display()))?;
-        let mut configuration = Self::parse(&text, |variable| std::env::var(variable).ok())
+        let environment = |variable: &str| std::env::var(variable).ok();
+        let mut configuration = Self::parse(&text, environment)
             .with_context(|| format!("read configuration {}", file.display()))?;
+        if let Some(file) = secret_file("state", environment) {
+            let secret = read_private_file(&file)?;
+            configuration.state = secret.trim().to_owned();
+        }
         for path in [&mut configuration.warehouse, &mut configuration.keys]
             .into_iter()
             .chain(configuration.sql.as_mut())
@@ -241,6 +247,18 @@ impl Configuration {
     }
 }
 
+/// The file that holds the value of a key which may be a secret: named by `GOYONG_<KEY>_FILE`, or the credential
+/// `goyong.<key>` of a service manager. It wins over the configuration file.
+fn secret_file(key: &str, environment: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let variable = format!("GOYONG_{}_FILE", key.to_uppercase());
+    let named = environment(&variable).filter(|file| !file.is_empty());
+    named.map(PathBuf::from).or_else(|| {
+        let folder = environment("CREDENTIALS_DIRECTORY")?;
+        let credential = Path::new(&folder).join(format!("goyong.{key}"));
+        credential.exists().then_some(credential)
+    })
+}
+
 /// Text of a new project's `goyong.toml`.
 pub fn configuration_template(project: &str, simulated: bool) -> String {
     format!(
@@ -273,6 +291,26 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_secret_comes_from_the_file_named_by_the_environment_or_from_a_credential() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = folder.path().display().to_string();
+        let named = |variable: &str, value: &str| {
+            let value = value.to_owned();
+            secret_file("state", |asked| (asked == variable).then(|| value.clone()))
+        };
+        assert_eq!(named("CREDENTIALS_DIRECTORY", &credentials), None);
+        let credential = folder.path().join("goyong.state");
+        std::fs::write(&credential, "postgresql://goyong:secret@127.0.0.1/goyong\n").unwrap();
+        assert_eq!(
+            named("CREDENTIALS_DIRECTORY", &credentials),
+            Some(credential)
+        );
+        let file = PathBuf::from("/run/state");
+        assert_eq!(named("GOYONG_STATE_FILE", "/run/state"), Some(file));
+        assert_eq!(named("GOYONG_STATE_FILE", ""), None);
+    }
 
     #[test]
     fn environment_wins_over_the_file_and_unknown_keys_are_refused() {

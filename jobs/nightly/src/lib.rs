@@ -18,13 +18,16 @@ mod forget_persons;
 mod ingest_deliveries;
 mod link_workplaces;
 mod list_models;
+mod log_tail;
 mod look_up_person;
+mod night_journal;
 pub mod plan;
 mod project;
 mod publish_release;
 mod recorded;
 mod releases;
 mod render_reports;
+mod render_run_pages;
 mod repair_warehouse;
 mod report_pages;
 mod retrain_employment_success;
@@ -60,6 +63,7 @@ pub use releases::{
     Act, DIFFERENCE_HEADER, DifferenceOptions, DifferenceSummary, PARTITION_DIFFERENCE_HEADER,
     Publication, RELEASE_HEADER, RELEASES_HEADER,
 };
+pub use render_run_pages::render_run_pages;
 pub use repair_warehouse::{RepairSummary, is_damage, repair_warehouse, verify_warehouse};
 pub use review_quarantine::{
     CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,

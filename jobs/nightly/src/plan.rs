@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, Utc};
 use futures::future::BoxFuture;
 use goyong_store::Fence;
 use serde::Serialize;
 
 use crate::figures::StepFigures;
+use crate::night_journal::NightJournal;
 use crate::project::{OpenProject, is_locked};
+use crate::render_run_pages::render_after_a_run;
 use crate::step::{
     NightEvent, StepOutcome, StepReport, StepStatus, peak_memory_mib, reset_peak_memory,
 };
@@ -192,13 +194,32 @@ impl OpenProject {
         night.run_step(index, step).await
     }
 
-    /// Runs the plan; holds the night's lock, so a second night at the same time is refused.
+    /// Runs the plan; holds the night's lock, so a second night at the same time is refused. What became of it is kept
+    /// and stands on the run pages.
     pub async fn run_night(
         &self,
         options: &NightOptions,
         events: &(dyn Fn(NightEvent) + Sync + Send),
     ) -> Result<NightReport> {
-        let _lock = self.lock_night().await?;
+        let lock = self.lock_night().await?;
+        let mut journal = NightJournal::begin(&self.logs(), Utc::now());
+        let outcome = self.run_steps(options, events, &mut journal).await;
+        let ended = match &outcome {
+            Ok(report) => Ok((report.status, report.release.clone())),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        journal.ended(ended, Utc::now());
+        drop(lock);
+        render_after_a_run(self.folder()).await;
+        outcome
+    }
+
+    async fn run_steps(
+        &self,
+        options: &NightOptions,
+        events: &(dyn Fn(NightEvent) + Sync + Send),
+        journal: &mut NightJournal,
+    ) -> Result<NightReport> {
         let night = NightContext {
             project: self,
             options,
@@ -207,7 +228,10 @@ impl OpenProject {
         let started = Instant::now();
         let mut steps: Vec<StepReport> = Vec::with_capacity(PLAN.len());
         for (index, step) in PLAN.iter().enumerate() {
-            let report = night.run_step(index, step).await?;
+            journal.step_began(step.name, Utc::now());
+            let outcome = night.run_step(index, step).await;
+            journal.step_ended(outcome.as_ref().ok().cloned(), Utc::now());
+            let report = outcome?;
             let failed = report.status == StepStatus::Failed;
             steps.push(report);
             if failed {
@@ -221,15 +245,11 @@ impl OpenProject {
         } else {
             StepStatus::Done
         };
-        let report = NightReport {
+        Ok(NightReport {
             status,
             steps,
             release: self.latest_release_id().await?,
             elapsed_ms: started.elapsed().as_millis() as u64,
-        };
-        if status != StepStatus::Nothing {
-            self.write_run_log(&report)?;
-        }
-        Ok(report)
+        })
     }
 }

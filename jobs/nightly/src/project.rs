@@ -10,7 +10,6 @@ use goyong_intake::{ARCHIVE_IDENTITY, Keys, Vault};
 use goyong_store::{LockGuard, Release, StoreConfig, StoreError, Warehouse};
 
 use crate::configuration::{CONFIGURATION_FILE, Configuration, SQL_FOLDER, configuration_template};
-use crate::plan::NightReport;
 
 /// Scope and key of the latest day a delivery became known.
 pub(crate) const LATEST_KNOWN_ON: (&str, &str) = ("intake", "latest_known_on");
@@ -59,7 +58,11 @@ pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<
         "warehouse in {}",
         configuration.warehouse.display()
     ));
-    let keys = if configuration.keys.is_dir() {
+    let environment = |variable: &str| std::env::var(variable).ok();
+    let keys = if Keys::are_given(&configuration.keys, environment) {
+        done.push("keys are those that the service manager gives".to_owned());
+        Keys::find(&configuration.keys, environment)?
+    } else if configuration.keys.is_dir() {
         done.push(format!("keys in {} stay", configuration.keys.display()));
         Keys::load(&configuration.keys)?
     } else {
@@ -298,14 +301,8 @@ impl OpenProject {
         Ok(self.warehouse.lock("night")?)
     }
 
-    /// Keeps what the steps did and cost; the only record of wall times, and read by no job.
-    pub(crate) fn write_run_log(&self, report: &NightReport) -> Result<()> {
-        let name = report.release.as_deref().unwrap_or("unreleased");
-        let folder = self.configuration.warehouse.join("logs").join(name);
-        std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-        let file = folder.join("night.json");
-        std::fs::write(&file, serde_json::to_vec_pretty(report)?)
-            .with_context(|| format!("write {}", file.display()))?;
-        Ok(())
+    /// Where runs leave what they say.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.configuration.warehouse.join("logs")
     }
 }

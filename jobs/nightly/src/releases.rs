@@ -59,6 +59,8 @@ pub struct DifferenceOptions {
     pub to: Option<String>,
     /// Only these tables; all when empty.
     pub tables: Vec<String>,
+    /// Rows of a table that are compared one by one; a table with more is compared by its partitions alone.
+    pub rows_compared: Option<u64>,
 }
 
 /// What differs between two releases.
@@ -182,7 +184,10 @@ impl OpenProject {
                     summary.unchanged += 1;
                 }
                 (Some(was), Some(is)) => {
-                    let difference = self.compare_table(&table, was.version, is.version).await?;
+                    let limit = options.rows_compared.unwrap_or(ROWS_COMPARED);
+                    let difference = self
+                        .compare_table(&table, (was.version, is.version), limit)
+                        .await?;
                     summary
                         .tables
                         .push(difference_row(&table, was, is, &difference));
@@ -220,15 +225,15 @@ impl OpenProject {
     async fn compare_table(
         &self,
         table: &TableName,
-        from: i64,
-        to: i64,
+        (from, to): (i64, i64),
+        rows_compared: u64,
     ) -> Result<TableDifference> {
         let (before, after) = (
             self.pinned(table, from).await?,
             self.pinned(table, to).await?,
         );
         let key = self.key_of(table);
-        let compared = move || before.compare(&after, &key, ROWS_COMPARED);
+        let compared = move || before.compare(&after, &key, rows_compared);
         Ok(tokio::task::spawn_blocking(compared).await??)
     }
 

@@ -15,6 +15,7 @@ use crate::catalog_pages::describe_catalog;
 use crate::figures::{StepFigures, Totals};
 use crate::plan::NightContext;
 use crate::project::OpenProject;
+use crate::render_run_pages::{lock_site, render_after_a_run};
 use crate::report_pages::{cell_rows, model_card_page};
 use crate::retrain_employment_success::read_card;
 use crate::step::StepOutcome;
@@ -66,11 +67,15 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
 }
 
 impl OpenProject {
-    /// Renders the site of the latest release into a folder, the warehouse's own when none is named.
+    /// Renders the site of the latest release into a folder, the warehouse's own when none is named. Only the
+    /// warehouse's own has run pages: what is copied out is for the public.
     pub async fn render_reports(&self, out: Option<&Path>) -> Result<PathBuf> {
         let release = self.release(None).await?;
         let out = out.map_or_else(|| self.site(), Path::to_path_buf);
         render(self, &release, &out).await?;
+        if out == self.site() {
+            render_after_a_run(self.folder()).await;
+        }
         Ok(out)
     }
 }
@@ -128,6 +133,7 @@ async fn render(project: &OpenProject, release: &Release, out: &Path) -> Result<
         contact: Bilingual::same(&project.configuration().contact),
     };
     let folder = out.to_path_buf();
+    let _lock = lock_site(&project.configuration().warehouse).await?;
     let summary =
         tokio::task::spawn_blocking(move || goyong_site::render(&inputs, &folder)).await??;
     Ok(summary)

@@ -1,7 +1,9 @@
 //! The night by the clock: plans and calendars of a project, its ledger of runs, and steps as processes of their own.
 
+mod page_process;
 mod plans;
 mod processes;
+pub(crate) mod run_pages;
 mod show;
 
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::configuration::Configuration;
 
+use page_process::PageProcess;
 pub use plans::{BUILT_IN_CALENDAR, BUILT_IN_PLAN};
 pub use processes::{StepCommand, StepVerdict};
 pub use show::{FIGURES_HEADER, NEXT_HEADER, RUN_HEADER, RUNS_HEADER, TRIGGERED_HEADER};
@@ -86,7 +89,12 @@ impl ScheduledProject {
         }
     }
 
-    fn scheduler(&self, command: StepCommand, lease: Duration) -> Result<Scheduler> {
+    fn scheduler(
+        &self,
+        command: StepCommand,
+        lease: Duration,
+        pages: &PageProcess,
+    ) -> Result<Scheduler> {
         let mut pools: BTreeMap<String, usize> = self.configuration.pools.clone();
         pools
             .entry(DEFAULT_POOL.to_owned())
@@ -98,6 +106,7 @@ impl ScheduledProject {
             pools,
             most_runs: MOST_RUNS,
         };
+        let ear = pages.ear();
         let runner = processes::StepProcesses::new(&self.folder, self.logs(), command);
         Ok(Scheduler::new(
             Arc::clone(&self.ledger),
@@ -106,7 +115,10 @@ impl ScheduledProject {
             Arc::clone(&self.clock),
             Arc::new(runner),
             options,
-            Arc::new(write_to_log),
+            Arc::new(move |event: &Event| {
+                write_to_log(event);
+                ear(event);
+            }),
         )?)
     }
 
@@ -117,9 +129,13 @@ impl ScheduledProject {
         lease: Duration,
         stop: watch::Receiver<bool>,
     ) -> Result<()> {
-        let scheduler = self.scheduler(command, lease)?;
+        let pages = PageProcess::start(&self.folder, &command.program);
+        let scheduler = self.scheduler(command, lease, &pages)?;
         self.warn_of_ended_calendars();
-        Ok(scheduler.run(stop).await?)
+        let outcome = scheduler.run(stop).await;
+        drop(scheduler);
+        pages.finish().await;
+        Ok(outcome?)
     }
 
     /// Works on one run in this process until it ended. Answers whether it succeeded.
@@ -129,8 +145,12 @@ impl ScheduledProject {
         command: StepCommand,
         stop: watch::Receiver<bool>,
     ) -> Result<bool> {
-        let scheduler = self.scheduler(command, DEFAULT_LEASE)?;
-        match scheduler.work_once(Some(run_id), stop).await? {
+        let pages = PageProcess::start(&self.folder, &command.program);
+        let scheduler = self.scheduler(command, DEFAULT_LEASE, &pages)?;
+        let outcome = scheduler.work_once(Some(run_id), stop).await;
+        drop(scheduler);
+        pages.finish().await;
+        match outcome? {
             Some(RunEnd::Ended { state, .. }) => Ok(state == State::Success),
             Some(RunEnd::LeaseLost | RunEnd::GivenBack) => Ok(false),
             None => bail!(
@@ -139,22 +159,31 @@ impl ScheduledProject {
         }
     }
 
-    /// Queues a run for an instant, the present one when none is given.
-    pub async fn trigger(&self, plan: &Plan, at: Option<DateTime<Utc>>) -> Result<Triggered> {
+    /// Queues a run for an instant, the present one when none is given. `account` asks for it.
+    pub async fn trigger(
+        &self,
+        plan: &Plan,
+        at: Option<DateTime<Utc>>,
+        account: &str,
+    ) -> Result<Triggered> {
         let now = self.clock.now();
         let at = at.unwrap_or(now);
         // Runs are named to the second.
         let at = at.with_nanosecond(0).unwrap_or(at);
-        let mut triggered = self.ledger.trigger(plan, &[at], "trigger", now).await?;
+        let mut triggered = self
+            .ledger
+            .trigger(plan, &[at], "trigger", account, now)
+            .await?;
         triggered.pop().context("a trigger queues a run")
     }
 
-    /// Queues runs for every occurrence on days of the plan's calendar, the last excluded.
+    /// Queues runs for every occurrence on days of the plan's calendar, the last excluded. `account` asks for them.
     pub async fn backfill(
         &self,
         plan: &Plan,
         from: NaiveDate,
         to: NaiveDate,
+        account: &str,
     ) -> Result<Vec<Triggered>> {
         let Some(schedule) = &plan.schedule else {
             bail!(
@@ -180,7 +209,7 @@ impl ScheduledProject {
         }
         Ok(self
             .ledger
-            .trigger(plan, &occurrences, "backfill", now)
+            .trigger(plan, &occurrences, "backfill", account, now)
             .await?)
     }
 
@@ -307,6 +336,14 @@ pub fn lease(text: &str) -> Result<Duration, String> {
         Some(_) => Err("is too short, take 3s at least".to_owned()),
         None => Err("is no length of time such as 60s or 5m".to_owned()),
     }
+}
+
+/// Whether anything was ever scheduled here: a ledger that is a file is made when it is first opened.
+pub(crate) fn has_ledger(configuration: &Configuration) -> Result<bool> {
+    Ok(match location(configuration)? {
+        Location::Sqlite(file) => file.is_file(),
+        Location::Postgres(_) => true,
+    })
 }
 
 /// Where the ledger of runs lies: `state` of `goyong.toml`, a file in the warehouse folder otherwise.

@@ -66,7 +66,7 @@ impl StepOutcome {
 }
 
 /// A step that ended, with what it cost.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepReport {
     /// Place in the plan, from 1.
     pub position: usize,

@@ -63,7 +63,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ledger = Arc::new(Ledger::open(&location).await?);
     // One occurrence, so that a process that comes later finds the run of the one before.
     let at = DateTime::<Utc>::UNIX_EPOCH;
-    ledger.trigger(&plan, &[at], "trigger", Utc::now()).await?;
+    ledger
+        .trigger(&plan, &[at], "trigger", "operations", Utc::now())
+        .await?;
     let runner = Arc::new(NoOp::default());
     let options = Options {
         holder: new_holder(),

@@ -49,8 +49,8 @@ pub use document::parse_duration;
 pub use error::{Problem, Result, SchedulerError};
 pub use executor::RunEnd;
 pub use ledger::{
-    Claim, Heartbeat, Lease, Ledger, MissedDeadline, OccurrenceRow, PlanRow, RunRow, State,
-    StepChange, StepProgress, StepRow, Triggered,
+    AttemptRow, Claim, Heartbeat, Lease, Ledger, MissedDeadline, OccurrenceRow, PlanRow, RunRow,
+    State, StepChange, StepProgress, StepRow, Triggered,
 };
 pub use plan::{Catchup, DEFAULT_POOL, Deadline, OnHoliday, Overlap, Plan, Step};
 pub use schedule::{Occurrence, Schedule, instant, local_time};

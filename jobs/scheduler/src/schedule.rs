@@ -49,6 +49,11 @@ impl Schedule {
         Ok(schedule)
     }
 
+    /// The five fields.
+    pub fn expression(&self) -> String {
+        self.cron.pattern.to_string()
+    }
+
     /// The place whose wall clock counts.
     pub fn timezone(&self) -> Tz {
         self.timezone

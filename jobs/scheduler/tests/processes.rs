@@ -57,7 +57,7 @@ async fn a_worker_stopped_past_its_lease_commits_nothing(place: &Place) {
     let ledger = place.ledger().await;
     let due = "2026-06-01T17:30:00Z".parse().unwrap();
     let run = ledger
-        .trigger(&plan(), &[due], "trigger", due)
+        .trigger(&plan(), &[due], "trigger", "operations", due)
         .await
         .unwrap()
         .remove(0)

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::period::is_edition;
 
+/// Folder of the run pages within the site.
+pub const RUN_PAGES: &str = "ops";
+
 /// Addresses relative to the site's root, with their bytes.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
@@ -65,8 +68,18 @@ pub(crate) fn replace(out: &Path, files: &Files) -> io::Result<Written> {
         fs::rename(out, &retired)?;
     }
     fs::rename(&fresh, out)?;
+    take_over_runs(&retired, out)?;
     remove(&retired)?;
     Ok(written)
+}
+
+/// The run pages are rendered by themselves and stay whatever becomes of the site around them.
+fn take_over_runs(retired: &Path, out: &Path) -> io::Result<()> {
+    let (from, to) = (retired.join(RUN_PAGES), out.join(RUN_PAGES));
+    if from.exists() && !to.exists() {
+        fs::rename(from, to)?;
+    }
+    Ok(())
 }
 
 /// Undoes the half of an exchange that a crash may have left behind.
@@ -76,6 +89,7 @@ pub(crate) fn recover_interrupted(out: &Path) -> io::Result<()> {
 
 fn recover(out: &Path, retired: &Path) -> io::Result<()> {
     if out.exists() {
+        take_over_runs(retired, out)?;
         remove(retired)
     } else if retired.exists() {
         fs::rename(retired, out)
@@ -108,7 +122,7 @@ fn sibling(out: &Path, suffix: &str) -> io::Result<PathBuf> {
     Ok(out.with_file_name(hidden))
 }
 
-/// Every file below a folder by its address.
+/// Every file below a folder by its address, without the run pages.
 fn list(root: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     let mut pending = vec![(root.to_owned(), String::new())];
@@ -119,6 +133,9 @@ fn list(root: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            if prefix.is_empty() && name == RUN_PAGES {
+                continue;
+            }
             let address = if prefix.is_empty() {
                 name
             } else {
@@ -164,6 +181,25 @@ mod tests {
             .iter()
             .map(|(address, text)| ((*address).to_owned(), text.as_bytes().to_vec()))
             .collect()
+    }
+
+    #[test]
+    fn run_pages_stay_when_the_site_is_replaced_and_when_that_was_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("site");
+        let page = out.join("ops/ko/index.html");
+        replace(&out, &files(&[("index.html", "a")])).unwrap();
+        fs::create_dir_all(page.parent().unwrap()).unwrap();
+        fs::write(&page, "run").unwrap();
+        replace(&out, &files(&[("index.html", "b")])).unwrap();
+        assert_eq!(fs::read_to_string(&page).unwrap(), "run");
+        // The process died between the last rename and the removal of the old folder.
+        let retired = folder.path().join(".site.old");
+        fs::create_dir_all(&retired).unwrap();
+        fs::rename(out.join("ops"), retired.join("ops")).unwrap();
+        recover_interrupted(&out).unwrap();
+        assert_eq!(fs::read_to_string(&page).unwrap(), "run");
+        assert!(!retired.exists());
     }
 
     #[test]

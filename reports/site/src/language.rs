@@ -91,10 +91,22 @@ pub(crate) struct Messages(BTreeMap<String, Bilingual>);
 
 impl Messages {
     pub(crate) fn embedded() -> Result<Self, SiteError> {
-        serde_yaml_ng::from_str(include_str!("../templates/messages.yml"))
+        Self::parse("messages.yml", include_str!("../templates/messages.yml"))
+    }
+
+    /// Those of the run pages (`templates/run_messages.yml`) as well.
+    pub(crate) fn of_runs() -> Result<Self, SiteError> {
+        let mut all = Self::embedded()?;
+        let own = include_str!("../templates/run_messages.yml");
+        all.0.extend(Self::parse("run_messages.yml", own)?.0);
+        Ok(all)
+    }
+
+    fn parse(name: &'static str, text: &str) -> Result<Self, SiteError> {
+        serde_yaml_ng::from_str(text)
             .map(Self)
             .map_err(|source| SiteError::Embedded {
-                name: "messages.yml",
+                name,
                 reason: source.to_string(),
             })
     }

@@ -60,6 +60,7 @@ mod number;
 mod pages;
 mod period;
 mod render;
+mod runs;
 mod templates;
 mod texts;
 
@@ -72,6 +73,7 @@ pub use definition::{
     HeadlineDefinition, Members, PageKind, Reference, ReferenceKind, ReportDefinition,
     TableDefinition, Unit,
 };
+pub use folder::RUN_PAGES;
 pub use goyong_disclosure::CellValue;
 pub use inputs::{
     CalibrationBin, FairnessGroup, FeatureEffect, Gate, MetricRow, ModelCardPage, ReleaseEntry,
@@ -79,3 +81,8 @@ pub use inputs::{
 };
 pub use language::{Bilingual, Language};
 pub use render::{SiteError, SiteSummary, TableNotice, render};
+pub use runs::{
+    Attempt, DeadlineState, Figure, GateLine, LateSource, LocalTime, LogTail, NotRunReason,
+    Occurrence, Outcome, PlanRuns, ReleaseChange, RunPage, RunsInputs, RunsSummary, StepPage,
+    TableChange, has_word, render_runs, rendered_runs,
+};

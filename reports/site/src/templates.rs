@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, Error, Output, UndefinedBehavior, escap
 use crate::render::SiteError;
 
 /// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 18] = [
+pub(crate) const TEMPLATES: [(&str, &str); 24] = [
     (
         "accessibility.html",
         include_str!("../templates/accessibility.html"),
@@ -44,6 +44,24 @@ pub(crate) const TEMPLATES: [(&str, &str); 18] = [
     (
         "revisions.html",
         include_str!("../templates/revisions.html"),
+    ),
+    ("run.html", include_str!("../templates/run.html")),
+    ("runs.html", include_str!("../templates/runs.html")),
+    (
+        "runs_base.html",
+        include_str!("../templates/runs_base.html"),
+    ),
+    (
+        "runs_language.html",
+        include_str!("../templates/runs_language.html"),
+    ),
+    (
+        "runs_list.html",
+        include_str!("../templates/runs_list.html"),
+    ),
+    (
+        "runs_plan.html",
+        include_str!("../templates/runs_plan.html"),
     ),
     ("tables.html", include_str!("../templates/tables.html")),
 ];

@@ -69,7 +69,7 @@ pub use error::{LogDamage, Result, StoreError};
 pub use expire::{ExpireReport, Retention};
 pub use fence::Fence;
 pub use history::PartitionSpan;
-pub use lock::LockGuard;
+pub use lock::{LockGuard, lock_in};
 pub use release::{Release, ReleaseRequest, ReleasedTable};
 pub use repair::{LostFile, RepairReport};
 pub use snapshot::{ColumnNote, DataFile, PartitionState, TableSnapshot};

@@ -180,7 +180,7 @@ impl ScheduledProject {
         Ok(rows)
     }
 
-    fn timezone(&self, plan: &str) -> Tz {
+    pub(super) fn timezone(&self, plan: &str) -> Tz {
         self.plans
             .iter()
             .find(|known| known.name == plan)

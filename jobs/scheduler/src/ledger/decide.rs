@@ -59,6 +59,7 @@ impl Ledger {
             let occurrence = NewOccurrence {
                 scheduled_at: decision.scheduled_at,
                 run_at: decision.run_at,
+                requested_by: "",
                 origin: match &decision.verdict {
                     Verdict::Run { late: true } => "catchup",
                     Verdict::Run { late: false } | Verdict::NotRun(_) => "schedule",
@@ -194,6 +195,7 @@ pub(super) struct NewOccurrence<'a> {
     pub(super) scheduled_at: DateTime<Utc>,
     pub(super) run_at: DateTime<Utc>,
     pub(super) origin: &'static str,
+    pub(super) requested_by: &'a str,
     pub(super) not_run: Option<&'a NotRun>,
 }
 
@@ -210,7 +212,7 @@ pub(super) async fn insert_occurrence(
     let written = transaction
         .execute(
             "insert into scheduler_occurrences (plan, scheduled_at_ms, origin, run_at_ms, decision, reason, \
-             detail, decided_at_ms, deadline_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             detail, decided_at_ms, deadline_ms, requested_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
              on conflict (plan, scheduled_at_ms) do nothing",
             &[
                 (&plan.name).into(),
@@ -222,6 +224,7 @@ pub(super) async fn insert_occurrence(
                 (&occurrence.not_run.map_or_else(String::new, NotRun::detail)).into(),
                 milliseconds(now).into(),
                 deadline.map(milliseconds).into(),
+                occurrence.requested_by.into(),
             ],
         )
         .await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::attempts;
 use super::decide::{insert_step, request_cancel};
 use super::{Ledger, State, account_text, after, milliseconds, only};
 use crate::database::{DatabaseError, Row, Transaction};
@@ -219,6 +220,9 @@ impl Ledger {
             )
             .await
             .map_err(&error)?;
+        attempts::end_all(&mut transaction, &lease.run_id, "worker_stopped", now)
+            .await
+            .map_err(&error)?;
         transaction
             .execute(
                 "update scheduler_leases set expires_at_ms = $2 where run_id = $1",
@@ -314,6 +318,7 @@ async fn end_cancelled(
             &[(&candidate.run_id).into()],
         )
         .await?;
+    attempts::end_all(transaction, &candidate.run_id, reason, now).await?;
     request_cancel(transaction, &candidate.run_id, reason, now).await
 }
 
@@ -382,6 +387,7 @@ async fn take_up(
             &[(&run_id).into(), milliseconds(started_at).into()],
         )
         .await?;
+    attempts::end_all(transaction, &run_id, "worker_lost", now).await?;
     let steps = resumed_steps(transaction, plan, &run_id).await?;
     Ok(Claim {
         lease: Lease { run_id, token },
@@ -475,6 +481,13 @@ async fn write_progress(
                 ],
             )
             .await?;
+        let (run_id, step) = (&lease.run_id, &change.step);
+        if is_running {
+            attempts::begin(transaction, run_id, step, now).await?;
+        } else if change.state != State::Queued {
+            let end = (change.state, change.reason, change.detail.as_str());
+            attempts::end(transaction, run_id, step, end, now).await?;
+        }
     }
     if let Some((state, reason, detail)) = end {
         transaction

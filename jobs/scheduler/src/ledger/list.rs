@@ -29,7 +29,11 @@ pub struct OccurrenceRow {
     pub scheduled_at: DateTime<Utc>,
     /// Where it came from: schedule, catchup, trigger or backfill.
     pub origin: String,
-    /// When it should have succeeded, and was seen not to have.
+    /// Who asked for it; empty where a schedule brought it.
+    pub requested_by: String,
+    /// When it shall have succeeded.
+    pub deadline: Option<DateTime<Utc>>,
+    /// When it was seen not to have.
     pub deadline_missed_at: Option<DateTime<Utc>>,
     /// Its run; without one, why there is none.
     pub outcome: std::result::Result<RunRow, (String, String)>,
@@ -95,7 +99,7 @@ macro_rules! run_columns {
 
 impl Ledger {
     /// Rows as they stand now, each read by `read`.
-    async fn list<T>(
+    pub(super) async fn list<T>(
         &self,
         operation: &'static str,
         sql: &'static str,
@@ -128,7 +132,8 @@ impl Ledger {
         let sql = concat!(
             "select ",
             run_columns!(),
-            ", o.plan, o.scheduled_at_ms, o.origin, o.deadline_missed_at_ms, o.reason, o.detail \
+            ", o.plan, o.scheduled_at_ms, o.origin, o.deadline_missed_at_ms, o.reason, o.detail, o.deadline_ms, \
+             o.requested_by \
              from scheduler_occurrences o \
              left join scheduler_runs r on r.plan = o.plan and r.scheduled_at_ms = o.scheduled_at_ms \
              left join scheduler_leases l on l.run_id = r.run_id \
@@ -142,6 +147,8 @@ impl Ledger {
                 plan: row.text(13)?,
                 scheduled_at: row.time(14)?,
                 origin: row.text(15)?,
+                requested_by: row.text(20)?,
+                deadline: row.optional_time(19)?,
                 deadline_missed_at: row.optional_time(16)?,
                 outcome: if is_run {
                     Ok(run_row(row)?)

@@ -3,6 +3,7 @@
 //! Every change is one transaction that has the writer's place from its first statement, so a decision still holds
 //! when it is written, however many schedulers there are.
 
+mod attempts;
 mod decide;
 mod lease;
 mod list;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use attempts::AttemptRow;
 pub use decide::MissedDeadline;
 pub use lease::{Claim, Heartbeat, Lease, StepChange, StepProgress};
 pub use list::{OccurrenceRow, PlanRow, RunRow, StepRow};
@@ -22,9 +24,10 @@ use crate::error::{Result, SchedulerError};
 use crate::step::StepAccount;
 
 /// Migrations in order, forward only; a table counts those applied.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("0001_plans_and_runs.sql"),
     include_str!("0002_accounts_of_steps.sql"),
+    include_str!("0003_attempts_of_steps.sql"),
 ];
 
 /// How a run or a step stands.

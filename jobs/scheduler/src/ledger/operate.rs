@@ -18,12 +18,14 @@ pub struct Triggered {
 }
 
 impl Ledger {
-    /// Queues runs for occurrences, whatever calendar, overlap and pause say. One that was decided before stays.
+    /// Queues runs for occurrences that `requested_by` asks for, whatever calendar, overlap and pause say. One that was
+    /// decided before stays.
     pub async fn trigger(
         &self,
         plan: &Plan,
         occurrences: &[DateTime<Utc>],
         origin: &'static str,
+        requested_by: &str,
         now: DateTime<Utc>,
     ) -> Result<Vec<Triggered>> {
         let error = SchedulerError::database("trigger a run");
@@ -37,6 +39,7 @@ impl Ledger {
                 scheduled_at: *scheduled_at,
                 run_at: *scheduled_at,
                 origin,
+                requested_by,
                 not_run: None,
             };
             triggered.push(Triggered {

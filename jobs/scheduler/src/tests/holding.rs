@@ -145,7 +145,7 @@ async fn a_paused_workers_late_commit_is_refused(place: &Place) {
     create_commits(&ledger).await;
     let plan = night();
     ledger
-        .trigger(&plan, &[at(DUE)], "trigger", at(DUE))
+        .trigger(&plan, &[at(DUE)], "trigger", "operations", at(DUE))
         .await
         .unwrap();
     let claim = ledger
@@ -263,7 +263,10 @@ async fn two_schedulers_and_a_trigger_race_two_hundred_times_and_commit_once_eac
             let (person, plan, start) = (Arc::clone(&person), plan.clone(), Arc::clone(&start));
             racing.spawn(async move {
                 start.wait().await;
-                let triggered = person.trigger(&plan, &[due], "trigger", due).await.unwrap();
+                let triggered = person
+                    .trigger(&plan, &[due], "trigger", "operations", due)
+                    .await
+                    .unwrap();
                 assert_eq!(triggered.len(), 1);
                 Vec::new()
             });
@@ -282,7 +285,10 @@ async fn a_step_that_kills_its_workers_fails_in_the_end(place: &Place) {
     let ledger = place.ledger().await;
     let plan = night();
     let mut now = at(DUE);
-    ledger.trigger(&plan, &[now], "trigger", now).await.unwrap();
+    ledger
+        .trigger(&plan, &[now], "trigger", "operations", now)
+        .await
+        .unwrap();
     let running = StepChange {
         step: "load".to_owned(),
         state: State::Running,
@@ -318,6 +324,21 @@ async fn a_step_that_kills_its_workers_fails_in_the_end(place: &Place) {
             "build upstream_failed upstream_failed"
         ]
     );
+    let attempts = ledger.attempts(&run_id(at(DUE))).await.unwrap();
+    let shown: Vec<_> = attempts
+        .iter()
+        .map(|attempt| (attempt.number, attempt.reason.as_str(), attempt.finished_at))
+        .collect();
+    // Each ended when the next worker noticed.
+    let noticed = |round| Some(at(DUE) + chrono::TimeDelta::from_std(LEASE * round).unwrap());
+    assert_eq!(
+        shown,
+        [
+            (1, "worker_lost", noticed(1)),
+            (2, "worker_lost", noticed(2)),
+            (3, "worker_lost", noticed(3)),
+        ]
+    );
 }
 
 async fn tokens_only_grow(place: &Place) {
@@ -327,7 +348,7 @@ async fn tokens_only_grow(place: &Place) {
     let due = [at(DUE), at("2026-06-02T17:30:00Z")];
     let now = at("2026-06-03T00:00:00Z");
     ledger
-        .trigger(&allowed, &due, "backfill", now)
+        .trigger(&allowed, &due, "backfill", "operations", now)
         .await
         .unwrap();
     let mut tokens = Vec::new();

@@ -76,7 +76,9 @@ async fn triggered(place: &Place, plan: &Plan, steps: &Steps) -> Machine {
     let clock = FakeClock::new(at(DUE));
     let ledger = place.ledger().await;
     let machine = Machine::new("one", &ledger, &clock, vec![plan.clone()], steps);
-    let queued = ledger.trigger(plan, &[at(DUE)], "trigger", at(DUE)).await;
+    let queued = ledger
+        .trigger(plan, &[at(DUE)], "trigger", "operations", at(DUE))
+        .await;
     assert!(queued.unwrap()[0].is_new);
     machine
 }
@@ -192,6 +194,21 @@ async fn errors_that_may_pass_are_tried_again_and_others_are_not(place: &Place) 
         work.await.unwrap().unwrap(),
         Some(ended(State::Success, "", ""))
     );
+    let run = run_id(at(DUE));
+    let attempts = machine.ledger.attempts(&run).await.unwrap();
+    let of_build = attempts.iter().filter(|attempt| attempt.step == "build");
+    let shown: Vec<_> = of_build
+        .map(|attempt| (attempt.number, attempt.state, attempt.reason.as_str()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (1, State::UpForRetry, "busy"),
+            (2, State::UpForRetry, "busy"),
+            (3, State::Success, ""),
+        ]
+    );
+    assert!(attempts.iter().all(|attempt| attempt.finished_at.is_some()));
 
     let final_error = Steps::new(|_| async {
         Err(StepError::Final {
@@ -563,7 +580,7 @@ async fn two_triggers_of_one_occurrence_are_one_run(place: &Place) {
     let plan = night("");
     let by_hand = machine
         .ledger
-        .trigger(&plan, &[at(DUE)], "trigger", at(DUE))
+        .trigger(&plan, &[at(DUE)], "trigger", "operations", at(DUE))
         .await
         .unwrap();
     assert_eq!(
@@ -572,7 +589,7 @@ async fn two_triggers_of_one_occurrence_are_one_run(place: &Place) {
     );
     let again = machine
         .ledger
-        .trigger(&plan, &[at(DUE)], "trigger", at(DUE))
+        .trigger(&plan, &[at(DUE)], "trigger", "operations", at(DUE))
         .await
         .unwrap();
     assert!(!again[0].is_new);

@@ -28,7 +28,8 @@ use crate::number::grouped;
 use columns::ColumnLineage;
 pub(crate) use graph::CatalogGraph;
 pub(crate) use search::search_script;
-use words::{bytes_text, kind_text};
+pub(crate) use words::bytes_text;
+use words::kind_text;
 
 /// The catalogue with everything looked up once.
 #[derive(Debug)]

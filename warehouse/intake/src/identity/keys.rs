@@ -84,6 +84,12 @@ impl Keys {
         Self::load_files(folder, |name| key_path(folder, name, &environment))
     }
 
+    /// Whether a service manager or the environment gives every key, so that the folder is not looked into.
+    pub fn are_given(folder: &Path, environment: impl Fn(&str) -> Option<String>) -> bool {
+        let own = |name: &str| key_path(folder, name, &environment) == folder.join(name);
+        !KEY_FILES.into_iter().any(own)
+    }
+
     fn load_files(folder: &Path, path: impl Fn(&str) -> PathBuf) -> Result<Self, IntakeError> {
         let recipient_path = path(RECIPIENT);
         let recipient = parse_recipient(
@@ -434,6 +440,19 @@ mod tests {
         let by_credential = find("CREDENTIALS_DIRECTORY", &other);
         assert_eq!(by_credential.pepper_id(), second.pepper_id());
         assert_eq!(by_credential.vault_key_id(), first.vault_key_id());
+        let given = |folder: &Path| {
+            let value = folder.display().to_string();
+            Keys::are_given(&keys, |asked| {
+                (asked == "CREDENTIALS_DIRECTORY").then(|| value.clone())
+            })
+        };
+        assert!(!given(&other), "the pepper alone is not every key");
+        let all = folder.path().join("all");
+        Keys::create(&all).unwrap();
+        for name in KEY_FILES {
+            fs::rename(all.join(name), all.join(format!("goyong.{name}"))).unwrap();
+        }
+        assert!(given(&all));
         let by_file = find("GOYONG_VAULT_KEY_FILE", &other.join(VAULT));
         assert_eq!(by_file.vault_key_id(), second.vault_key_id());
         assert_eq!(by_file.pepper_id(), first.pepper_id());

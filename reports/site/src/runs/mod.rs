@@ -1,0 +1,329 @@
+//! The run pages: what ran, what did not and why, for whoever is on duty.
+//!
+//! A little site of its own in one folder (`site/ops`), so that a web server can guard it by its address and a copy of
+//! the public site can be made without it. Unlike the public pages these hold wall times: they are rendered from the
+//! ledger of runs whenever a run has ended. Pages of runs that ended stay as they are; lists are written anew.
+
+mod gantt;
+mod inputs;
+mod time;
+mod views;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde_json::{Value, json};
+
+pub use inputs::{
+    Attempt, DeadlineState, Figure, GateLine, LateSource, LocalTime, LogTail, NotRunReason,
+    Occurrence, Outcome, PlanRuns, ReleaseChange, RunPage, RunsInputs, StepPage, TableChange,
+};
+pub use words::has_word;
+
+use crate::folder::Files;
+use crate::language::{Language, Messages};
+use crate::render::SiteError;
+use crate::templates::environment;
+
+/// Occurrences of a plan on its first page, and on each page of its list.
+const OVERVIEW_ROWS: usize = 15;
+const LIST_ROWS: usize = 100;
+/// What was rendered from what, for [`rendered_runs`].
+const FINGERPRINTS: &str = "runs.json";
+
+/// What was done to the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunsSummary {
+    /// Pages of runs written in this call, in each language.
+    pub runs: usize,
+    /// Files that are new or changed.
+    pub written: usize,
+    /// Files that are gone.
+    pub removed: usize,
+}
+
+/// The runs that have a page in a folder, with the fingerprint each was rendered from. A file that cannot be read
+/// counts as none: every page is rendered again then.
+#[must_use]
+pub fn rendered_runs(out: &Path) -> BTreeMap<String, String> {
+    let stored = fs::read(out.join(FINGERPRINTS)).unwrap_or_default();
+    serde_json::from_slice(&stored).unwrap_or_default()
+}
+
+/// Writes the run pages to `out`. Every file is exchanged as a whole and lists come after the pages they lead to, so a
+/// reader, or the next call after a crash, finds no half page.
+///
+/// # Errors
+/// When a template cannot be filled or the folder cannot be written.
+pub fn render_runs(inputs: &RunsInputs, out: &Path) -> Result<RunsSummary, SiteError> {
+    let folder_error = |source| SiteError::Folder {
+        path: out.to_owned(),
+        source,
+    };
+    let book = Book {
+        inputs,
+        environment: environment()?,
+        messages: Messages::of_runs()?,
+        pages: inputs
+            .runs
+            .iter()
+            .map(|run| run.run.as_str())
+            .chain(inputs.kept.iter().map(String::as_str))
+            .collect(),
+    };
+    let mut summary = RunsSummary {
+        runs: inputs.runs.len(),
+        ..RunsSummary::default()
+    };
+    let (runs, lists) = (book.runs()?, book.lists()?);
+    for files in [&runs, &lists] {
+        for (address, bytes) in files {
+            let changed = write_whole(&out.join(address), bytes).map_err(folder_error)?;
+            summary.written += usize::from(changed);
+        }
+    }
+    summary.removed = book.remove_others(out, &lists).map_err(folder_error)?;
+    let remembered = serde_json::to_vec(&book.fingerprints(out)).unwrap_or_default();
+    write_whole(&out.join(FINGERPRINTS), &remembered).map_err(folder_error)?;
+    Ok(summary)
+}
+
+/// Everything a page may need.
+struct Book<'a> {
+    inputs: &'a RunsInputs,
+    environment: Environment<'static>,
+    messages: Messages,
+    /// Runs that have a page.
+    pages: BTreeSet<&'a str>,
+}
+
+impl Book<'_> {
+    fn runs(&self) -> Result<Files, SiteError> {
+        let mut files = Files::new();
+        for run in &self.inputs.runs {
+            for language in Language::ALL {
+                let path = format!("runs/{}/index.html", run.run);
+                let chart_title = format!("{}: {}", self.word(language, "gantt"), run.run);
+                let data = views::run(run, &chart_title, language);
+                self.add(&mut files, language, &path, "run.html", &run.run, data)?;
+            }
+        }
+        Ok(files)
+    }
+
+    fn lists(&self) -> Result<Files, SiteError> {
+        let mut files = Files::new();
+        let assets = [
+            (
+                "assets/site.css",
+                include_bytes!("../../assets/site.css").to_vec(),
+            ),
+            (
+                "assets/icon.svg",
+                include_bytes!("../../assets/icon.svg").to_vec(),
+            ),
+        ];
+        files.extend(assets.map(|(address, bytes)| (address.to_owned(), bytes)));
+        let first = self.page(
+            Language::Ko,
+            "index.html",
+            "runs_language.html",
+            "",
+            json!({}),
+        )?;
+        files.insert("index.html".to_owned(), first);
+        for language in Language::ALL {
+            let plans: Vec<Value> = self
+                .inputs
+                .plans
+                .iter()
+                .map(|plan| {
+                    let rows = self.rows(plan, 0..OVERVIEW_ROWS, language);
+                    let mut view = views::plan(plan);
+                    view["rows"] = json!(rows);
+                    view["total"] = json!(plan.occurrences.len() as u64 + plan.left_out);
+                    view
+                })
+                .collect();
+            let title = self.word(language, "runs");
+            let data = json!({ "plans": plans });
+            self.add(
+                &mut files,
+                language,
+                "index.html",
+                "runs.html",
+                &title,
+                data,
+            )?;
+            for plan in &self.inputs.plans {
+                self.plan_pages(&mut files, plan, language)?;
+            }
+        }
+        Ok(files)
+    }
+
+    fn plan_pages(
+        &self,
+        files: &mut Files,
+        plan: &PlanRuns,
+        language: Language,
+    ) -> Result<(), SiteError> {
+        let count = plan.occurrences.len().div_ceil(LIST_ROWS).max(1);
+        let title = format!("{}: {}", self.word(language, "plan"), plan.name);
+        for number in 1..=count {
+            let from = (number - 1) * LIST_ROWS;
+            let mut data = views::plan(plan);
+            data["rows"] = json!(self.rows(plan, from..from + LIST_ROWS, language));
+            data["page"] = json!(number);
+            data["pages"] = json!(count);
+            let path = match number {
+                1 => format!("plans/{}/index.html", plan.name),
+                _ => format!("plans/{}/{number}/index.html", plan.name),
+            };
+            self.add(files, language, &path, "runs_plan.html", &title, data)?;
+        }
+        Ok(())
+    }
+
+    fn rows(
+        &self,
+        plan: &PlanRuns,
+        range: std::ops::Range<usize>,
+        language: Language,
+    ) -> Vec<Value> {
+        let listed = plan.occurrences.iter().skip(range.start).take(range.len());
+        listed
+            .map(|row| views::occurrence(row, |run| self.pages.contains(run), language))
+            .collect()
+    }
+
+    fn add(
+        &self,
+        files: &mut Files,
+        language: Language,
+        path: &str,
+        template: &str,
+        title: &str,
+        data: Value,
+    ) -> Result<(), SiteError> {
+        let page = self.page(language, path, template, title, data)?;
+        files.insert(format!("{}/{path}", language.code()), page);
+        Ok(())
+    }
+
+    fn word(&self, language: Language, key: &str) -> String {
+        let words = self.messages.in_language(language);
+        words
+            .get(key)
+            .map_or_else(String::new, |text| (*text).to_owned())
+    }
+
+    fn page(
+        &self,
+        language: Language,
+        path: &str,
+        template: &str,
+        title: &str,
+        data: Value,
+    ) -> Result<Vec<u8>, SiteError> {
+        let error = |source| SiteError::Template {
+            page: format!("ops/{}/{path}", language.code()),
+            source,
+        };
+        let depth = path.matches('/').count() + usize::from(template != "runs_language.html");
+        let notice = self.inputs.notice.as_ref();
+        let root = "../".repeat(depth);
+        let mut page = json!({
+            "lang": language.code(),
+            "other": language.other().code(),
+            "path": path,
+            "site": self.inputs.site.as_ref().map(|site| format!("{root}{site}")),
+            "root": root,
+            "title": title,
+            "project": self.inputs.project,
+            "t": self.messages.in_language(language),
+            "listed_as_of": self.inputs.as_of.format("%Y-%m-%d %H:%M:%S %:z").to_string(),
+            "notice": notice.map(|notice| notice.get(language)),
+        });
+        if let (Some(page), Value::Object(data)) = (page.as_object_mut(), data) {
+            page.extend(data);
+        }
+        self.environment
+            .get_template(template)
+            .and_then(|template| template.render(Serde(page)))
+            .map(String::into_bytes)
+            .map_err(error)
+    }
+
+    fn fingerprints(&self, out: &Path) -> BTreeMap<String, String> {
+        let mut remembered = rendered_runs(out);
+        remembered.retain(|run, _| self.pages.contains(run.as_str()));
+        for run in &self.inputs.runs {
+            remembered.insert(run.run.clone(), run.fingerprint.clone());
+        }
+        remembered
+    }
+
+    /// Removes pages of runs that are no longer kept and pages of lists that have become shorter.
+    fn remove_others(&self, out: &Path, lists: &Files) -> io::Result<usize> {
+        let mut removed = 0;
+        for language in Language::ALL {
+            let folder = out.join(language.code());
+            for run in names(&folder.join("runs"))? {
+                if !self.pages.contains(run.as_str()) {
+                    fs::remove_dir_all(folder.join("runs").join(run))?;
+                    removed += 1;
+                }
+            }
+            for plan in names(&folder.join("plans"))? {
+                let of_plan = folder.join("plans").join(&plan);
+                let listed = |path: &str| {
+                    lists.contains_key(&format!("{}/plans/{path}/index.html", language.code()))
+                };
+                if !listed(&plan) {
+                    fs::remove_dir_all(of_plan)?;
+                    removed += 1;
+                    continue;
+                }
+                for number in names(&of_plan)? {
+                    if number != "index.html" && !listed(&format!("{plan}/{number}")) {
+                        fs::remove_dir_all(of_plan.join(number))?;
+                        removed += 1;
+                    }
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Names in a folder; none where there is no folder.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// Exchanges a file as a whole; one with the same bytes stays untouched. Answers whether it was written.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(false);
+    }
+    let Some(folder) = path.parent() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    fs::create_dir_all(folder)?;
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, bytes)?;
+    fs::rename(&fresh, path)?;
+    Ok(true)
+}
