@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Rust: a browser and its driver library, a PostgreSQL server, strace.
+# Installs what the tests need beyond Rust: a browser and its driver library, a PostgreSQL server, strace, and what
+# reads units and manifests.
 set -euo pipefail
 cd "$(dirname "$0")"
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -8,6 +9,8 @@ command -v chromium >/dev/null || missing+=(chromium)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v strace >/dev/null || missing+=(strace)
+command -v systemd-analyze >/dev/null || missing+=(systemd)
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 # The tests start a server of their own; the service that the package brings is not used.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -18,5 +21,11 @@ fi
 stamp=browser/node_modules/.installed
 if [ ! -e "$stamp" ] || [ browser/package-lock.json -nt "$stamp" ]; then
     (cd browser && npm ci --no-audit --no-fund --silent)
+    touch "$stamp"
+fi
+stamp=deploy/.venv/.installed
+if [ ! -e "$stamp" ] || [ deploy/requirements.txt -nt "$stamp" ]; then
+    python3 -m venv deploy/.venv
+    deploy/.venv/bin/pip install --quiet --disable-pip-version-check --requirement deploy/requirements.txt
     touch "$stamp"
 fi

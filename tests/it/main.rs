@@ -7,7 +7,7 @@ mod contract;
 mod crash;
 mod crosswalk;
 mod demo;
-
+mod deploy;
 mod hostile;
 mod layering;
 mod linkage;
