@@ -30,7 +30,7 @@ def ours(example: str, work: Path, shape: str, steps: int) -> float:
     said = subprocess.run([example, shape, str(steps), str(ledger)], check=True, capture_output=True, text=True).stdout
     _, begun, _, seconds = said.splitlines()[-1].split()
     assert int(begun) == steps, said
-    states = dict(sqlite3.connect(ledger).execute("select state, count(*) from scheduler_steps group by state"))
+    states = dict(sqlite3.connect(ledger).execute("select state, count(*) from scheduler_step_runs group by state"))
     assert states == {"success": steps}, states
     return float(seconds)
 
@@ -154,12 +154,12 @@ def resume_after_kill(example: str, work: Path, steps: int) -> None:
     while done < steps // 2:
         assert first.poll() is None, "the run ended before it was killed"
         with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as connection:
-            question = "select count(*) from scheduler_steps where state = 'success'"
+            question = "select count(*) from scheduler_step_runs where state = 'success'"
             done = connection.execute(question).fetchone()[0]
     first.kill()
     first.wait()
     with sqlite3.connect(ledger) as connection:
-        done = connection.execute("select count(*) from scheduler_steps where state = 'success'").fetchone()[0]
+        done = connection.execute("select count(*) from scheduler_step_runs where state = 'success'").fetchone()[0]
     killed_at = time.monotonic()
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     elapsed = time.monotonic() - killed_at
