@@ -31,6 +31,16 @@ def run(command: list[str]) -> Cost:
     return Cost(**json.loads(launched.stdout.splitlines()[-1]))
 
 
+def run_within_memory(command: list[str]) -> Cost | None:
+    """The same, and nothing when the command says that its memory was too small."""
+    try:
+        return run(command)
+    except SystemExit as failed:
+        if "Out of Memory" in str(failed):
+            return None
+        raise
+
+
 def launch(command: list[str]) -> int:
     """Runs the command and prints its cost as the last line."""
     started = time.monotonic()
@@ -56,14 +66,17 @@ def noise() -> float:
 
 
 def alternate(rounds: int, contenders: dict, prepare=None) -> dict[str, Cost]:
-    """The cheapest of several rounds, contenders taking turns so that noise hits all alike."""
+    """The cheapest of several rounds, contenders taking turns so that noise hits all alike.
+
+    A contender that answers nothing did not finish, and has no cost.
+    """
     best: dict[str, Cost] = {}
     for _ in range(rounds):
         for name, contender in contenders.items():
             if prepare:
                 prepare(name)
             cost = contender()
-            if name not in best or cost.wall_s < best[name].wall_s:
+            if cost and (name not in best or cost.wall_s < best[name].wall_s):
                 best[name] = cost
     return best
 
