@@ -50,6 +50,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("deltalake-core", &["goyong-store"]),
     ("sqlx", &["goyong-store", "goyong-scheduler"]),
     ("tokio-postgres", &["goyong-scheduler"]),
+    ("lettre", &["goyong-nightly"]),
+    ("hyper", &["goyong-nightly"]),
 ];
 
 fn metadata() -> Value {

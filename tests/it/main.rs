@@ -20,3 +20,4 @@ mod schedule;
 mod secrets;
 mod support;
 mod vault;
+mod watch;

@@ -136,7 +136,15 @@ fn start_log(common: &CommonArguments) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     match common.log_format {
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Json => {
+            progress::say_as_log_lines();
+            // The fields of the step stand in `span`, those of the event beside the message.
+            builder
+                .json()
+                .flatten_event(true)
+                .with_span_list(false)
+                .init();
+        }
         LogFormat::Text => builder
             .without_time()
             .with_target(false)

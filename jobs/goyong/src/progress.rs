@@ -2,10 +2,23 @@
 //! finished step elsewhere, nothing with `--quiet`. Always on standard error.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use goyong_nightly::{NightEvent, StepStatus};
+use goyong_nightly::{NightEvent, StepReport, StepStatus};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Whether news is written as lines of the log instead of for people.
+static AS_LOG_LINES: AtomicBool = AtomicBool::new(false);
+
+/// From now on news goes to the log, whose lines are for programs.
+pub fn say_as_log_lines() {
+    AS_LOG_LINES.store(true, Ordering::Relaxed);
+}
+
+fn is_log() -> bool {
+    AS_LOG_LINES.load(Ordering::Relaxed)
+}
 
 /// Prints the events of a night.
 pub struct Console {
@@ -17,7 +30,7 @@ pub struct Console {
 impl Console {
     /// A console for this process's standard error.
     pub fn new(quiet: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && !quiet;
+        let terminal = std::io::stderr().is_terminal() && !quiet && !is_log();
         let target = if terminal {
             ProgressDrawTarget::stderr_with_hz(8)
         } else {
@@ -37,6 +50,10 @@ impl Console {
     /// One line of news, kept on the screen.
     pub fn say(&self, text: &str) {
         if self.quiet {
+            return;
+        }
+        if is_log() {
+            tracing::info!("{}", text.trim());
             return;
         }
         self.line.suspend(|| {
@@ -70,6 +87,10 @@ impl Console {
             NightEvent::Notice(message) => self.say(&format!("        {message}")),
             NightEvent::StepFinished(report) => {
                 self.line.disable_steady_tick();
+                if is_log() {
+                    log_step(report);
+                    return;
+                }
                 let mark = match report.status {
                     StepStatus::Done => "done",
                     StepStatus::Nothing => "nothing new",
@@ -95,5 +116,22 @@ impl Console {
     /// Takes the moving line away.
     pub fn finish(&self) {
         self.line.finish_and_clear();
+    }
+}
+
+/// A step that ended, as one line of the log with its figures.
+fn log_step(report: &StepReport) {
+    let status = match report.status {
+        StepStatus::Done => "done",
+        StepStatus::Nothing => "nothing",
+        StepStatus::Failed => "failed",
+    };
+    let figures = serde_json::to_string(&report.figures).unwrap_or_default();
+    tracing::info!(
+        job = %report.name, status, elapsed_ms = report.elapsed_ms,
+        peak_memory_mib = report.peak_memory_mib, figures = %figures, "{}", report.summary
+    );
+    for detail in &report.details {
+        tracing::info!(job = %report.name, "{detail}");
     }
 }

@@ -1,17 +1,20 @@
 //! `goyong schedule`: plans by the clock.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use goyong_nightly::scheduled::{
-    DEFAULT_LEASE, NEXT_HEADER, ScheduledProject, StepCommand, StepVerdict, TRIGGERED_HEADER,
+    DEFAULT_LEASE, NEXT_HEADER, NOTIFY_HEADER, ScheduledProject, StartOptions, StepCommand,
+    StepVerdict, TRIGGERED_HEADER,
 };
 use goyong_nightly::{Fence, NightOptions, StepStatus};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::arguments::{CommonArguments, LogFormat, OutputArguments};
 use crate::commands::open;
@@ -45,6 +48,16 @@ pub enum ScheduleCommand {
         /// The plan [default: the only one]
         plan: Option<String>,
     },
+    /// Send a test notice to a target, or to everybody a plan tells
+    NotifyTest {
+        /// The target, as in [notify.NAME] of goyong.toml [default: those of the plan]
+        target: Option<String>,
+        /// The plan [default: the only one]
+        #[arg(long)]
+        plan: Option<String>,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
     /// Queue a run of a plan now, whatever its schedule, calendar and pause say
     Trigger(TriggerArguments),
     /// Queue a run for each time a plan was due on past days, with what was known then
@@ -56,6 +69,9 @@ pub struct StartArguments {
     /// How long a silent worker keeps its run; another goes on with it within twice this time
     #[arg(long, value_name = "TIME", value_parser = lease)]
     lease: Option<Duration>,
+    /// Serve /healthz, /readyz and /metrics there, such as 127.0.0.1:9617
+    #[arg(long, value_name = "ADDRESS", env = "GOYONG_LISTEN")]
+    listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +119,15 @@ pub struct StepArguments {
     /// Run as known on this day
     #[arg(long)]
     as_of: Option<NaiveDate>,
+    /// The plan, for the log
+    #[arg(long, default_value = "")]
+    plan: String,
+    /// The step, for the log
+    #[arg(long, default_value = "")]
+    step: String,
+    /// Which attempt it is, for the log
+    #[arg(long, default_value_t = 1)]
+    attempt: u32,
 }
 
 fn lease(text: &str) -> Result<Duration, String> {
@@ -115,12 +140,17 @@ pub async fn run(common: &CommonArguments, command: &ScheduleCommand) -> Result<
     let mut out = std::io::stdout();
     match command {
         ScheduleCommand::Start(arguments) => {
-            let lease = arguments.lease.unwrap_or(DEFAULT_LEASE);
+            let options = StartOptions {
+                lease: arguments.lease.unwrap_or(DEFAULT_LEASE),
+                listen: arguments.listen,
+            };
             let stop = stop_at_a_signal()?;
             // The one line scripts wait for; nobody listens to a scheduler whose output is closed.
-            let _closed =
-                writeln!(out, "{}", project.ready_line().await?).and_then(|()| out.flush());
-            project.start(step_command(common)?, lease, stop).await?;
+            let say = |line: &str| {
+                let _closed = writeln!(out, "{line}").and_then(|()| out.flush());
+            };
+            let command = step_command(common)?;
+            project.start(command, options, say, stop).await?;
         }
         ScheduleCommand::Next {
             plan,
@@ -148,6 +178,16 @@ pub async fn run(common: &CommonArguments, command: &ScheduleCommand) -> Result<
             } else {
                 format!("plan {} was not paused", plan.name)
             });
+        }
+        ScheduleCommand::NotifyTest {
+            target,
+            plan,
+            output,
+        } => {
+            let plan = project.plan(plan.as_deref())?;
+            let (rows, all_taken) = project.notify_test(plan, target.as_deref()).await?;
+            output::write_rows(&NOTIFY_HEADER, &rows, output.format, &mut out.lock())?;
+            return Ok(if all_taken { 0 } else { CHECK_FAILED });
         }
         ScheduleCommand::Trigger(arguments) => return trigger(common, &project, arguments).await,
         ScheduleCommand::Backfill(arguments) => {
@@ -242,12 +282,22 @@ fn step_command(common: &CommonArguments) -> Result<StepCommand> {
     Ok(StepCommand {
         program: std::env::current_exe().context("find this program")?,
         arguments,
+        json_log: common.log_format == LogFormat::Json,
     })
 }
 
 /// One step of a scheduled run. Says on standard output how it ended, one line.
 pub async fn run_step(common: &CommonArguments, arguments: &StepArguments) -> Result<u8> {
     end_with_the_scheduler();
+    let fence = &arguments.fence;
+    let span = tracing::error_span!(
+        "step", run_id = %fence.run, plan = %arguments.plan, step = %arguments.step,
+        attempt = arguments.attempt
+    );
+    run_step_within(common, arguments).instrument(span).await
+}
+
+async fn run_step_within(common: &CommonArguments, arguments: &StepArguments) -> Result<u8> {
     let console = Console::new(common.quiet);
     let outcome = async {
         let options = NightOptions {

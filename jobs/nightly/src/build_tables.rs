@@ -128,7 +128,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         StepOutcome::done(summary)
     }
     .with_details(details)
-    .with_figures(StepFigures::of_build(&report)))
+    .with_figures(StepFigures::of_build(&report, night.project.project())))
 }
 
 impl OpenProject {

@@ -6,6 +6,8 @@ use goyong_engine::Backend;
 use goyong_intake::read_private_file;
 use serde::{Deserialize, Serialize};
 
+use crate::watch::NotifyTarget;
+
 /// Name of the configuration file of a project folder.
 pub const CONFIGURATION_FILE: &str = "goyong.toml";
 
@@ -97,6 +99,8 @@ pub struct Configuration {
     pub state: String,
     /// Steps of plans that run side by side, by pool.
     pub pools: BTreeMap<String, usize>,
+    /// Whom plans may name as told, by name.
+    pub notify: BTreeMap<String, NotifyTarget>,
 }
 
 impl Default for Configuration {
@@ -119,6 +123,7 @@ impl Default for Configuration {
             engine: Backend::Local.to_string(),
             state: String::new(),
             pools: BTreeMap::new(),
+            notify: BTreeMap::new(),
         }
     }
 }
@@ -153,6 +158,9 @@ impl Configuration {
         let beside = project_folder.join(SQL_FOLDER);
         if configuration.sql.is_none() && beside.is_dir() {
             configuration.sql = Some(beside);
+        }
+        for target in configuration.notify.values_mut() {
+            target.resolve(project_folder);
         }
         configuration.check()?;
         Ok(configuration)
@@ -237,6 +245,9 @@ impl Configuration {
         if let Some((pool, _)) = self.pools.iter().find(|(_, places)| **places == 0) {
             bail!("pool `{pool}` has no place, so its steps would never run; give it 1 at least");
         }
+        for (name, target) in &self.notify {
+            target.check(name)?;
+        }
         if self.timezone != "Asia/Seoul" {
             bail!(
                 "timezone `{}` is not supported yet, use Asia/Seoul",
@@ -279,6 +290,10 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          # engine = \"ballista://127.0.0.1:50050\"   # builds on a cluster, see docs/cluster.md; local when absent\n\
          # state = \"postgresql://goyong@127.0.0.1/goyong\"   # runs of plans; state/scheduler.db when absent, see docs/scheduler.md\n\
          # [pools]                 # steps of plans side by side, by pool: default = 2\n\
+         # [notify.operations]     # who is told when a plan names `operations`, see docs/watch.md\n\
+         # smtp = \"smtps://mail.example.org\"\n\
+         # from = \"goyong@example.org\"\n\
+         # to = [\"night@example.org\"]\n\
          # [vars]                  # values of var() in models\n\
          # [retention]             # releases that outlive history_days\n\
          # nights = 30             # the newest release of so many business dates\n\

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use goyong_catalog::Project;
 use goyong_engine::{BuildReport, Outcome};
 use goyong_intake::DeliveryOutcome;
 use goyong_scheduler::{Finding, StepAccount};
@@ -44,6 +45,9 @@ macro_rules! figures {
         }
 
         impl $name {
+            /// The names of the figures.
+            pub const NAMES: &[&str] = &[$(stringify!($field)),*];
+
             /// The figures there are, by name.
             fn named(&self) -> BTreeMap<String, i64> {
                 [$((stringify!($field), self.$field)),*]
@@ -88,6 +92,8 @@ figures! {
         deliveries_refused,
         /// Rows put into quarantine.
         rows_quarantined,
+        /// Rows put into quarantine of a thousand delivered.
+        rows_quarantined_per_mille,
         /// Rows refused with their delivery.
         rows_rejected,
         /// Persons the vault had not known.
@@ -124,6 +130,8 @@ figures! {
         partitions_rebuilt,
         /// Of those, how many came out as they were.
         partitions_unchanged,
+        /// 1 for a table that was read to compute others.
+        read,
     }
 }
 
@@ -142,6 +150,14 @@ figures! {
         rows_quarantined,
         /// Rows refused with their delivery.
         rows_rejected,
+        /// The day the newest delivery became known, its beginning in Seoul in seconds since 1970.
+        last_known_on_s,
+        /// Periods that were due and have not come.
+        periods_missing,
+        /// Days the next period is late.
+        days_late,
+        /// 1 where it is overdue.
+        is_overdue,
     }
 }
 
@@ -199,11 +215,16 @@ impl StepFigures {
             add(&mut source.rows_quarantined, outcome.rows_quarantined);
             add(&mut source.rows_rejected, outcome.rows_rejected);
         }
+        if let (Some(rows), Some(quarantined)) = (total.rows_in, total.rows_quarantined)
+            && rows > 0
+        {
+            total.rows_quarantined_per_mille = Some(quarantined.saturating_mul(1000) / rows);
+        }
         figures
     }
 
     /// Figures of a build.
-    pub(crate) fn of_build(report: &BuildReport) -> Self {
+    pub(crate) fn of_build(report: &BuildReport, project: &Project) -> Self {
         let mut figures = Self::default();
         let total = &mut figures.total;
         let count = |of: fn(&goyong_engine::ModelReport) -> usize| {
@@ -236,6 +257,16 @@ impl StepFigures {
                 ..TableFigures::default()
             };
             figures.tables.insert(model.table.to_string(), table);
+        }
+        let built = report
+            .models
+            .iter()
+            .filter(|model| model.outcome == Outcome::Built);
+        let read = built
+            .filter_map(|model| project.models().get(&model.table))
+            .flat_map(|model| &model.inputs);
+        for table in read {
+            figures.tables.entry(table.to_string()).or_default().read = Some(1);
         }
         figures
     }

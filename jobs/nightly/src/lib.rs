@@ -39,6 +39,7 @@ mod step;
 mod test_tables;
 #[cfg(test)]
 mod vault_tests;
+mod watch;
 
 pub use backup_warehouse::{BackupOptions, list_backups, restore_backup};
 pub use build_tables::{BUILD_HEADER, BuildOptions, BuildSummary, PLAN_HEADER, PlanSummary};
@@ -73,3 +74,4 @@ pub use rotate_keys::RotateOptions;
 pub use show_lineage::{DECLASSIFIED_HEADER, LINEAGE_HEADER, LineageView};
 pub use step::{NightEvent, StepOutcome, StepReport, StepStatus};
 pub use test_tables::{TEST_HEADER, TestOptions, TestSummary, test_project};
+pub use watch::{NoticeLanguage, NotifyTarget};

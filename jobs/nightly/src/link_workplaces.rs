@@ -57,7 +57,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
     if !built.succeeded() {
         return Ok(StepOutcome::failed("the tables to link could not be built")
             .with_details(failures(&built))
-            .with_figures(StepFigures::of_build(&built)));
+            .with_figures(StepFigures::of_build(&built, project.project())));
     }
     let fingerprint = fingerprint(project, settings_text).await?;
     let memo = project.warehouse().memo_get("link", PROCEDURE).await?;
@@ -83,7 +83,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         .warehouse()
         .memo_put("link", PROCEDURE, &fingerprint)
         .await?;
-    let mut figures = StepFigures::of_build(&built);
+    let mut figures = StepFigures::of_build(&built, project.project());
     figures.total.pairs_compared = Some(found.compared);
     figures.total.pairs_linked =
         Some(found.by_number + rows.by_institution_name + found.by_probability);

@@ -149,6 +149,7 @@ impl NightContext<'_> {
             elapsed_ms: started.elapsed().as_millis() as u64,
             peak_memory_mib: peak_memory_mib(),
         };
+        self.project.tell_lineage(&report.figures).await;
         events(NightEvent::StepFinished(Box::new(report.clone())));
         Ok(report)
     }

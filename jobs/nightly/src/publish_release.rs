@@ -1,10 +1,16 @@
 //! Publishes a release of the latest version of every table.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
+use chrono::{NaiveDate, NaiveTime};
+use chrono_tz::Tz;
+use goyong_scheduler::instant;
 use goyong_store::{Release, ReleaseRequest, StoreError, Warehouse};
 use goyong_types::TableName;
 
-use crate::figures::{GateResult, StepFigures, Totals};
+use crate::check_freshness::FRESHNESS_HEADER;
+use crate::figures::{GateResult, SourceFigures, StepFigures, Totals};
 use crate::plan::NightContext;
 use crate::step::StepOutcome;
 
@@ -57,6 +63,7 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         release.content_hash.get(..12).unwrap_or_default()
     );
     let figures = StepFigures {
+        sources: freshness(night).await,
         total: Totals {
             tables_released: Some(release.tables.len() as u64),
             rows_released: Some(rows),
@@ -71,6 +78,41 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         StepOutcome::done(summary)
     }
     .with_figures(figures))
+}
+
+/// How fresh each source is on the night's day. What cannot be asked is left out: it holds no release back.
+async fn freshness(night: &NightContext<'_>) -> BTreeMap<String, SourceFigures> {
+    let asked = async {
+        let as_of = night.as_of().await?;
+        night.project.check_freshness(Some(as_of)).await
+    };
+    match asked.await {
+        Ok(summary) => summary.rows.iter().map(|row| of_source(row)).collect(),
+        Err(error) => {
+            tracing::warn!("how fresh the sources are is not known: {error:#}");
+            BTreeMap::new()
+        }
+    }
+}
+
+/// The figures of a row of the check; an empty cell is a figure that is not known.
+fn of_source(row: &[String]) -> (String, SourceFigures) {
+    let cell = |name: &str| {
+        let column = FRESHNESS_HEADER.iter().position(|known| *known == name);
+        column
+            .and_then(|column| row.get(column))
+            .map_or("", String::as_str)
+    };
+    let known_on: Option<NaiveDate> = cell("last_known_on").parse().ok();
+    let known_on = known_on.and_then(|day| instant(Tz::Asia__Seoul, day.and_time(NaiveTime::MIN)));
+    let figures = SourceFigures {
+        last_known_on_s: known_on.and_then(|at| u64::try_from(at.timestamp()).ok()),
+        periods_missing: cell("periods_missing").parse().ok(),
+        days_late: cell("days_late").parse().ok(),
+        is_overdue: Some(u64::from(cell("state") == "overdue")),
+        ..SourceFigures::default()
+    };
+    (cell("source").to_owned(), figures)
 }
 
 /// The gate every release passes: each of its files was hashed.

@@ -1,10 +1,12 @@
 //! The night by the clock: plans and calendars of a project, its ledger of runs, and steps as processes of their own.
 
+mod log;
 mod page_process;
 mod plans;
 mod processes;
 pub(crate) mod run_pages;
 mod show;
+mod start;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,28 +16,21 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Days, NaiveDate, Timelike, Utc};
 use goyong_scheduler::{
-    Calendar, Clock, DEFAULT_POOL, Event, Ledger, Location, Options, Plan, RunEnd, Scheduler,
-    SchedulerError, State, SystemClock, Triggered, instant, new_holder, parse_duration,
+    Calendar, Clock, Ledger, Location, Plan, SchedulerError, SystemClock, Triggered, instant,
+    parse_duration,
 };
-use tokio::sync::watch;
 
 use crate::configuration::Configuration;
 
-use page_process::PageProcess;
 pub use plans::{BUILT_IN_CALENDAR, BUILT_IN_PLAN};
 pub use processes::{StepCommand, StepVerdict};
 pub use show::{FIGURES_HEADER, NEXT_HEADER, RUN_HEADER, RUNS_HEADER, TRIGGERED_HEADER};
+pub use start::{NOTIFY_HEADER, StartOptions};
 
-/// Steps that run side by side where `goyong.toml` names no pool.
-const DEFAULT_POOL_SIZE: usize = 2;
 /// How long a silent worker keeps its run.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 /// A lease must outlast a pause of the disk.
 const SHORTEST_LEASE: Duration = Duration::from_secs(3);
-/// How often others' triggers are looked for.
-const POLL: Duration = Duration::from_secs(5);
-/// Runs of one process at the same time; each is a night of its own.
-const MOST_RUNS: usize = 4;
 
 /// The plans of a project with their ledger.
 pub struct ScheduledProject {
@@ -73,6 +68,19 @@ impl ScheduledProject {
         })
     }
 
+    /// The plans.
+    pub fn plans(&self) -> &[Plan] {
+        &self.plans
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(crate) fn calendar(&self, name: &str) -> Option<&Calendar> {
+        self.calendars.get(name)
+    }
+
     /// The plan of a name, or the only one there is.
     pub fn plan(&self, name: Option<&str>) -> Result<&Plan> {
         let names = || {
@@ -86,76 +94,6 @@ impl ScheduledProject {
                 .iter()
                 .find(|plan| plan.name == name)
                 .with_context(|| format!("no plan `{name}`; there are {}", names())),
-        }
-    }
-
-    fn scheduler(
-        &self,
-        command: StepCommand,
-        lease: Duration,
-        pages: &PageProcess,
-    ) -> Result<Scheduler> {
-        let mut pools: BTreeMap<String, usize> = self.configuration.pools.clone();
-        pools
-            .entry(DEFAULT_POOL.to_owned())
-            .or_insert(DEFAULT_POOL_SIZE);
-        let options = Options {
-            holder: new_holder(),
-            lease,
-            poll: POLL,
-            pools,
-            most_runs: MOST_RUNS,
-        };
-        let ear = pages.ear();
-        let runner = processes::StepProcesses::new(&self.folder, self.logs(), command);
-        Ok(Scheduler::new(
-            Arc::clone(&self.ledger),
-            self.plans.clone(),
-            self.calendars.clone(),
-            Arc::clone(&self.clock),
-            Arc::new(runner),
-            options,
-            Arc::new(move |event: &Event| {
-                write_to_log(event);
-                ear(event);
-            }),
-        )?)
-    }
-
-    /// Schedules and works until `stop` turns true.
-    pub async fn start(
-        &self,
-        command: StepCommand,
-        lease: Duration,
-        stop: watch::Receiver<bool>,
-    ) -> Result<()> {
-        let pages = PageProcess::start(&self.folder, &command.program);
-        let scheduler = self.scheduler(command, lease, &pages)?;
-        self.warn_of_ended_calendars();
-        let outcome = scheduler.run(stop).await;
-        drop(scheduler);
-        pages.finish().await;
-        Ok(outcome?)
-    }
-
-    /// Works on one run in this process until it ended. Answers whether it succeeded.
-    pub async fn work_on(
-        &self,
-        run_id: &str,
-        command: StepCommand,
-        stop: watch::Receiver<bool>,
-    ) -> Result<bool> {
-        let pages = PageProcess::start(&self.folder, &command.program);
-        let scheduler = self.scheduler(command, DEFAULT_LEASE, &pages)?;
-        let outcome = scheduler.work_once(Some(run_id), stop).await;
-        drop(scheduler);
-        pages.finish().await;
-        match outcome? {
-            Some(RunEnd::Ended { state, .. }) => Ok(state == State::Success),
-            Some(RunEnd::LeaseLost | RunEnd::GivenBack) => Ok(false),
-            None => bail!(
-                "run {run_id} is held by another process, or another run of its plan goes first; `goyong runs show {run_id}` tells"
-            ),
         }
     }
 
@@ -365,53 +303,4 @@ pub fn is_busy(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<SchedulerError>())
         .any(SchedulerError::is_retryable)
-}
-
-fn write_to_log(event: &Event) {
-    match event {
-        Event::Decided { plan, decision } => match &decision.verdict {
-            goyong_scheduler::due::Verdict::Run { late } => {
-                tracing::info!(%plan, scheduled_at = %decision.scheduled_at, late, "due");
-            }
-            goyong_scheduler::due::Verdict::NotRun(reason) => {
-                tracing::warn!(%plan, scheduled_at = %decision.scheduled_at, reason = reason.code(), "not run {}", reason.detail());
-            }
-        },
-        Event::RunStarted(claim) => tracing::info!(
-            run = %claim.lease.run_id, token = claim.lease.token, attempt = claim.attempt,
-            taken_over = claim.taken_over, "run taken up"
-        ),
-        Event::Step { run_id, change } => {
-            let (state, step, attempt) = (change.state.word(), &change.step, change.attempt);
-            if matches!(change.state, State::Failed | State::UpForRetry) {
-                tracing::warn!(run = %run_id, %step, attempt, state, reason = change.reason, "{}", change.detail);
-            } else {
-                tracing::info!(run = %run_id, %step, attempt, state, "{}", change.detail);
-            }
-        }
-        Event::RunEnded { run_id, end } => match end {
-            RunEnd::Ended {
-                state: State::Success,
-                ..
-            } => tracing::info!(run = %run_id, "run succeeded"),
-            RunEnd::Ended {
-                state,
-                reason,
-                detail,
-            } => {
-                tracing::error!(run = %run_id, state = state.word(), reason, "run ended without success {detail}");
-            }
-            RunEnd::LeaseLost => {
-                tracing::warn!(run = %run_id, "another worker has taken the run over")
-            }
-            RunEnd::GivenBack => tracing::info!(run = %run_id, "run given back"),
-        },
-        Event::DeadlineMissed(missed) => tracing::error!(
-            plan = %missed.plan, scheduled_at = %missed.scheduled_at, deadline = %missed.deadline,
-            standing = %missed.standing, "deadline missed"
-        ),
-        Event::PlanPaused { plan, run_id } => {
-            tracing::error!(%plan, run = %run_id, "the failed run paused its plan; `goyong schedule resume {plan}` ends the pause");
-        }
-    }
 }

@@ -5,7 +5,11 @@ use goyong_engine::lineage::{ColumnRef, Direction, LineageStep, OpenLineageRun, 
 use goyong_engine::{Clearance, ReadSession};
 use goyong_types::TableName;
 
+use serde_json::Value;
+
+use crate::figures::StepFigures;
 use crate::project::OpenProject;
+use crate::watch::TelemetryOptions;
 
 /// Columns of a lineage.
 pub const LINEAGE_HEADER: [&str; 8] = [
@@ -93,13 +97,40 @@ impl OpenProject {
 
     /// One OpenLineage event per model and report query, a line each.
     pub async fn open_lineage(&self) -> Result<Vec<String>> {
+        let namespace = self.configuration().project.clone();
+        let events = self.lineage_events(namespace).await?;
+        Ok(events.iter().map(ToString::to_string).collect())
+    }
+
+    async fn lineage_events(&self, namespace: String) -> Result<Vec<Value>> {
         let lineage = self.engine().lineage().await?;
         let run = OpenLineageRun {
-            namespace: self.configuration().project.clone(),
+            namespace,
             as_of: self.as_of_or_latest(None).await?,
         };
-        let events = lineage.open_lineage(self.project(), &run);
-        Ok(events.iter().map(ToString::to_string).collect())
+        Ok(lineage.open_lineage(self.project(), &run))
+    }
+
+    /// Tells whoever `OPENLINEAGE_URL` names where the columns of the tables come from that a step computed. A receiver
+    /// that is away holds no step up.
+    pub(crate) async fn tell_lineage(&self, figures: &StepFigures) {
+        let variable = |name: &str| std::env::var(name).ok();
+        let options = TelemetryOptions::from_environment(&self.configuration().project, variable);
+        let is_computed = |name: &str| {
+            let table = figures.tables.get(name);
+            table.is_some_and(|table| table.partitions_rebuilt.is_some_and(|count| count > 0))
+        };
+        if !options.wants_lineage() || !figures.tables.keys().any(|name| is_computed(name)) {
+            return;
+        }
+        let told = async {
+            let mut events = self.lineage_events(options.namespace().to_owned()).await?;
+            events.retain(|event| event["job"]["name"].as_str().is_some_and(is_computed));
+            options.post_lineage(&events).await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!("the lineage of the tables was not taken: {error:#}");
+        }
     }
 }
 

@@ -10,6 +10,8 @@ mod sqlite;
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
+
 use postgres::{Postgres, PostgresTransaction};
 use sqlite::Sqlite;
 
@@ -198,6 +200,19 @@ impl Database {
         match self {
             Self::Sqlite(database) => database.query(sql, values).await,
             Self::Postgres(database) => database.query(sql, values).await,
+        }
+    }
+
+    /// The time of the database's machine; a file has none.
+    pub(crate) async fn time(&self) -> Result<Option<DateTime<Utc>>, DatabaseError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(database) => {
+                let sql = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
+                let rows = database.query(sql, &[]).await?;
+                let at = rows.first().ok_or(DatabaseError::Column(0))?.integer(0)?;
+                Ok(DateTime::from_timestamp_millis(at))
+            }
         }
     }
 

@@ -151,6 +151,33 @@ impl<'t> Section<'t> {
         Ok(texts)
     }
 
+    /// The whole numbers of a table, by name.
+    pub(crate) fn numbers(&mut self, key: &'static str) -> Result<Vec<(String, u32)>, Problem> {
+        let Some(value) = self.find(key) else {
+            return Ok(Vec::new());
+        };
+        let DeValue::Table(table) = value.get_ref() else {
+            let message = format!("`{key}` is a table of whole numbers, written as [{key}]");
+            return Err(self.problem(value.span().start, message));
+        };
+        let mut numbers = Vec::new();
+        for (name, value) in table.iter() {
+            let number = match value.get_ref() {
+                DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()),
+                _ => "".parse(),
+            };
+            let name = name.get_ref().to_string();
+            match number {
+                Ok(number) => numbers.push((name, number)),
+                Err(_) => {
+                    let message = format!("`{name}` of [{key}] is a whole number, not below 0");
+                    return Err(self.problem(value.span().start, message));
+                }
+            }
+        }
+        Ok(numbers)
+    }
+
     /// The tables of `[[key]]`.
     pub(crate) fn sections(&mut self, key: &'static str) -> Result<Vec<Section<'t>>, Problem> {
         let Some(value) = self.find(key) else {

@@ -277,6 +277,7 @@ impl Execution<'_> {
                 .ledger
                 .progress(
                     &self.claim.lease,
+                    self.plan,
                     &self.changes,
                     end.map(|(state, reason, detail)| (*state, *reason, detail.as_str())),
                     self.now(),

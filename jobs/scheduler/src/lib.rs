@@ -7,6 +7,8 @@
 //! - The **ledger** is a database, SQLite or PostgreSQL, one schema and one code for both ([`Ledger`]).
 //! - A **lease** makes one worker the only one that can commit a run. It is kept by heartbeats and carries a token
 //!   that only grows; whatever is committed under an older token is refused ([`Lease`]).
+//! - Who is to be told of a failure, a missed deadline or a recovery is written in the transaction of the fact itself,
+//!   and delivered later by a [`NoticeSender`], again and again until it was taken.
 //! - Only a [`Clock`] knows the time, so all of this is tested with one that is moved by hand.
 //!
 //! What a step does is not known here: a [`StepRunner`] does it.
@@ -36,6 +38,7 @@ pub mod due;
 mod error;
 mod executor;
 mod ledger;
+mod notice;
 mod plan;
 mod pools;
 mod schedule;
@@ -49,9 +52,11 @@ pub use document::parse_duration;
 pub use error::{Problem, Result, SchedulerError};
 pub use executor::RunEnd;
 pub use ledger::{
-    AttemptRow, Claim, Heartbeat, Lease, Ledger, MissedDeadline, OccurrenceRow, PlanRow, RunRow,
-    State, StepChange, StepProgress, StepRow, Triggered,
+    AttemptRow, Claim, Heartbeat, Lease, Ledger, LedgerFigures, MissedDeadline, OccurrenceRow,
+    PlanRow, ProcessRow, RunRow, State, StepChange, StepProgress, StepRow, Triggered,
+    UndeliveredRow,
 };
+pub use notice::{Notice, NoticeKind, NoticeSender};
 pub use plan::{Catchup, DEFAULT_POOL, Deadline, OnHoliday, Overlap, Plan, Step};
 pub use schedule::{Occurrence, Schedule, instant, local_time};
 pub use scheduler::{Event, Listener, Options, Scheduler, new_holder};

@@ -43,6 +43,8 @@ pub struct Plan {
     pub pause_on_failure: bool,
     /// Who is told; addresses are for whoever sends them.
     pub notify: Vec<String>,
+    /// Figures of a step, by name, with the limit above which somebody is told.
+    pub notify_above: BTreeMap<String, i64>,
     /// What is run, each step after those it names.
     pub steps: Vec<Step>,
 }

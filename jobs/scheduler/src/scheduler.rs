@@ -14,7 +14,8 @@ use crate::clock::Clock;
 use crate::due::Decision;
 use crate::error::{Result, SchedulerError};
 use crate::executor::{RunEnd, execute};
-use crate::ledger::{Claim, Ledger, MissedDeadline, StepChange};
+use crate::ledger::{Claim, Ledger, MissedDeadline, SIGN_OF_LIFE, StepChange};
+use crate::notice::{Notice, NoticeSender};
 use crate::plan::Plan;
 use crate::pools::Pools;
 use crate::step::StepRunner;
@@ -70,6 +71,18 @@ pub enum Event {
         /// The run that failed.
         run_id: String,
     },
+    /// A notice was delivered, or could not be.
+    NoticeSent {
+        /// The notice.
+        notice: Notice,
+        /// Why it could not be delivered; it is tried again later.
+        problem: Option<String>,
+    },
+    /// The loop has turned once.
+    Turned {
+        /// Whether the ledger answered.
+        answers: bool,
+    },
 }
 
 /// Told of every event, in order.
@@ -97,6 +110,7 @@ pub struct Scheduler {
     plans: Vec<Arc<Plan>>,
     calendars: BTreeMap<String, Calendar>,
     options: Options,
+    sender: Option<Arc<dyn NoticeSender>>,
 }
 
 impl fmt::Debug for Scheduler {
@@ -141,7 +155,23 @@ impl Scheduler {
             plans: plans.into_iter().map(Arc::new).collect(),
             calendars,
             options,
+            sender: None,
         })
+    }
+
+    /// The same scheduler, which delivers notices as well. Without a sender they wait in the ledger for one that does.
+    #[must_use]
+    pub fn with_sender(mut self, sender: Arc<dyn NoticeSender>) -> Self {
+        self.sender = Some(sender);
+        self
+    }
+
+    /// Delivers the notices that are to be sent now. What cannot be delivered is tried again later.
+    pub async fn deliver_notices(&self) -> Result<()> {
+        match &self.sender {
+            Some(sender) => deliver(&self.worker, sender).await,
+            None => Ok(()),
+        }
     }
 
     /// Decides what is due of every plan and looks for missed deadlines. Answers when something may be due next.
@@ -169,7 +199,8 @@ impl Scheduler {
 
     async fn look_at_deadlines(&self) -> Result<()> {
         let now = self.worker.clock.now();
-        for missed in self.worker.ledger.miss_deadlines(now).await? {
+        let plans: Vec<&Plan> = self.plans.iter().map(Arc::as_ref).collect();
+        for missed in self.worker.ledger.miss_deadlines(&plans, now).await? {
             self.worker.tell(&Event::DeadlineMissed(missed));
         }
         Ok(())
@@ -216,16 +247,28 @@ impl Scheduler {
         let poll = TimeDelta::from_std(self.options.poll.min(self.options.lease / 3))
             .unwrap_or(TimeDelta::seconds(1));
         let mut runs: JoinSet<Result<RunEnd>> = JoinSet::new();
+        // At most one at a time, beside the loop: a mail server that hangs holds nothing up.
+        let mut deliveries: JoinSet<Result<()>> = JoinSet::new();
         let mut next: Option<DateTime<Utc>> = Some(clock.now());
+        let mut seen_at = None;
         let mut outcome = Ok(());
         while !*stop.borrow_and_update() {
-            let pass = self.pass(&mut next, &mut runs, &stop).await;
+            let pass = self.pass(&mut next, &mut seen_at, &mut runs, &stop).await;
+            let answers = pass.is_ok();
             if let Err(error) = pass {
                 if !error.is_retryable() {
                     outcome = Err(error);
                     break;
                 }
                 tracing::warn!("the ledger of runs does not answer, trying again: {error}");
+            }
+            self.worker.tell(&Event::Turned { answers });
+            while let Some(ended) = deliveries.try_join_next() {
+                report_delivery(ended);
+            }
+            if let Some(sender) = self.sender.as_ref().filter(|_| deliveries.is_empty()) {
+                let (worker, sender) = (Arc::clone(&self.worker), Arc::clone(sender));
+                deliveries.spawn(async move { deliver(&worker, &sender).await });
             }
             let wake_at = clock.now() + poll;
             let wake_at = next.map_or(wake_at, |next| next.min(wake_at));
@@ -241,12 +284,28 @@ impl Scheduler {
         while let Some(ended) = runs.join_next().await {
             report(ended);
         }
+        // A notice that is being sent is sent again by whoever comes next.
+        deliveries.shutdown().await;
+        if outcome.is_ok()
+            && let Err(error) = self.say_seen(true).await
+        {
+            tracing::warn!("the ledger of runs does not know that this process ended: {error}");
+        }
         outcome
+    }
+
+    async fn say_seen(&self, has_ended: bool) -> Result<()> {
+        let (worker, holder) = (&self.worker, &self.options.holder);
+        worker
+            .ledger
+            .seen(holder, has_ended, worker.clock.now())
+            .await
     }
 
     async fn pass(
         &self,
         next: &mut Option<DateTime<Utc>>,
+        seen_at: &mut Option<DateTime<Utc>>,
         runs: &mut JoinSet<Result<RunEnd>>,
         stop: &watch::Receiver<bool>,
     ) -> Result<()> {
@@ -254,6 +313,11 @@ impl Scheduler {
             *next = self.tick().await?;
         } else {
             self.look_at_deadlines().await?;
+        }
+        let now = self.worker.clock.now();
+        if seen_at.is_none_or(|at| now < at || now - at >= SIGN_OF_LIFE) {
+            self.say_seen(false).await?;
+            *seen_at = Some(now);
         }
         while runs.len() < self.options.most_runs
             && let Some((plan, claim)) = self.claim(None).await?
@@ -270,6 +334,33 @@ fn report(ended: std::result::Result<Result<RunEnd>, tokio::task::JoinError>) {
         Ok(Err(error)) => tracing::error!("a run was left to whoever takes it up next: {error}"),
         Err(error) => tracing::error!("a run was left to whoever takes it up next: {error}"),
     }
+}
+
+fn report_delivery(ended: std::result::Result<Result<()>, tokio::task::JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!("notices wait, the ledger of runs does not answer: {error}")
+        }
+        Err(error) => tracing::warn!("notices wait for another attempt: {error}"),
+    }
+}
+
+/// Delivers what is to be sent now, one after the other.
+async fn deliver(worker: &Worker, sender: &Arc<dyn NoticeSender>) -> Result<()> {
+    let ledger = &worker.ledger;
+    while let Some(notice) = ledger.take_notice(worker.clock.now()).await? {
+        let sent = sender.send(&notice).await;
+        let outcome = sent.as_ref().map(|()| ()).map_err(String::as_str);
+        ledger
+            .notice_sent(&notice, outcome, worker.clock.now())
+            .await?;
+        worker.tell(&Event::NoticeSent {
+            notice,
+            problem: sent.err(),
+        });
+    }
+    Ok(())
 }
 
 async fn work(

@@ -8,6 +8,7 @@ use goyong_scheduler::{Calendar, Plan};
 use goyong_types::nearest_name;
 
 use crate::configuration::{Configuration, SQL_FOLDER};
+use crate::figures::Totals;
 use crate::plan::PLAN;
 
 /// The plan of a project that has none of its own by that name.
@@ -27,6 +28,7 @@ pub(super) fn plans(configuration: &Configuration) -> Result<Vec<Plan>> {
     for (name, (file, text)) in files(&folder, BUILT_IN_PLAN)? {
         let plan = Plan::parse(&name, &file, &text)?;
         check_jobs(&plan, &file)?;
+        check_notices(&plan, &file, configuration)?;
         plans.push(plan);
     }
     Ok(plans)
@@ -45,6 +47,30 @@ fn check_jobs(plan: &Plan, file: &str) -> Result<()> {
                 step.name,
                 step.job
             );
+        }
+    }
+    Ok(())
+}
+
+/// Whether everybody who is to be told has an address, and every limit is of a figure there is.
+fn check_notices(plan: &Plan, file: &str, configuration: &Configuration) -> Result<()> {
+    for target in &plan.notify {
+        if !configuration.notify.contains_key(target) {
+            let known = configuration.notify.keys().map(String::as_str);
+            let hint = nearest_name(target, known).map_or_else(
+                || format!("add [notify.{target}] to goyong.toml"),
+                |nearest| format!("did you mean `{nearest}`?"),
+            );
+            bail!("{file}: `notify` names `{target}`, which goyong.toml does not know; {hint}");
+        }
+    }
+    for figure in plan.notify_above.keys() {
+        if !Totals::NAMES.contains(&figure.as_str()) {
+            let hint = nearest_name(figure, Totals::NAMES.iter().copied()).map_or_else(
+                || format!("there are {}", Totals::NAMES.join(", ")),
+                |nearest| format!("did you mean `{nearest}`?"),
+            );
+            bail!("{file}: [notify_above] names `{figure}`, which no step tells; {hint}");
         }
     }
     Ok(())

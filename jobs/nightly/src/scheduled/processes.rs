@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
+use chrono::SecondsFormat;
 use goyong_scheduler::{StepAccount, StepContext, StepDone, StepError, StepRunner};
 use goyong_store::{Fence, StoreError};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use tokio::process::Command;
 
 use crate::figures::StepFigures;
 use crate::step::{StepReport, StepStatus};
+use crate::watch::traceparent;
 
 /// How to start the program that runs a step.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct StepCommand {
     pub program: PathBuf,
     /// What is said before the step: command and common flags.
     pub arguments: Vec<String>,
+    /// Whether the lines of its log are JSON.
+    pub json_log: bool,
 }
 
 /// What the process of a step says when it ends, one line on its standard output.
@@ -159,12 +163,24 @@ impl StepProcesses {
             .append(true)
             .open(&path)
             .with_context(|| format!("open {}", path.display()))?;
-        writeln!(
-            log,
-            "step {} of run {}, attempt {}, token {}",
-            context.step.name, context.lease.run_id, context.attempt, context.lease.token
-        )
-        .with_context(|| format!("write {}", path.display()))?;
+        let (step, lease, attempt) = (&context.step.name, &context.lease, context.attempt);
+        let line = if self.command.json_log {
+            serde_json::json!({
+                "timestamp": chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
+                "level": "INFO",
+                "message": "step begins",
+                "run_id": lease.run_id,
+                "plan": context.plan,
+                "step": step,
+                "attempt": attempt,
+                "token": lease.token,
+            })
+            .to_string()
+        } else {
+            let (run_id, token) = (&lease.run_id, lease.token);
+            format!("step {step} of run {run_id}, attempt {attempt}, token {token}")
+        };
+        writeln!(log, "{line}").with_context(|| format!("write {}", path.display()))?;
         Ok(log)
     }
 
@@ -180,6 +196,13 @@ impl StepProcesses {
             .args(&self.command.arguments)
             .arg(&context.step.job)
             .args(["--fence", &fence.to_string()])
+            .args(["--plan", &context.plan])
+            .args(["--step", &context.step.name])
+            .args(["--attempt", &context.attempt.to_string()])
+            .env(
+                "TRACEPARENT",
+                traceparent(&context.lease.run_id, &context.step.name, context.attempt),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(self.log(context)?)

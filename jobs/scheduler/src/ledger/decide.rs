@@ -1,12 +1,16 @@
 //! What becomes of occurrences, written down.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
+use super::tell::{Fact, tell};
 use super::{Ledger, milliseconds, only};
 use crate::calendar::Calendar;
 use crate::database::{DatabaseError, Transaction};
 use crate::due::{Due, History, NotRun, Verdict, due};
 use crate::error::{Result, SchedulerError};
+use crate::notice::NoticeKind;
 use crate::plan::Plan;
 
 const DECIDE: &str = "decide what is due";
@@ -86,8 +90,13 @@ impl Ledger {
         Ok(decided)
     }
 
-    /// Marks the deadlines that have passed without success, and answers those not marked before.
-    pub async fn miss_deadlines(&self, now: DateTime<Utc>) -> Result<Vec<MissedDeadline>> {
+    /// Marks the deadlines that have passed without success, with the notices that follow, and answers those not marked
+    /// before.
+    pub async fn miss_deadlines(
+        &self,
+        plans: &[&Plan],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<MissedDeadline>> {
         let error = SchedulerError::database("look for missed deadlines");
         let missed = "select o.plan, o.scheduled_at_ms, o.deadline_ms, coalesce(r.state, o.reason) \
              from scheduler_occurrences o \
@@ -131,11 +140,36 @@ impl Ledger {
                 )
                 .await
                 .map_err(&error)?;
+            if let Some(plan) = plans.iter().find(|plan| plan.name == deadline.plan) {
+                tell_of_deadline(&mut transaction, plan, &deadline, now)
+                    .await
+                    .map_err(&error)?;
+            }
             found.push(deadline);
         }
         transaction.commit().await.map_err(&error)?;
         Ok(found)
     }
+}
+
+async fn tell_of_deadline(
+    transaction: &mut Transaction,
+    plan: &Plan,
+    missed: &MissedDeadline,
+    now: DateTime<Utc>,
+) -> Result<(), DatabaseError> {
+    let fact = Fact {
+        kind: NoticeKind::DeadlineMissed,
+        key: &format!("{}:{}", plan.name, milliseconds(missed.scheduled_at)),
+        scheduled_at: missed.scheduled_at,
+        run_id: None,
+        facts: BTreeMap::from([
+            ("deadline", missed.deadline.to_rfc3339()),
+            ("standing", missed.standing.clone()),
+        ]),
+    };
+    let everybody = plan.notify.iter().map(String::as_str);
+    tell(transaction, &plan.name, everybody, &fact, now).await
 }
 
 pub(super) async fn register(

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::attempts;
 use super::decide::{insert_step, request_cancel};
+use super::tell::tell_of_progress;
 use super::{Ledger, State, account_text, after, milliseconds, only};
 use crate::database::{DatabaseError, Row, Transaction};
 use crate::error::{Result, SchedulerError};
@@ -190,18 +191,24 @@ impl Ledger {
         Ok(transaction)
     }
 
-    /// Writes what became of steps, and of the run when it ended, in one transaction under the lease.
+    /// Writes what became of steps, and of the run when it ended, in one transaction under the lease, with the notices
+    /// that follow.
     pub async fn progress(
         &self,
         lease: &Lease,
+        plan: &Plan,
         changes: &[StepChange],
         end: Option<(State, &'static str, &str)>,
         now: DateTime<Utc>,
     ) -> Result<()> {
+        let error = SchedulerError::database(WRITE);
         let mut transaction = self.begin_verified(lease).await?;
         write_progress(&mut transaction, lease, changes, end, now)
             .await
-            .map_err(SchedulerError::database(WRITE))?;
+            .map_err(&error)?;
+        tell_of_progress(&mut transaction, plan, lease, changes, end, now)
+            .await
+            .map_err(&error)?;
         transaction
             .commit()
             .await

@@ -192,6 +192,20 @@ impl Ledger {
         Ok(runs.pop())
     }
 
+    /// The newest successful run of a plan, by its end.
+    pub async fn newest_success(&self, plan: &str) -> Result<Option<RunRow>> {
+        let sql = concat!(
+            "select ",
+            run_columns!(),
+            " from scheduler_runs r left join scheduler_leases l on l.run_id = r.run_id \
+             where r.plan = $1 and r.state = 'success' order by r.finished_at_ms desc limit 1"
+        );
+        let mut runs = self
+            .list("look up the newest success", sql, &[plan.into()], run_row)
+            .await?;
+        Ok(runs.pop())
+    }
+
     /// The steps of a run, in order.
     pub async fn steps(&self, run_id: &str) -> Result<Vec<StepRow>> {
         let sql = "select step, state, reason, detail, attempt, not_before_ms, started_at_ms, finished_at_ms, account \

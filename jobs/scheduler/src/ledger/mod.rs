@@ -8,6 +8,8 @@ mod decide;
 mod lease;
 mod list;
 mod operate;
+mod tell;
+mod watch;
 
 use std::time::Duration;
 
@@ -18,16 +20,19 @@ pub use decide::MissedDeadline;
 pub use lease::{Claim, Heartbeat, Lease, StepChange, StepProgress};
 pub use list::{OccurrenceRow, PlanRow, RunRow, StepRow};
 pub use operate::Triggered;
+pub(crate) use tell::SIGN_OF_LIFE;
+pub use watch::{LedgerFigures, ProcessRow, UndeliveredRow};
 
 use crate::database::{Database, DatabaseError, Location, Row, Transaction};
 use crate::error::{Result, SchedulerError};
 use crate::step::StepAccount;
 
 /// Migrations in order, forward only; a table counts those applied.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("0001_plans_and_runs.sql"),
     include_str!("0002_accounts_of_steps.sql"),
     include_str!("0003_attempts_of_steps.sql"),
+    include_str!("0004_notices_and_processes.sql"),
 ];
 
 /// How a run or a step stands.

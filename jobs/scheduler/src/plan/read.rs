@@ -77,6 +77,7 @@ pub(super) fn plan(name: &str, file: &str, text: &str) -> Result<Plan, Problem> 
     let deadline = deadline(&mut section)?;
     let pause_on_failure = section.boolean("pause_on_failure")?;
     let notify = section.texts("notify")?;
+    let notify_above = section.numbers("notify_above")?;
     let steps = steps(&mut section, &defaults)?;
     section.finish()?;
     Ok(Plan {
@@ -93,6 +94,10 @@ pub(super) fn plan(name: &str, file: &str, text: &str) -> Result<Plan, Problem> 
         deadline,
         pause_on_failure: pause_on_failure.unwrap_or(false),
         notify: notify.into_iter().map(|text| text.value).collect(),
+        notify_above: notify_above
+            .into_iter()
+            .map(|(figure, limit)| (figure, i64::from(limit)))
+            .collect(),
         steps,
     })
 }

@@ -193,6 +193,7 @@ async fn a_paused_workers_late_commit_is_refused(place: &Place) {
     let late = ledger
         .progress(
             &claim.lease,
+            &night(),
             &[change],
             Some((State::Failed, "late", "")),
             now,
@@ -306,7 +307,13 @@ async fn a_step_that_kills_its_workers_fails_in_the_end(place: &Place) {
             .unwrap();
         assert_eq!((claim.attempt, claim.taken_over), (attempt, attempt > 1));
         ledger
-            .progress(&claim.lease, std::slice::from_ref(&running), None, now)
+            .progress(
+                &claim.lease,
+                &plan,
+                std::slice::from_ref(&running),
+                None,
+                now,
+            )
             .await
             .unwrap();
         now += chrono::TimeDelta::from_std(LEASE).unwrap();

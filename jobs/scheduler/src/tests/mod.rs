@@ -4,6 +4,7 @@ mod deciding;
 mod faults;
 mod holding;
 mod machine;
+mod noticing;
 pub(crate) mod places;
 mod reading;
 mod running;

@@ -1,0 +1,257 @@
+//! The scheduler as whoever watches it sees it: the service manager, Prometheus, webhooks, lineage, the doctor.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::support::{goyong, goyong_ok};
+
+/// One step that fails as long as nothing was ever delivered.
+const PLAN: &str = r#"
+notify = ["hook"]
+
+[[step]]
+name = "publish_release"
+"#;
+
+/// An HTTP server that takes everything; what is posted comes out of the channel, with its path.
+fn receiver() -> (String, mpsc::Receiver<(String, Value)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (told, posted) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut path, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                let line = line.trim_end().to_ascii_lowercase();
+                if line.is_empty() {
+                    break;
+                }
+                if let Some(rest) = line.strip_prefix("post ") {
+                    path = rest.split(' ').next().unwrap().to_owned();
+                }
+                if let Some(rest) = line.strip_prefix("content-length: ") {
+                    length = rest.parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.get_mut().write_all(answer).unwrap();
+            if told
+                .send((path, serde_json::from_slice(&body).unwrap()))
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    (address, posted)
+}
+
+fn project(folder: &Path, address: &str) -> String {
+    let dir = folder.join("project").to_str().unwrap().to_owned();
+    goyong_ok(&["--dir", &dir, "init", "--built-in-sql"]);
+    let plans = folder.join("project/warehouse/jobs/plans");
+    std::fs::create_dir_all(&plans).unwrap();
+    std::fs::write(plans.join("night.toml"), PLAN).unwrap();
+    let file = folder.join("project/goyong.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let notify = format!("\n[notify.hook]\nwebhook = \"http://{address}/hook\"\n");
+    std::fs::write(file, text + &notify).unwrap();
+    dir
+}
+
+fn get(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+struct Watched(Child);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // It has ended by itself unless the test failed.
+        let _ended = self.0.kill();
+    }
+}
+
+/// A service manager that always listens; the lines it is told come out of the channel.
+fn service_manager(socket: &Path) -> mpsc::Receiver<String> {
+    let manager = UnixDatagram::bind(socket).unwrap();
+    let (told, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        loop {
+            let length = manager.recv(&mut buffer).unwrap();
+            let said = std::str::from_utf8(&buffer[..length]).unwrap();
+            if said.lines().any(|line| told.send(line.to_owned()).is_err()) {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// Reads what the service manager is told up to a line.
+fn hear(manager: &mpsc::Receiver<String>, wanted: &str) {
+    while manager.recv().unwrap() != wanted {}
+}
+
+#[test]
+fn a_watched_scheduler_tells_of_trouble_and_recovery() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, posted) = receiver();
+    let dir = project(folder.path(), &address);
+    let socket = folder.path().join("notify");
+    let manager = service_manager(&socket);
+    let tried = goyong_ok(&["--dir", &dir, "schedule", "notify-test", "--format", "csv"]);
+    assert!(tried.contains("hook,taken"), "{tried}");
+    assert_eq!(posted.recv().unwrap().1["kind"], "test");
+
+    let mut process = Command::new(env!("CARGO_BIN_EXE_goyong"))
+        .args(["--dir", &dir, "--log-format", "json", "schedule", "start"])
+        .args(["--listen", "127.0.0.1:0"])
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "3000000")
+        .env_remove("WATCHDOG_PID")
+        .env("OPENLINEAGE_URL", format!("http://{address}"))
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap());
+    stdout.read_line(&mut ready).unwrap();
+    let log = BufReader::new(process.stderr.take().unwrap());
+    let log = std::thread::spawn(move || log.lines().map(Result::unwrap).collect::<Vec<_>>());
+    let watched = Watched(process);
+    let endpoint = ready.trim().split("http://").nth(1).unwrap();
+    let endpoint = endpoint.strip_suffix("/metrics").unwrap();
+    hear(&manager, "READY=1");
+    // Once at the start and once a turn later: the loop really turns.
+    hear(&manager, "WATCHDOG=1");
+    hear(&manager, "WATCHDOG=1");
+    assert_eq!(get(endpoint, "/healthz").0, 200);
+    assert_eq!(get(endpoint, "/readyz"), (200, "ready\n".to_owned()));
+
+    let told = |wanted: &str| loop {
+        let (path, body) = posted.recv().unwrap();
+        let kind = body["kind"]
+            .as_str()
+            .or(body["eventType"].as_str())
+            .unwrap_or("span");
+        if format!("{path} {kind}") == wanted {
+            return body;
+        }
+    };
+    goyong_ok(&["--dir", &dir, "schedule", "trigger"]);
+    assert_eq!(told("/api/v1/lineage START")["job"]["name"], "night");
+    let failed = told("/hook failed");
+    assert_eq!(failed["facts"]["steps"], "publish_release");
+    let run = failed["run"].as_str().unwrap();
+    // The steps' logs have lines with run, plan, step and attempt.
+    let step_log = goyong_ok(&["--dir", &dir, "runs", "logs", run]);
+    for line in step_log.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        let fields = if line["run_id"].is_null() {
+            &line["span"]
+        } else {
+            &line
+        };
+        assert_eq!(fields["run_id"], run, "{line}");
+        assert_eq!(
+            (&fields["plan"], &fields["attempt"]),
+            (&"night".into(), &1.into())
+        );
+        assert_eq!(fields["step"], "publish_release");
+    }
+
+    let simulate = ["-q", "simulate", "--persons", "600", "--months", "2"];
+    goyong_ok(&[&["--dir", &dir], simulate.as_slice()].concat());
+    goyong_ok(&["--dir", &dir, "-q", "ingest"]);
+    // Whatever is overdue: the calendar of deliveries becomes a table.
+    goyong(&["--dir", &dir, "freshness"]);
+    goyong_ok(&["--dir", &dir, "runs", "retry", run]);
+    assert_eq!(told("/hook recovered")["run"], run);
+    let (status, page) = get(endpoint, "/metrics");
+    assert_eq!(status, 200);
+    for line in [
+        "goyong_runs{plan=\"night\",state=\"success\"} 1",
+        "goyong_gate_passed{plan=\"night\",step=\"publish_release\",gate=\"files_sound\"} 1",
+        "goyong_notices_waiting 0",
+    ] {
+        assert!(
+            page.lines().any(|found| found == line),
+            "no {line} in\n{page}"
+        );
+    }
+    let has = |name: &str| page.lines().any(|line| line.starts_with(name));
+    assert!(
+        has("goyong_run_last_success_timestamp_seconds{plan=\"night\"} "),
+        "{page}"
+    );
+    assert!(
+        has("goyong_source_last_known_timestamp_seconds{source=\""),
+        "{page}"
+    );
+
+    kill(Pid::from_raw(watched.0.id() as i32), Signal::SIGTERM).unwrap();
+    hear(&manager, "STOPPING=1");
+    let lines = log.join().unwrap();
+    let ended = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    assert_eq!(ended.clone().count(), lines.len(), "{lines:?}");
+    let mut succeeded = ended.filter(|line| line["message"] == "run succeeded");
+    let line = succeeded.next().unwrap();
+    assert_eq!(
+        (&line["run_id"], &line["plan"]),
+        (&run.into(), &"night".into())
+    );
+}
+
+#[test]
+fn an_unknown_target_and_an_unknown_figure_are_refused_with_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = project(folder.path(), "127.0.0.1:1");
+    let plan = folder
+        .path()
+        .join("project/warehouse/jobs/plans/night.toml");
+    for (text, message) in [
+        (PLAN.replace("hook", "hok"), "did you mean `hook`?"),
+        (
+            format!(
+                "[notify_above]\nrows_quarantine = 1\n{}",
+                PLAN.replace("notify", "#")
+            ),
+            "did you mean `rows_quarantined`?",
+        ),
+    ] {
+        std::fs::write(&plan, text).unwrap();
+        let refused = goyong(&["--dir", &dir, "schedule", "next"]);
+        assert_eq!(refused.status.code(), Some(2));
+        let error = String::from_utf8(refused.stderr).unwrap();
+        assert!(error.contains(message), "{error}");
+    }
+}
