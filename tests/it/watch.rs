@@ -255,3 +255,74 @@ fn an_unknown_target_and_an_unknown_figure_are_refused_with_the_nearest() {
         assert!(error.contains(message), "{error}");
     }
 }
+
+/// The rows of the doctor by check, and its exit code.
+fn examined(dir: &str) -> (Vec<(String, String, String)>, Option<i32>) {
+    let output = goyong(&["--dir", dir, "doctor", "--format", "json"]);
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |row: &Value, column: &str| row[column].as_str().unwrap_or_default().to_owned();
+    let rows = rows.iter().map(|row| {
+        let advice = text(row, "advice");
+        assert!(
+            row["state"] == "ok" || !advice.is_empty(),
+            "no advice: {row}"
+        );
+        (text(row, "check"), text(row, "state"), text(row, "finding"))
+    });
+    (rows.collect(), output.status.code())
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = project(folder.path(), "127.0.0.1:1");
+    let (rows, code) = examined(&dir);
+    let state = |rows: &[(String, String, String)], check: &str| {
+        let row = rows
+            .iter()
+            .find(|row| row.0 == check)
+            .unwrap_or_else(|| panic!("{check}: {rows:?}"));
+        row.1.clone()
+    };
+    for check in [
+        "configuration",
+        "folders",
+        "warehouse",
+        "keys",
+        "release",
+        "lock",
+        "plans",
+        "clock",
+    ] {
+        assert_eq!(state(&rows, check), "ok", "{rows:?}");
+    }
+    assert_eq!(code, Some(0), "{rows:?}");
+
+    let project = folder.path().join("project");
+    let key = project.join("keys/pepper.key");
+    let kept = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let (rows, code) = examined(&dir);
+    assert_eq!((state(&rows, "keys").as_str(), code), ("fail", Some(1)));
+    std::fs::write(&key, kept).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(&key, open).unwrap();
+    let (rows, code) = examined(&dir);
+    assert_eq!((state(&rows, "keys").as_str(), code), ("fail", Some(1)));
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, private).unwrap();
+
+    // A file of the future: the clock was set back.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(86_400);
+    let written = std::fs::File::create(project.join("warehouse/state/sql_history")).unwrap();
+    written.set_modified(later).unwrap();
+    let (rows, code) = examined(&dir);
+    assert_eq!((state(&rows, "clock").as_str(), code), ("fail", Some(1)));
+    let file = project.join("goyong.toml");
+    std::fs::write(&file, "treads = 2\n").unwrap();
+    let (rows, code) = examined(&dir);
+    assert_eq!(
+        (rows.len(), state(&rows, "configuration").as_str(), code),
+        (1, "fail", Some(1))
+    );
+}

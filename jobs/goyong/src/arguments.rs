@@ -121,6 +121,11 @@ pub enum Command {
     /// One step of a scheduled run
     #[command(hide = true)]
     RunStep(StepArguments),
+    /// Look for what would make the next night fail, and say what to do
+    Doctor {
+        #[command(flatten)]
+        output: OutputArguments,
+    },
     /// Query the release: one statement, or an interactive shell
     Sql(SqlArguments),
     /// List, show, compare, publish and roll back releases

@@ -18,7 +18,7 @@ use crate::arguments::{
 };
 use crate::progress::Console;
 use crate::{
-    CHECK_FAILED, cluster, contract, demo, lineage, output, project, quarantine, recovery,
+    CHECK_FAILED, cluster, contract, demo, doctor, lineage, output, project, quarantine, recovery,
     releases, runs, schedule, shell, vault,
 };
 
@@ -44,6 +44,7 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Schedule(command) => schedule::run(common, command).await,
         Command::Runs(command) => runs::run(common, command).await,
         Command::RunStep(arguments) => schedule::run_step(common, arguments).await,
+        Command::Doctor { output } => doctor::run(common, output).await,
         Command::Sql(sql) => run_sql(common, sql).await,
         Command::Releases(command) => releases::run(common, command).await,
         Command::Vault(command) => vault::run(common, command).await,

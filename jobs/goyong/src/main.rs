@@ -5,6 +5,7 @@ mod cluster;
 mod commands;
 mod contract;
 mod demo;
+mod doctor;
 mod hardening;
 mod lineage;
 mod output;
