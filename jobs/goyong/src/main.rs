@@ -7,6 +7,7 @@ mod contract;
 mod demo;
 mod doctor;
 mod hardening;
+mod idle;
 mod lineage;
 mod output;
 mod progress;

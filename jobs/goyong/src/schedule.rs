@@ -19,7 +19,7 @@ use tracing::Instrument;
 use crate::arguments::{CommonArguments, LogFormat, OutputArguments};
 use crate::commands::open;
 use crate::progress::Console;
-use crate::{CHECK_FAILED, COULD_NOT_RUN, INTERRUPTED, LOCKED, output};
+use crate::{CHECK_FAILED, COULD_NOT_RUN, INTERRUPTED, LOCKED, idle, output};
 
 #[derive(Debug, Subcommand)]
 pub enum ScheduleCommand {
@@ -143,6 +143,7 @@ pub async fn run(common: &CommonArguments, command: &ScheduleCommand) -> Result<
             let options = StartOptions {
                 lease: arguments.lease.unwrap_or(DEFAULT_LEASE),
                 listen: arguments.listen,
+                rest: idle::forget_the_start,
             };
             let stop = stop_at_a_signal()?;
             // The one line scripts wait for; nobody listens to a scheduler whose output is closed.

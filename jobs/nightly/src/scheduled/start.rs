@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -25,6 +26,8 @@ use crate::watch::{
 const DEFAULT_POOL_SIZE: usize = 2;
 /// How often others' triggers are looked for.
 const POLL: Duration = Duration::from_secs(5);
+/// Turns of the loop without news after which it is taken to rest.
+const QUIET_TURNS: u32 = 2;
 /// Runs of one process at the same time; each is a night of its own.
 const MOST_RUNS: usize = 4;
 
@@ -36,6 +39,8 @@ pub const NOTIFY_HEADER: [&str; 3] = ["target", "state", "problem"];
 pub struct StartOptions {
     /// How long a silent worker keeps its run.
     pub lease: Duration,
+    /// Called when there is nothing to do for a while: some turns of the loop after it began, or after a run.
+    pub rest: fn(),
     /// Where `/healthz`, `/readyz` and `/metrics` are served; a port of 0 lets the system choose.
     pub listen: Option<SocketAddr>,
 }
@@ -138,15 +143,27 @@ impl ScheduledProject {
                 Arc::clone(&self.clock),
             );
             let status = format!("{} plans scheduled", self.plans.len());
+            let rest = options.rest;
+            let rest = options.rest;
+            let quiet_turns = AtomicU32::new(0);
             self.listener(move |event| {
                 ear(event);
-                if let Event::Turned { answers } = event {
-                    pulse.beat(clock.now(), *answers);
-                    manager.turned(if *answers {
-                        &status
-                    } else {
-                        "the ledger of runs does not answer"
-                    });
+                match event {
+                    Event::Turned { answers } => {
+                        pulse.beat(clock.now(), *answers);
+                        manager.turned(if *answers {
+                            &status
+                        } else {
+                            "the ledger of runs does not answer"
+                        });
+                        if quiet_turns.fetch_add(1, Ordering::Relaxed) == QUIET_TURNS {
+                            rest();
+                        }
+                    }
+                    Event::RunStarted(_) | Event::RunEnded { .. } => {
+                        quiet_turns.store(0, Ordering::Relaxed);
+                    }
+                    _ => {}
                 }
             })
         };
