@@ -92,6 +92,7 @@ impl Drop for Watched {
     fn drop(&mut self) {
         // It has ended by itself unless the test failed.
         let _ended = self.0.kill();
+        let _ended = self.0.wait();
     }
 }
 

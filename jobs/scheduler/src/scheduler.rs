@@ -350,15 +350,11 @@ fn report_delivery(ended: std::result::Result<Result<()>, tokio::task::JoinError
 async fn deliver(worker: &Worker, sender: &Arc<dyn NoticeSender>) -> Result<()> {
     let ledger = &worker.ledger;
     while let Some(notice) = ledger.take_notice(worker.clock.now()).await? {
-        let sent = sender.send(&notice).await;
-        let outcome = sent.as_ref().map(|()| ()).map_err(String::as_str);
+        let problem = sender.send(&notice).await.err();
         ledger
-            .notice_sent(&notice, outcome, worker.clock.now())
+            .notice_sent(&notice, problem.as_deref(), worker.clock.now())
             .await?;
-        worker.tell(&Event::NoticeSent {
-            notice,
-            problem: sent.err(),
-        });
+        worker.tell(&Event::NoticeSent { notice, problem });
     }
     Ok(())
 }

@@ -196,19 +196,19 @@ impl Ledger {
         Ok(notice)
     }
 
-    /// Writes what became of an attempt to deliver a notice. A failed one is tried again later, for some days.
+    /// Writes what became of an attempt to deliver a notice: nothing, or why it failed. A failed one is tried again
+    /// later, for some days.
     pub async fn notice_sent(
         &self,
         notice: &Notice,
-        outcome: std::result::Result<(), &str>,
+        problem: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<()> {
         let error = SchedulerError::database("write what became of a notice");
         let is_old = now - notice.decided_at >= OLD_NEWS;
-        let (delivered, given_up, problem) = match outcome {
-            Ok(()) => (Some(milliseconds(now)), None, ""),
-            Err(problem) => (None, is_old.then_some(milliseconds(now)), problem),
-        };
+        let at = milliseconds(now);
+        let delivered = problem.is_none().then_some(at);
+        let given_up = (problem.is_some() && is_old).then_some(at);
         let mut transaction = self.begin("write what became of a notice").await?;
         transaction
             .execute(
@@ -218,7 +218,7 @@ impl Ledger {
                     (&notice.id).into(),
                     delivered.into(),
                     given_up.into(),
-                    problem.into(),
+                    problem.unwrap_or_default().into(),
                     milliseconds(now + backoff(notice.attempts)).into(),
                 ],
             )
