@@ -71,6 +71,8 @@ impl Examination {
 
 /// Disk space below which a night is likely to fail half-way.
 const LEAST_FREE_BYTES: u64 = 1 << 30;
+/// Sources that a line names.
+const MOST_NAMED: usize = 5;
 /// Part of the disk that should be free.
 const LEAST_FREE_PERCENT: u64 = 10;
 
@@ -160,13 +162,23 @@ fn folders(found: &mut Examination, configuration: &Configuration) {
     );
     for folder in ["vault", "archive", "landing"] {
         let path = warehouse.join(folder);
-        let mode = std::fs::metadata(&path).map_or(0, |found| found.permissions().mode());
-        if mode & 0o007 != 0 {
+        if is_open_to_everybody(&path) {
             let finding = format!("{} is open to every user of this machine", path.display());
             let advice = format!("chmod o-rwx {}", path.display());
             found.note("permissions", Health::Warn, finding, &advice);
         }
     }
+}
+
+/// Whether every user of the machine gets as far as a folder's content: no folder on the way there keeps them out.
+fn is_open_to_everybody(folder: &Path) -> bool {
+    let allows = |path: &Path, right: u32| {
+        std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & right != 0)
+    };
+    let Ok(folder) = std::fs::canonicalize(folder) else {
+        return false;
+    };
+    allows(&folder, 0o007) && folder.ancestors().skip(1).all(|above| allows(above, 0o001))
 }
 
 /// Writes a file, has the disk confirm it, and removes it.
@@ -333,8 +345,13 @@ async fn freshness(found: &mut Examination, project: &OpenProject) {
         }
         Ok(Some(summary)) => {
             let late = summary.rows.iter().filter(|row| row[1] == "overdue");
-            let names: Vec<&str> = late.map(|row| row[0].as_str()).collect();
-            let finding = format!("{} overdue: {}", summary.overdue, names.join(", "));
+            let names: Vec<&str> = late.take(MOST_NAMED).map(|row| row[0].as_str()).collect();
+            let more = if summary.overdue > names.len() {
+                " …"
+            } else {
+                ""
+            };
+            let finding = format!("{} overdue: {}{more}", summary.overdue, names.join(", "));
             let advice = "ask the providers; `goyong freshness` tells which periods";
             found.note("deliveries", Health::Warn, finding, advice);
         }

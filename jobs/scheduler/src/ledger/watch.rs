@@ -8,7 +8,7 @@ use super::{Ledger, State, milliseconds};
 use crate::error::{Result, SchedulerError};
 
 /// Steps among which figures are looked for, newest first.
-const STEPS_LOOKED_AT: i64 = 200;
+const STEPS_LOOKED_AT: i64 = 60;
 
 /// Counts over everything the ledger knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
