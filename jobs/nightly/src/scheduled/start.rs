@@ -144,7 +144,6 @@ impl ScheduledProject {
             );
             let status = format!("{} plans scheduled", self.plans.len());
             let rest = options.rest;
-            let rest = options.rest;
             let quiet_turns = AtomicU32::new(0);
             self.listener(move |event| {
                 ear(event);

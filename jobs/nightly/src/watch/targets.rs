@@ -45,14 +45,13 @@ pub struct NotifyTarget {
 impl NotifyTarget {
     /// Makes the paths of its files relative to the project folder.
     pub(crate) fn resolve(&mut self, folder: &Path) {
-        for file in [
+        let files = [
             &mut self.password_file,
             &mut self.webhook_file,
             &mut self.token_file,
-        ] {
-            if let Some(path) = file {
-                *path = folder.join(&*path);
-            }
+        ];
+        for path in files.into_iter().flatten() {
+            *path = folder.join(&*path);
         }
     }
 
