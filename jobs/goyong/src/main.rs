@@ -5,6 +5,9 @@ mod cluster;
 mod commands;
 mod contract;
 mod demo;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod deployment_tests;
 mod doctor;
 mod hardening;
 mod idle;
