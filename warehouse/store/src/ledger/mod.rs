@@ -309,17 +309,26 @@ impl Ledger {
     }
 
     pub(crate) async fn memo_put(&self, scope: &str, key: &str, value: &str) -> Result<()> {
-        let statement = sqlx::query(
+        let error = || StoreError::ledger("write a memo");
+        let mut transaction = self
+            .pool
+            .begin_with("begin immediate")
+            .await
+            .map_err(error())?;
+        self.check_fence(&mut transaction).await?;
+        sqlx::query(
             "insert into memo (scope, key, value) values (?1, ?2, ?3) \
              on conflict (scope, key) do update set value = excluded.value",
         )
         .bind(scope)
         .bind(key)
         .bind(value)
-        .execute(&self.pool);
-        fault::committing(async { statement.await.map(|_| ()) })
+        .execute(&mut *transaction)
+        .await
+        .map_err(error())?;
+        fault::committing(transaction.commit())
             .await
-            .map_err(StoreError::ledger("write a memo"))
+            .map_err(error())
     }
 
     /// The application of a commit.
