@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Rust: a browser and its driver library, a PostgreSQL server, strace, and what
-# reads units and manifests.
+# Installs what the tests need beyond Rust: a browser and its driver library, a PostgreSQL and an S3 server, strace, and
+# what reads units and manifests.
 set -euo pipefail
 cd "$(dirname "$0")"
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -29,4 +29,12 @@ if [ ! -e "$stamp" ] || [ deploy/requirements.txt -nt "$stamp" ]; then
     python3 -m venv deploy/.venv
     deploy/.venv/bin/pip install --quiet --disable-pip-version-check --requirement deploy/requirements.txt
     touch "$stamp"
+fi
+# The S3 server lies outside the tree: a checkout beside this one shares it.
+s3="${XDG_CACHE_HOME:-$HOME/.cache}/goyong-tests/s3"
+if ! cmp -s s3_server.txt "$s3/.installed"; then
+    rm -rf "$s3"
+    deploy/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+        --target "$s3" -r s3_server.txt
+    cp s3_server.txt "$s3/.installed"
 fi

@@ -122,7 +122,7 @@ async fn run_executor_node(common: &CommonArguments, arguments: &ExecutorArgumen
         control_port: arguments.control_port,
         advertise: arguments.advertise.clone(),
         insecure_network: arguments.network.insecure_network,
-        warehouse: configuration.warehouse.clone(),
+        warehouse: configuration.store(),
         work_folder: arguments.work_dir.clone(),
         threads: configuration.worker_threads(),
         memory_limit_bytes: memory_mib << 20,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use goyong_store::{BackupReport, BackupSource, BackupStore, RestoreReport};
+use goyong_store::{BackupReport, BackupSource, BackupStore, RestoreReport, copy_database};
 
 use crate::configuration::{CONFIGURATION_FILE, Configuration, SQL_FOLDER};
 use crate::project::OpenProject;
@@ -11,6 +11,8 @@ use crate::project::OpenProject;
 /// Folders of the warehouse that belong to its state. Keys lie outside it and are never among them.
 const STATE_FOLDERS: [&str; 3] = ["vault", "audit", "logs"];
 const ARCHIVE_FOLDER: &str = "archive";
+/// The ledger of runs, unless it is kept in PostgreSQL.
+const RUNS: &str = "state/scheduler.db";
 
 /// What is backed up.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +25,7 @@ pub struct BackupOptions {
 
 impl OpenProject {
     /// Sends a release, the newest tables, vault, audit chain, state database, configuration and models to a folder or
-    /// object store. Holds the night's lock.
+    /// object store, with the ledger of runs where it is a file. Holds the night's lock.
     pub async fn back_up(&self, to: &str, options: &BackupOptions) -> Result<BackupReport> {
         let _lock = self.lock_night().await?;
         let store = BackupStore::open(to)?;
@@ -47,8 +49,22 @@ impl OpenProject {
         if let Some(sql) = &configuration.sql {
             add_files(sql, &format!("project/{SQL_FOLDER}"), &mut sources)?;
         }
+        let runs = configuration.warehouse.join(RUNS);
+        let copy = configuration.warehouse.join("state/backup-scheduler.db");
+        if runs.is_file() {
+            // The scheduler may write to it meanwhile.
+            copy_database(&runs, &copy).await?;
+            sources.push(BackupSource {
+                path: format!("warehouse/{RUNS}"),
+                file: copy.clone(),
+                recorded: None,
+            });
+        }
         refuse_keys(&sources, &configuration.keys)?;
-        Ok(self.warehouse().backup(&store, &release, sources).await?)
+        let sent = self.warehouse().backup(&store, &release, sources).await;
+        // The copy is of no use once it was sent; the next backup makes a new one.
+        let _ = std::fs::remove_file(&copy);
+        Ok(sent?)
     }
 }
 
@@ -61,13 +77,17 @@ pub async fn restore_backup(
     let store = BackupStore::open(from)?;
     let manifest = store.manifest(name).await?;
     let configured = folder.join(CONFIGURATION_FILE);
-    let (warehouse, sql) = if configured.is_file() {
+    let (config, sql) = if configured.is_file() {
         let configuration = Configuration::load(folder)?;
-        (configuration.warehouse, configuration.sql)
+        (configuration.store(), configuration.sql)
     } else {
-        let standard = Configuration::default();
-        (folder.join(standard.warehouse), None)
+        // What the backup is configured to says where its tables go.
+        let path = format!("project/{CONFIGURATION_FILE}");
+        let text = store.read(&manifest, &path).await?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        (Configuration::of_text(&text, folder)?.store(), None)
     };
+    let warehouse = &config.root;
     if warehouse.join("state/goyong.db").exists() {
         bail!(
             "{} holds a warehouse already: restore into an empty folder, or name another with --dir",
@@ -83,7 +103,7 @@ pub async fn restore_backup(
         };
         (!is_theirs).then_some(target)
     };
-    let report = store.restore(&manifest, &warehouse, place).await?;
+    let report = store.restore(&manifest, &config, place).await?;
     let landing = Configuration::load(folder)?.landing();
     std::fs::create_dir_all(&landing).with_context(|| format!("create {}", landing.display()))?;
     Ok(report)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use goyong_engine::Backend;
 use goyong_intake::read_private_file;
+use goyong_store::StoreConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::watch::NotifyTarget;
@@ -75,6 +76,9 @@ pub struct Configuration {
     pub timezone: String,
     /// The warehouse folder.
     pub warehouse: PathBuf,
+    /// Where the tables are: empty for `lake` in the warehouse folder, or `s3://bucket/prefix`, reached by the standard
+    /// AWS variables.
+    pub lake: String,
     /// Folder of the key files; must lie outside the warehouse folder.
     pub keys: PathBuf,
     /// Folder of contracts and models; `sql` beside the file where that exists, otherwise the
@@ -112,6 +116,7 @@ impl Default for Configuration {
             simulated: false,
             timezone: "Asia/Seoul".to_owned(),
             warehouse: PathBuf::from("warehouse"),
+            lake: String::new(),
             keys: PathBuf::from("keys"),
             sql: None,
             vars: BTreeMap::new(),
@@ -142,18 +147,10 @@ impl Configuration {
         }
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("read configuration {}", file.display()))?;
-        let environment = |variable: &str| std::env::var(variable).ok();
-        let mut configuration = Self::parse(&text, environment)
-            .with_context(|| format!("read configuration {}", file.display()))?;
-        if let Some(file) = secret_file("state", environment) {
+        let mut configuration = Self::of_text(&text, project_folder)?;
+        if let Some(file) = secret_file("state", |variable| std::env::var(variable).ok()) {
             let secret = read_private_file(&file)?;
             configuration.state = secret.trim().to_owned();
-        }
-        for path in [&mut configuration.warehouse, &mut configuration.keys]
-            .into_iter()
-            .chain(configuration.sql.as_mut())
-        {
-            *path = project_folder.join(&*path);
         }
         let beside = project_folder.join(SQL_FOLDER);
         if configuration.sql.is_none() && beside.is_dir() {
@@ -163,6 +160,20 @@ impl Configuration {
             target.resolve(project_folder);
         }
         configuration.check()?;
+        Ok(configuration)
+    }
+
+    /// What the text of a `goyong.toml` in a project folder says, overlaid by the environment.
+    pub(crate) fn of_text(text: &str, project_folder: &Path) -> Result<Self> {
+        let file = project_folder.join(CONFIGURATION_FILE);
+        let mut configuration = Self::parse(text, |variable| std::env::var(variable).ok())
+            .with_context(|| format!("read configuration {}", file.display()))?;
+        for path in [&mut configuration.warehouse, &mut configuration.keys]
+            .into_iter()
+            .chain(configuration.sql.as_mut())
+        {
+            *path = project_folder.join(&*path);
+        }
         Ok(configuration)
     }
 
@@ -193,6 +204,14 @@ impl Configuration {
             table.insert("sql".to_owned(), toml::Value::String(folder));
         }
         Ok(table.try_into()?)
+    }
+
+    /// The warehouse as the store opens it.
+    pub fn store(&self) -> StoreConfig {
+        StoreConfig {
+            root: self.warehouse.clone(),
+            lake: Some(self.lake.clone()).filter(|lake| !lake.is_empty()),
+        }
     }
 
     /// Where a build's queries run.
@@ -280,6 +299,7 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          simulated = {simulated}         # says on every page that the people are not real\n\
          timezone = \"Asia/Seoul\"\n\
          warehouse = \"warehouse\"\n\
+         # lake = \"s3://bucket/prefix\"   # tables in an object store, see docs/object-stores.md; in the folder when absent\n\
          # The key files never lie inside the warehouse folder.\n\
          keys = \"keys\"\n\
          # sql = \"sql\"            # contracts and models; the built-in ones where there is no such folder\n\

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use goyong_catalog::{Project, Vars};
 use goyong_engine::{Engine, EngineConfig, ReadLimits, ReadSession, Rows};
 use goyong_intake::{ARCHIVE_IDENTITY, Keys, Vault};
-use goyong_store::{LockGuard, Release, StoreConfig, StoreError, Warehouse};
+use goyong_store::{LockGuard, Release, StoreError, Warehouse};
 
 use crate::configuration::{CONFIGURATION_FILE, Configuration, SQL_FOLDER, configuration_template};
 
@@ -48,10 +48,7 @@ pub async fn initialise_project(folder: &Path, options: &InitOptions) -> Result<
         done.push(format!("wrote {}", file.display()));
     }
     let configuration = Configuration::load(folder)?;
-    Warehouse::create(&StoreConfig {
-        root: configuration.warehouse.clone(),
-    })
-    .await?;
+    Warehouse::create(&configuration.store()).await?;
     let landing = configuration.landing();
     std::fs::create_dir_all(&landing).with_context(|| format!("create {}", landing.display()))?;
     done.push(format!(
@@ -165,10 +162,7 @@ impl OpenProject {
         if let Some(threads) = threads {
             configuration.threads = threads;
         }
-        let warehouse = Warehouse::open(&StoreConfig {
-            root: configuration.warehouse.clone(),
-        })
-        .await?;
+        let warehouse = Warehouse::open(&configuration.store()).await?;
         let project = match &configuration.sql {
             Some(folder) => Project::load(folder)?,
             None => Project::embedded()?,

@@ -233,7 +233,8 @@ impl OpenProject {
             self.pinned(table, to).await?,
         );
         let key = self.key_of(table);
-        let compared = move || before.compare(&after, &key, rows_compared);
+        let warehouse = self.warehouse().clone();
+        let compared = move || warehouse.compare(&before, &after, &key, rows_compared);
         Ok(tokio::task::spawn_blocking(compared).await??)
     }
 

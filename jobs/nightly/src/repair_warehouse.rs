@@ -31,9 +31,7 @@ pub struct RepairSummary {
 
 /// Compares every file with the ledger: those of a release, or all. Works on a warehouse that cannot be opened.
 pub async fn verify_warehouse(folder: &Path, release: Option<&str>) -> Result<VerifyReport> {
-    let config = StoreConfig {
-        root: Configuration::load(folder)?.warehouse,
-    };
+    let config = Configuration::load(folder)?.store();
     let (report, warehouse) = Warehouse::verify_folder(&config, release).await?;
     if let Some(warehouse) = warehouse {
         warehouse.close().await;
@@ -48,10 +46,7 @@ pub async fn repair_warehouse(
     backup: Option<&str>,
     events: &(dyn Fn(NightEvent) + Sync + Send),
 ) -> Result<RepairSummary> {
-    let configuration = Configuration::load(folder)?;
-    let config = StoreConfig {
-        root: configuration.warehouse.clone(),
-    };
+    let config = Configuration::load(folder)?.store();
     let backup = backup.map(BackupStore::open).transpose()?;
     let mut summary = RepairSummary::default();
     let (mut found, mut warehouse) = Warehouse::verify_folder(&config, None).await?;

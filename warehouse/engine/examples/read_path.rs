@@ -110,10 +110,7 @@ fn main() -> Result<(), Failure> {
     };
     let begins = arguments.next().unwrap_or_default();
     block_on(THREADS, async move {
-        let warehouse = Warehouse::open(&StoreConfig {
-            root: folder.into(),
-        })
-        .await?;
+        let warehouse = Warehouse::open(&StoreConfig::in_folder(folder)).await?;
         let config = EngineConfig {
             threads: THREADS,
             ..EngineConfig::default()

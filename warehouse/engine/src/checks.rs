@@ -104,7 +104,7 @@ async fn rows_of(
     sql: &str,
     vars: &Vars,
 ) -> Result<Failing> {
-    let root = inner.warehouse.root();
+    let root = inner.warehouse.lake_base();
     let session = readable
         .session(&inner.factory, root, None, None, false)
         .await?;

@@ -104,7 +104,7 @@ impl Engine {
         let spill = config
             .spill_dir
             .unwrap_or_else(|| warehouse.root().join("state/spill"));
-        let here = SessionFactory::new(warehouse.root(), &spill, &limits, Purpose::Build)?;
+        let here = SessionFactory::new(warehouse.lake_files()?, &spill, &limits, Purpose::Build)?;
         let mut factory = here.clone();
         if let Backend::Cluster(cluster) = &config.backend {
             factory = factory.on_cluster(cluster);

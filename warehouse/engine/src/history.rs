@@ -50,8 +50,8 @@ pub(crate) async fn with_history(
         Arc::new(ViewTable::new(plan, None)),
     )?;
     if let Some(stored) = stored {
-        let versions =
-            SnapshotTable::new(stored, inner.warehouse.root(), &[], |_| true).map_err(failed)?;
+        let versions = SnapshotTable::new(stored, inner.warehouse.lake_base(), &[], |_| true)
+            .map_err(failed)?;
         register(&schemas, &table("version")?, Arc::new(versions))?;
     }
     let sql = history_sql(

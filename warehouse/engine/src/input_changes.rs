@@ -5,7 +5,6 @@
 //! files, and a change in a column nobody looks at is none.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -16,7 +15,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::catalog::MemoryCatalogProvider;
 use datafusion::dataframe::DataFrame;
 use futures::TryStreamExt;
-use goyong_store::{DataFile, RowHashes, TableSnapshot};
+use goyong_store::{DataFile, RowHashes, TableSnapshot, Warehouse};
 
 use crate::error::{EngineError, Result};
 use crate::key_set::{KeySet, NumberHash, is_key_type};
@@ -27,7 +26,7 @@ use crate::session::SessionFactory;
 #[derive(Clone, Copy)]
 pub(crate) struct FileReader<'a> {
     pub factory: &'a SessionFactory,
-    pub warehouse_root: &'a Path,
+    pub warehouse: &'a Warehouse,
 }
 
 /// What became of a table between two versions.
@@ -283,7 +282,7 @@ impl FileReader<'_> {
             return Err("its columns changed");
         }
         let (left, came) = between.files();
-        if left.iter().any(|file| !file.path.exists()) {
+        if !left.iter().all(|file| self.warehouse.has_file(&file.path)) {
             return Err("the files it was last read from are gone");
         }
         Ok((left, came))
@@ -300,8 +299,8 @@ impl FileReader<'_> {
         let failed = |error| EngineError::of(error, &what);
         let mut some = snapshot.clone();
         some.files = files;
-        let table =
-            SnapshotTable::new(&some, self.warehouse_root, sorted_by, |_| true).map_err(failed)?;
+        let table = SnapshotTable::new(&some, self.warehouse.lake_base(), sorted_by, |_| true)
+            .map_err(failed)?;
         self.factory
             .session(Arc::new(MemoryCatalogProvider::new()), false)
             .read_table(Arc::new(table))

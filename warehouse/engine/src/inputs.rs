@@ -282,11 +282,11 @@ impl InputTable {
     fn provider(
         &self,
         table: &TableName,
-        warehouse_root: &Path,
+        lake_base: &Path,
         month: Option<Month>,
         keep: Option<&BTreeSet<String>>,
     ) -> Result<Arc<dyn TableProvider>> {
-        let stored = self.stored(warehouse_root, month, keep)?;
+        let stored = self.stored(lake_base, month, keep)?;
         match (&self.days, month) {
             (Some(days), Some(month)) => days.view(table, stored, month),
             _ => Ok(stored),
@@ -295,7 +295,7 @@ impl InputTable {
 
     fn stored(
         &self,
-        warehouse_root: &Path,
+        lake_base: &Path,
         month: Option<Month>,
         keep: Option<&BTreeSet<String>>,
     ) -> Result<Arc<dyn TableProvider>> {
@@ -307,17 +307,12 @@ impl InputTable {
             return Ok(Arc::new(EmptyTable::new(schema)));
         };
         let window = self.window_months(month);
-        let table = SnapshotTable::new(
-            snapshot,
-            warehouse_root,
-            self.known.sorted_by(),
-            |partition| {
-                let in_window = window.as_ref().is_none_or(|months| {
-                    partition.is_some_and(|value| months.iter().any(|month| month == value))
-                });
-                in_window && keep.is_none_or(|keep| keep.contains(partition.unwrap_or_default()))
-            },
-        )
+        let table = SnapshotTable::new(snapshot, lake_base, self.known.sorted_by(), |partition| {
+            let in_window = window.as_ref().is_none_or(|months| {
+                partition.is_some_and(|value| months.iter().any(|month| month == value))
+            });
+            in_window && keep.is_none_or(|keep| keep.contains(partition.unwrap_or_default()))
+        })
         .map_err(|error| EngineError::of(error, &snapshot.table.to_string()))?;
         Ok(Arc::new(table))
     }
@@ -410,12 +405,12 @@ impl Readable {
     pub async fn session(
         &self,
         factory: &SessionFactory,
-        warehouse_root: &Path,
+        lake_base: &Path,
         month: Option<Month>,
         keep: Option<(&TableName, &BTreeSet<String>)>,
         sort_merge: bool,
     ) -> Result<SessionContext> {
-        self.session_of(factory, warehouse_root, month, keep, None, sort_merge)
+        self.session_of(factory, lake_base, month, keep, None, sort_merge)
             .await
     }
 
@@ -423,7 +418,7 @@ impl Readable {
     pub async fn session_of(
         &self,
         factory: &SessionFactory,
-        warehouse_root: &Path,
+        lake_base: &Path,
         month: Option<Month>,
         keep: Option<(&TableName, &BTreeSet<String>)>,
         only: Option<&OnlyKeys<'_>>,
@@ -434,7 +429,7 @@ impl Readable {
             let keep = keep
                 .filter(|(kept, _)| *kept == table)
                 .map(|(_, keep)| keep);
-            let provider = input.provider(table, warehouse_root, month, keep)?;
+            let provider = input.provider(table, lake_base, month, keep)?;
             let provider = match only.and_then(|only| Some((only.keys, only.columns.get(table)?))) {
                 Some((keys, column)) => with_keys(table, provider, keys, column)?,
                 None => provider,

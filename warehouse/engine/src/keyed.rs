@@ -92,7 +92,7 @@ impl<'a> Keyed<'a> {
             .readable
             .session(
                 &inner.here,
-                inner.warehouse.root(),
+                inner.warehouse.lake_base(),
                 target.month,
                 None,
                 false,
@@ -128,7 +128,7 @@ impl<'a> Keyed<'a> {
     fn reader(&self) -> FileReader<'a> {
         FileReader {
             factory: &self.inner.here,
-            warehouse_root: self.inner.warehouse.root(),
+            warehouse: &self.inner.warehouse,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::Path as FilePath;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,7 +9,6 @@ use datafusion::common::exec_err;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::{ObjectStoreRegistry, ObjectStoreUrl};
 use futures::stream::{self, BoxStream, StreamExt};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
@@ -22,28 +20,20 @@ use url::Url;
 /// Where providers find data files; no SQL can name it.
 const LAKE_URL: &str = "goyong://lake";
 
-/// Paths below the warehouse folder that hold tables.
-const LAKE_FOLDER: &str = "lake";
-
 pub(crate) fn lake_url() -> std::result::Result<ObjectStoreUrl, DataFusionError> {
     ObjectStoreUrl::parse(LAKE_URL)
 }
 
-/// Parquet files below `lake/` of a warehouse folder. A plan that names any other file, or writes, is refused, whoever
-/// made it: plans also arrive over the network.
+/// Parquet files of the lake. A plan that names any other file, or writes, is refused, whoever made it: plans also
+/// arrive over the network.
 #[derive(Debug)]
 struct LakeFiles {
-    folder: LocalFileSystem,
+    files: Arc<dyn ObjectStore>,
 }
 
 impl LakeFiles {
     fn check(&self, location: &Path) -> Result<()> {
-        let is_table_file = location
-            .parts()
-            .next()
-            .is_some_and(|part| part.as_ref() == LAKE_FOLDER)
-            && location.extension() == Some("parquet");
-        if is_table_file {
+        if location.extension() == Some("parquet") {
             Ok(())
         } else {
             Err(refused("only data files of tables can be read"))
@@ -79,12 +69,12 @@ impl ObjectStore for LakeFiles {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.check(location)?;
-        self.folder.get_opts(location, options).await
+        self.files.get_opts(location, options).await
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.check(location)?;
-        self.folder.get_ranges(location, ranges).await
+        self.files.get_ranges(location, ranges).await
     }
 
     fn delete_stream(
@@ -114,12 +104,11 @@ pub(crate) struct LakeOnly {
 }
 
 impl LakeOnly {
-    /// The lake below a warehouse folder.
-    pub fn below(warehouse_root: &FilePath) -> Result<Self> {
-        let folder = LocalFileSystem::new_with_prefix(warehouse_root)?;
-        Ok(Self {
-            store: Arc::new(LakeFiles { folder }),
-        })
+    /// A lake's files, by their paths below its base.
+    pub fn of(files: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            store: Arc::new(LakeFiles { files }),
+        }
     }
 }
 
@@ -144,6 +133,8 @@ impl ObjectStoreRegistry for LakeOnly {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use object_store::local::LocalFileSystem;
+
     use super::*;
 
     #[tokio::test]
@@ -154,17 +145,18 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, b"rows").unwrap();
         }
-        let registry = LakeOnly::below(folder.path()).unwrap();
+        let lake = LocalFileSystem::new_with_prefix(folder.path().join("lake")).unwrap();
+        let registry = LakeOnly::of(Arc::new(lake));
         let store = registry.get_store(&Url::parse(LAKE_URL).unwrap()).unwrap();
         let read = |path: &str| {
             let (store, path) = (Arc::clone(&store), Path::from(path));
             async move { store.get_opts(&path, GetOptions::default()).await.is_ok() }
         };
-        assert!(read("lake/core/person/a.parquet").await);
-        for forbidden in ["vault/b.parquet", "lake/c.db", "lake/../vault/b.parquet"] {
+        assert!(read("core/person/a.parquet").await);
+        for forbidden in ["vault/b.parquet", "c.db", "../vault/b.parquet"] {
             assert!(!read(forbidden).await, "{forbidden}");
         }
-        let (path, rows) = (Path::from("lake/core/person/n.parquet"), PutPayload::new());
+        let (path, rows) = (Path::from("core/person/n.parquet"), PutPayload::new());
         let written = store.put_opts(&path, rows, PutOptions::default()).await;
         assert!(written.is_err());
         assert!(store.list(None).next().await.unwrap().is_err());

@@ -15,7 +15,7 @@
 //! use goyong_store::{StoreConfig, Warehouse};
 //!
 //! let report = block_on(2, async {
-//!     let warehouse = Warehouse::open(&StoreConfig { root: "warehouse".into() }).await?;
+//!     let warehouse = Warehouse::open(&StoreConfig::in_folder("warehouse")).await?;
 //!     let engine = Engine::new(warehouse, Project::embedded()?, EngineConfig::default())?;
 //!     let as_of = chrono::NaiveDate::from_ymd_opt(2025, 12, 31).unwrap_or_default();
 //!     let plan = engine.plan(&Selection::of(["+labour_market_monthly"]), as_of).await?;

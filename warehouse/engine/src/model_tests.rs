@@ -121,8 +121,9 @@ async fn test_rows(
     if (is_view && !view_passed) || (!is_view && !untested.is_empty()) {
         tested.tests_run += tests.len();
         let keep = (!is_view).then_some((&model.table, &untested));
+        let lake = inner.warehouse.lake_base();
         let session = readable
-            .session(&inner.factory, inner.warehouse.root(), None, keep, false)
+            .session(&inner.factory, lake, None, keep, false)
             .await?;
         failures = row_tests(inner, &session, model, known, tests).await;
         if failures.iter().all(Option::is_none) {
@@ -180,8 +181,9 @@ async fn test_whole(
         return Ok(());
     }
     tested.tests_run += 1;
+    let lake = inner.warehouse.lake_base();
     let session = readable
-        .session(&inner.factory, inner.warehouse.root(), None, None, false)
+        .session(&inner.factory, lake, None, None, false)
         .await?;
     let known = cache.get(&model.table).await?;
     let failed = match failing_rows(inner, &session, model, &known, &query).await {
@@ -282,8 +284,9 @@ async fn plan_view(
     if memo.tests.get("plan") == Some(&digest) {
         return Ok(());
     }
+    let lake = inner.warehouse.lake_base();
     let session = readable
-        .session(&inner.factory, inner.warehouse.root(), None, None, false)
+        .session(&inner.factory, lake, None, None, false)
         .await?;
     let planned = planning::query(&session, &compiled.sql).await;
     let written = Written {

@@ -52,7 +52,7 @@ impl OpenTables {
             .get(table)
             .cloned();
         if let Some((commit, provider)) = known
-            && warehouse.is_still_newest(table, &commit)
+            && warehouse.is_still_newest(table, &commit).await
         {
             return Ok(Some(provider));
         }
@@ -61,7 +61,7 @@ impl OpenTables {
             return Ok(empty.map(|table| Arc::new(table) as Arc<dyn TableProvider>));
         };
         let provider = Arc::new(open(warehouse, &snapshot).await?);
-        if let Some(commit) = warehouse.newest_commit(table, snapshot.version) {
+        if let Some(commit) = warehouse.newest_commit(table, snapshot.version).await {
             let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
             newest.insert(table.clone(), (commit, Arc::clone(&provider)));
         }
@@ -74,7 +74,7 @@ pub(crate) async fn open(warehouse: &Warehouse, snapshot: &TableSnapshot) -> Res
     let memo = ModelMemo::read(warehouse, &snapshot.table).await?;
     SnapshotTable::new(
         snapshot,
-        warehouse.root(),
+        warehouse.lake_base(),
         memo.sorted_by(snapshot.version),
         |_| true,
     )

@@ -49,7 +49,8 @@ impl<'a> PlannedSchemas<'a> {
             memory_bytes: 1 << 30,
             spill_bytes: 0,
         };
-        let factory = SessionFactory::new(&folder, &folder.join("spill"), &limits, Purpose::Build)?;
+        let spill = folder.join("spill");
+        let factory = SessionFactory::without_lake(&spill, &limits, Purpose::Build)?;
         Ok(Self {
             project,
             factory,

@@ -74,7 +74,7 @@ impl SnapshotTable {
     /// The table's rows. `keep` chooses partitions by value; `sorted_by` is the order inside each file.
     pub fn new(
         snapshot: &TableSnapshot,
-        warehouse_root: &Path,
+        lake_base: &Path,
         sorted_by: &[String],
         keep: impl Fn(Option<&str>) -> bool,
     ) -> Result<Self> {
@@ -95,7 +95,7 @@ impl SnapshotTable {
         let mut kept = BTreeSet::new();
         for file in &snapshot.files {
             if keep(file.partition.as_deref()) {
-                files.push(TableFile::new(file, warehouse_root, partition.as_deref())?);
+                files.push(TableFile::new(file, lake_base, partition.as_deref())?);
                 kept.insert(file.partition.clone());
             }
         }
@@ -121,11 +121,11 @@ impl SnapshotTable {
     pub fn at_version(
         version: &TableVersion,
         snapshot: &TableSnapshot,
-        warehouse_root: &Path,
+        lake_base: &Path,
     ) -> Result<Self> {
         Self::new(
             snapshot,
-            warehouse_root,
+            lake_base,
             &version.sorted_by,
             |partition| match &version.kept {
                 Some(kept) => kept.iter().any(|kept| kept.as_deref() == partition),
@@ -345,9 +345,9 @@ impl TableVersion {
 }
 
 impl TableFile {
-    fn new(file: &DataFile, warehouse_root: &Path, partition: Option<&Field>) -> Result<Self> {
-        let Ok(relative) = file.path.strip_prefix(warehouse_root) else {
-            return exec_err!("a data file lies outside of the warehouse");
+    fn new(file: &DataFile, lake_base: &Path, partition: Option<&Field>) -> Result<Self> {
+        let Ok(relative) = file.path.strip_prefix(lake_base) else {
+            return exec_err!("a data file lies outside of the lake");
         };
         let relative = object_store::path::Path::from_iter(
             relative

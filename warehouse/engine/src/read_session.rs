@@ -109,7 +109,7 @@ impl ReadSession {
         limits: ReadLimits,
     ) -> Result<Self> {
         let factory = SessionFactory::new(
-            warehouse.root(),
+            warehouse.lake_files()?,
             &warehouse.root().join("state/spill"),
             &Limits {
                 threads: limits.threads.max(1),

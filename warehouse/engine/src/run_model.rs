@@ -514,7 +514,7 @@ async fn planned(
                 Some(_) => &inner.here,
                 None => &inner.factory,
             },
-            inner.warehouse.root(),
+            inner.warehouse.lake_base(),
             target.month,
             None,
             only,

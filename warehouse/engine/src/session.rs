@@ -10,6 +10,8 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
 
 use crate::cluster::{Cluster, cluster_config, cluster_planner, cluster_rules};
 use crate::constant_order::ConstantsAreNoOrder;
@@ -55,13 +57,19 @@ pub(crate) struct SessionFactory {
 }
 
 impl SessionFactory {
+    /// Sessions over rows in memory.
+    pub fn without_lake(spill_folder: &Path, limits: &Limits, purpose: Purpose) -> Result<Self> {
+        Self::new(Arc::new(InMemory::new()), spill_folder, limits, purpose)
+    }
+
+    /// Sessions that read the files of a lake.
     pub fn new(
-        warehouse_root: &Path,
+        lake: Arc<dyn ObjectStore>,
         spill_folder: &Path,
         limits: &Limits,
         purpose: Purpose,
     ) -> Result<Self> {
-        let runtime = runtime(warehouse_root, spill_folder, limits)?;
+        let runtime = runtime(lake, spill_folder, limits)?;
         let mut state = SessionStateBuilder::new()
             .with_config(config(limits, purpose))
             .with_runtime_env(runtime)
@@ -160,15 +168,16 @@ fn config(limits: &Limits, purpose: Purpose) -> SessionConfig {
     config
 }
 
-fn runtime(warehouse_root: &Path, spill_folder: &Path, limits: &Limits) -> Result<Arc<RuntimeEnv>> {
+fn runtime(
+    lake: Arc<dyn ObjectStore>,
+    spill_folder: &Path,
+    limits: &Limits,
+) -> Result<Arc<RuntimeEnv>> {
     let io = |operation| move |source| EngineError::Io { operation, source };
     create_private_folder(spill_folder).map_err(io("create the folder for spilled rows"))?;
-    let lake = LakeOnly::below(warehouse_root)
-        .map_err(|error| std::io::Error::other(error.to_string()))
-        .map_err(io("open the warehouse folder"))?;
     let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
     RuntimeEnvBuilder::new()
-        .with_object_store_registry(Arc::new(lake))
+        .with_object_store_registry(Arc::new(LakeOnly::of(lake)))
         .with_memory_pool(pool)
         .with_metadata_cache_limit(FOOTER_CACHE_BYTES)
         .with_disk_manager_builder(

@@ -249,7 +249,7 @@ async fn read(inner: &Inner, cache: &TableCache, table: &TableName) -> Result<Ve
     };
     let failed = |error| EngineError::of(error, &table.to_string());
     let provider =
-        SnapshotTable::new(snapshot, inner.warehouse.root(), &[], |_| true).map_err(failed)?;
+        SnapshotTable::new(snapshot, inner.warehouse.lake_base(), &[], |_| true).map_err(failed)?;
     let session = inner
         .factory
         .session(Arc::new(MemoryCatalogProvider::new()), false);

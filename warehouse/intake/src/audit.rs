@@ -334,7 +334,9 @@ mod tests {
     async fn chain(entries: usize) -> (tempfile::TempDir, AuditLog) {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().to_owned();
-        let warehouse = Warehouse::create(&StoreConfig { root }).await.unwrap();
+        let warehouse = Warehouse::create(&StoreConfig::in_folder(root))
+            .await
+            .unwrap();
         let audit = AuditLog::of(&warehouse);
         for index in 0..entries {
             append(&audit, index).await.unwrap();

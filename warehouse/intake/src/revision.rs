@@ -63,7 +63,7 @@ pub(crate) async fn in_place(
     let Some(file) = files.find(|file| file.rows > 0) else {
         return Ok(None);
     };
-    Ok(first_text(&file.path, "_delivery_id")?
+    Ok(first_text(warehouse, &file.path, "_delivery_id")?
         .as_deref()
         .and_then(InPlace::parse))
 }

@@ -3,7 +3,6 @@
 //! For tables nothing computes: the order of rows, the partitions and the descriptions stay.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -118,7 +117,9 @@ pub async fn rewrite_table(
         }
         RowChange::Rename(_) => snapshot.partitions.keys().cloned().collect::<Vec<_>>(),
         RowChange::Remove(persons) => {
-            let found = partitions_with(&snapshot, &columns.persons, |key| persons.contains(&key))?;
+            let found = partitions_with(warehouse, &snapshot, &columns.persons, |key| {
+                persons.contains(&key)
+            })?;
             if found.is_empty() {
                 return Ok(Rewritten::default());
             }
@@ -139,6 +140,7 @@ pub async fn rewrite_table(
     };
     for partition in &partitions {
         rewritten.rows_removed += rewrite_partition(
+            warehouse,
             &mut writer,
             &snapshot,
             &columns,
@@ -175,6 +177,7 @@ pub async fn rewrite_table(
 }
 
 fn rewrite_partition(
+    warehouse: &Warehouse,
     writer: &mut TableWriter,
     snapshot: &TableSnapshot,
     columns: &PseudonymColumns,
@@ -187,7 +190,7 @@ fn rewrite_partition(
     writer.write(partition, &nothing).map_err(write_error)?;
     let mut removed = 0;
     for file in snapshot.files_of(partition) {
-        for batch in read_file(&snapshot.table, file, None)? {
+        for batch in read_file(warehouse, &snapshot.table, file, None)? {
             let batch = batch.map_err(|error| unreadable(&snapshot.table, file, &error))?;
             let changed = match change {
                 RowChange::Rename(pseudonyms) => {
@@ -203,12 +206,14 @@ fn rewrite_partition(
 }
 
 fn read_file(
+    warehouse: &Warehouse,
     table: &TableName,
     file: &DataFile,
     only: Option<&[String]>,
 ) -> Result<ParquetRecordBatchReader, IntakeError> {
-    let opened = File::open(&file.path)
-        .map_err(|error| IntakeError::file("read table file", &file.path, error))?;
+    let opened = warehouse
+        .open_file(&file.path)
+        .map_err(|error| store_error("read a table", error))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(opened)
         .map_err(|error| unreadable(table, file, &error))?;
     let builder = match only {
@@ -239,6 +244,7 @@ fn unreadable(table: &TableName, file: &DataFile, error: &dyn std::fmt::Display)
 
 /// Partitions with a row of a person the function names.
 fn partitions_with(
+    warehouse: &Warehouse,
     snapshot: &TableSnapshot,
     columns: &[String],
     is_sought: impl Fn(i64) -> bool,
@@ -250,7 +256,7 @@ fn partitions_with(
     for partition in snapshot.partitions.keys() {
         let mut is_found = false;
         for file in snapshot.files_of(partition.as_deref()) {
-            for batch in read_file(&snapshot.table, file, Some(columns))? {
+            for batch in read_file(warehouse, &snapshot.table, file, Some(columns))? {
                 let batch = batch.map_err(|error| unreadable(&snapshot.table, file, &error))?;
                 is_found |= batch.columns().iter().any(|column| {
                     let keys = column.as_primitive_opt::<Int64Type>();
@@ -281,7 +287,7 @@ pub async fn has_person(
         return Ok(false);
     };
     let columns = PseudonymColumns::of(&snapshot, contract);
-    Ok(!partitions_with(&snapshot, &columns.persons, is_sought)?.is_empty())
+    Ok(!partitions_with(warehouse, &snapshot, &columns.persons, is_sought)?.is_empty())
 }
 
 fn renamed(

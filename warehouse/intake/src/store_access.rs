@@ -45,7 +45,7 @@ pub(crate) async fn read_rows(
             continue;
         }
         let path = &data_file.path;
-        let reader = open_file(path, columns, BATCH_ROWS)?;
+        let reader = open_file(warehouse, path, columns, BATCH_ROWS)?;
         for batch in reader {
             sink(batch.map_err(|problem| broken(path, problem.to_string()))?)?;
         }
@@ -54,8 +54,12 @@ pub(crate) async fn read_rows(
 }
 
 /// The text in a column of a file's first row.
-pub(crate) fn first_text(path: &Path, column: &str) -> Result<Option<String>, IntakeError> {
-    let Some(batch) = open_file(path, &[column], 1)?.next() else {
+pub(crate) fn first_text(
+    warehouse: &Warehouse,
+    path: &Path,
+    column: &str,
+) -> Result<Option<String>, IntakeError> {
+    let Some(batch) = open_file(warehouse, path, &[column], 1)?.next() else {
         return Ok(None);
     };
     let batch = batch.map_err(|problem| broken(path, problem.to_string()))?;
@@ -69,12 +73,14 @@ pub(crate) fn first_text(path: &Path, column: &str) -> Result<Option<String>, In
 const BATCH_ROWS: usize = 8192;
 
 fn open_file(
+    warehouse: &Warehouse,
     path: &Path,
     columns: &[&str],
     batch_rows: usize,
 ) -> Result<ParquetRecordBatchReader, IntakeError> {
-    let file =
-        std::fs::File::open(path).map_err(|source| IntakeError::file("read", path, source))?;
+    let file = warehouse
+        .open_file(path)
+        .map_err(|error| store_error("read a table", error))?;
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)
         .map_err(|problem| broken(path, problem.to_string()))?;
     if !columns.is_empty() {

@@ -118,7 +118,7 @@ impl<'k> TestWarehouse<'k> {
     }
 
     async fn open(keys: &TestKeys, root: PathBuf, contracts: &[String]) -> IntakeContext {
-        let warehouse = Warehouse::create(&StoreConfig { root: root.clone() })
+        let warehouse = Warehouse::create(&StoreConfig::in_folder(&root))
             .await
             .unwrap();
         let keys = Arc::new(keys.load());

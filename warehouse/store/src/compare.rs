@@ -4,7 +4,6 @@
 //! versions does not have are read; rows of files both have cancel out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow_schema::{Field, FieldRef, Schema};
@@ -14,7 +13,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::content_hash::RowHashes;
 use crate::error::{Result, StoreError};
+use crate::lake::{Lake, OpenedFile};
 use crate::snapshot::{DataFile, TableSnapshot};
+use crate::warehouse::Warehouse;
 
 const BATCH_ROWS: usize = 32 << 10;
 
@@ -55,29 +56,31 @@ pub struct RowDifference {
     pub changed: u64,
 }
 
-impl TableSnapshot {
-    /// Compares with a later version of the same table. `key` names the columns that tell rows apart, empty where
-    /// there are none; `row_limit` bounds the rows that are read, 32 bytes of memory each. Reads files: call it on a
-    /// thread that may block.
+impl Warehouse {
+    /// Compares a version of a table with a later one. `key` names the columns that tell rows apart, empty where there
+    /// are none; `row_limit` bounds the rows that are read, 32 bytes of memory each. Reads files: call it on a thread
+    /// that may block.
     pub fn compare(
         &self,
+        before: &TableSnapshot,
         after: &TableSnapshot,
         key: &[String],
         row_limit: u64,
     ) -> Result<TableDifference> {
         let mut difference = TableDifference::default();
-        if self.content_hash() == after.content_hash() {
+        if before.content_hash() == after.content_hash() {
             difference.rows = Some(RowDifference::default());
             return Ok(difference);
         }
-        let common = compare_columns(self, after, &mut difference);
-        difference.partitions = compare_partitions(self, after);
-        let (before_files, after_files) = (files_apart(self, after), files_apart(after, self));
+        let common = compare_columns(before, after, &mut difference);
+        difference.partitions = compare_partitions(before, after);
+        let (before_files, after_files) = (files_apart(before, after), files_apart(after, before));
         let rows = |files: &[&DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
         if rows(&before_files) + rows(&after_files) <= row_limit {
-            let key = Key::of(key, &common, self, after);
-            let mut removed = read_rows(self, &before_files, &common, key.as_ref())?;
-            let mut added = read_rows(after, &after_files, &common, key.as_ref())?;
+            let key = Key::of(key, &common, before, after);
+            let lake = self.lake();
+            let mut removed = read_rows(lake, before, &before_files, &common, key.as_ref())?;
+            let mut added = read_rows(lake, after, &after_files, &common, key.as_ref())?;
             cancel_equal_rows(&mut removed, &mut added);
             difference.rows = Some(count(&removed, &added, key.is_some()));
         }
@@ -195,6 +198,7 @@ impl Key {
 type HashedRow = (u128, u128);
 
 fn read_rows(
+    lake: &Lake,
     table: &TableSnapshot,
     files: &[&DataFile],
     columns: &BTreeSet<String>,
@@ -202,65 +206,77 @@ fn read_rows(
 ) -> Result<Vec<HashedRow>> {
     let mut rows = Vec::new();
     for file in files {
-        let opened = File::open(&file.path).map_err(StoreError::io("open", &file.path))?;
-        let unreadable = StoreError::parquet;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(opened)
-            .map_err(unreadable("read", &table.table))?;
-        let roots: Vec<usize> = builder
-            .schema()
-            .fields()
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| columns.contains(field.name()))
-            .map(|(index, _)| index)
-            .collect();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let reader = builder
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(unreadable("read", &table.table))?;
-        let partition = partition_hash(file.partition.as_deref());
-        let mut hashers: Option<(RowHashes, Vec<usize>, RowHashes)> = None;
-        for batch in reader {
-            let batch = batch
-                .map_err(|problem| parquet::errors::ParquetError::ArrowError(problem.to_string()))
-                .map_err(unreadable("read", &table.table))?;
-            let (row_hashes, key_columns, key_hashes) = hashers.get_or_insert_with(|| {
-                let schema = batch.schema();
-                let of_key =
-                    |field: &Arc<Field>| key.is_some_and(|key| key.columns.contains(field.name()));
-                let positions: Vec<usize> = (0..schema.fields().len())
-                    .filter(|index| of_key(&schema.fields()[*index]))
-                    .collect();
-                let fields: Vec<FieldRef> = positions
-                    .iter()
-                    .map(|index| Arc::clone(&schema.fields()[*index]))
-                    .collect();
-                let key_schema = Schema::new(fields);
-                (
-                    RowHashes::new(&schema),
-                    positions,
-                    RowHashes::new(&key_schema),
-                )
-            });
-            let hashes = row_hashes.of(&batch).into_iter();
-            let hashes = hashes.map(|hash| hash.wrapping_add(partition));
-            let Some(key) = key else {
-                rows.extend(hashes.map(|hash| (hash, hash)));
-                continue;
-            };
-            let in_partition = if key.with_partition { partition } else { 0 };
-            let keys = batch
-                .project(key_columns)
-                .map_err(|problem| parquet::errors::ParquetError::ArrowError(problem.to_string()))
-                .map_err(unreadable("read", &table.table))?;
-            let keys = key_hashes.of(&keys).into_iter();
-            rows.extend(hashes.zip(keys.map(|hash| hash.wrapping_add(in_partition))));
-        }
+        let opened = lake.open_file(&file.path)?;
+        read_file(opened, table, file, columns, key, &mut rows)?;
     }
     rows.sort_unstable();
     Ok(rows)
+}
+
+fn read_file(
+    opened: OpenedFile,
+    table: &TableSnapshot,
+    file: &DataFile,
+    columns: &BTreeSet<String>,
+    key: Option<&Key>,
+    rows: &mut Vec<HashedRow>,
+) -> Result<()> {
+    let unreadable = StoreError::parquet;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(opened)
+        .map_err(unreadable("read", &table.table))?;
+    let roots: Vec<usize> = builder
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| columns.contains(field.name()))
+        .map(|(index, _)| index)
+        .collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let reader = builder
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(unreadable("read", &table.table))?;
+    let partition = partition_hash(file.partition.as_deref());
+    let mut hashers: Option<(RowHashes, Vec<usize>, RowHashes)> = None;
+    for batch in reader {
+        let batch = batch
+            .map_err(|problem| parquet::errors::ParquetError::ArrowError(problem.to_string()))
+            .map_err(unreadable("read", &table.table))?;
+        let (row_hashes, key_columns, key_hashes) = hashers.get_or_insert_with(|| {
+            let schema = batch.schema();
+            let of_key =
+                |field: &Arc<Field>| key.is_some_and(|key| key.columns.contains(field.name()));
+            let positions: Vec<usize> = (0..schema.fields().len())
+                .filter(|index| of_key(&schema.fields()[*index]))
+                .collect();
+            let fields: Vec<FieldRef> = positions
+                .iter()
+                .map(|index| Arc::clone(&schema.fields()[*index]))
+                .collect();
+            let key_schema = Schema::new(fields);
+            (
+                RowHashes::new(&schema),
+                positions,
+                RowHashes::new(&key_schema),
+            )
+        });
+        let hashes = row_hashes.of(&batch).into_iter();
+        let hashes = hashes.map(|hash| hash.wrapping_add(partition));
+        let Some(key) = key else {
+            rows.extend(hashes.map(|hash| (hash, hash)));
+            continue;
+        };
+        let in_partition = if key.with_partition { partition } else { 0 };
+        let keys = batch
+            .project(key_columns)
+            .map_err(|problem| parquet::errors::ParquetError::ArrowError(problem.to_string()))
+            .map_err(unreadable("read", &table.table))?;
+        let keys = key_hashes.of(&keys).into_iter();
+        rows.extend(hashes.zip(keys.map(|hash| hash.wrapping_add(in_partition))));
+    }
+    Ok(())
 }
 
 fn partition_hash(partition: Option<&str>) -> u128 {

@@ -1,11 +1,10 @@
-//! Rows to Parquet files: one open file per partition, rolled by rows, hashed and synced as it is written.
+//! Rows to Parquet files: one open file per partition, rolled by rows, hashed and stored as it is written.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arrow_array::cast::AsArray;
@@ -17,17 +16,19 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
-use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::content_hash::hex;
+use crate::data_file::{CreatedFiles, HashingFile, Target};
 use crate::durable::sync_all;
 use crate::error::{Result, StoreError};
 use crate::fault;
+use crate::lake::{Completion, Lake, REQUESTS_TOGETHER};
 use crate::statistics::file_statistics;
 
 /// Files open at once; beyond it the one written longest ago is closed.
 const MAX_OPEN_FILES: usize = 96;
+/// The same for an object store, where an open file keeps a part of its bytes in memory.
+const MAX_OPEN_UPLOADS: usize = 32;
 /// Bytes of unfinished row groups held in memory; beyond it the largest is written out.
 const MAX_BUFFERED_BYTES: usize = 384 << 20;
 /// Batches that may wait for the encoding thread.
@@ -49,6 +50,7 @@ pub(crate) struct FinishedFile {
 #[derive(Debug, Clone)]
 pub(crate) struct EncoderSettings {
     pub(crate) table: TableName,
+    pub(crate) lake: Lake,
     pub(crate) table_directory: PathBuf,
     pub(crate) partition_column: Option<String>,
     pub(crate) data_schema: SchemaRef,
@@ -61,33 +63,6 @@ pub(crate) struct EncoderSettings {
     pub(crate) keep_together: Option<usize>,
     pub(crate) row_group_rows: usize,
     pub(crate) compression_level: i32,
-}
-
-/// The files a writer has created, so that they can be removed unless they are committed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CreatedFiles(Arc<Mutex<Vec<PathBuf>>>);
-
-impl CreatedFiles {
-    fn push(&self, path: PathBuf) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(path);
-    }
-
-    /// Takes the files out: from now on dropping the writer leaves them alone.
-    pub(crate) fn take(&self) -> Self {
-        let mut created = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Self(Arc::new(Mutex::new(std::mem::take(&mut *created))))
-    }
-
-    /// Removes the files; what cannot be removed is an orphan that verification reports.
-    pub(crate) fn remove(&self) {
-        let mut created = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for path in created.drain(..) {
-            let _ = std::fs::remove_file(path);
-        }
-    }
 }
 
 /// Encodes on the calling thread or on one of its own.
@@ -139,7 +114,7 @@ impl Encoder {
         }
     }
 
-    /// Closes and syncs every file.
+    /// Closes every file and makes it durable.
     pub(crate) fn finish(&mut self) -> Result<Vec<FinishedFile>> {
         match self {
             Self::Here(encoder) => encoder.finish(),
@@ -150,11 +125,14 @@ impl Encoder {
         }
     }
 
-    /// Ends the thread without an answer.
+    /// Ends without an answer.
     pub(crate) fn stop(&mut self) {
-        if let Self::Background { sender, thread } = self {
-            drop(sender.take());
-            let _ = join(thread);
+        match self {
+            Self::Here(encoder) => encoder.give_up(),
+            Self::Background { sender, thread } => {
+                drop(sender.take());
+                let _ = join(thread);
+            }
         }
     }
 }
@@ -176,26 +154,6 @@ fn encode_all(
         encoder.write(partition.as_deref(), &batch)?;
     }
     encoder.finish()
-}
-
-/// A file that hashes what it is given.
-struct HashingFile {
-    file: File,
-    sha256: Sha256,
-    size: u64,
-}
-
-impl Write for HashingFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.sha256.update(&bytes[..written]);
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
 }
 
 struct OpenFile {
@@ -234,6 +192,7 @@ pub(crate) struct FileEncoder {
     finished: Vec<FinishedFile>,
     directories: BTreeSet<PathBuf>,
     unsynced: Vec<PathBuf>,
+    uploading: VecDeque<(PathBuf, Completion)>,
     files: usize,
     writes: u64,
 }
@@ -254,6 +213,7 @@ impl FileEncoder {
             finished: Vec::new(),
             directories: BTreeSet::new(),
             unsynced: Vec::new(),
+            uploading: VecDeque::new(),
             files: 0,
             writes: 0,
         })
@@ -313,18 +273,9 @@ impl FileEncoder {
             }
         };
         let path = self.settings.table_directory.join(&relative_path);
-        let directory = path.parent().unwrap_or(&self.settings.table_directory);
-        if self.directories.insert(directory.to_path_buf()) {
-            std::fs::create_dir_all(directory).map_err(StoreError::io("create", directory))?;
-        }
-        let create = || OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = fault::step(&path, create).map_err(StoreError::io("create", &path))?;
+        let target = self.open_target(&path)?;
         self.created.push(path);
-        let hashing = HashingFile {
-            file,
-            sha256: Sha256::new(),
-            size: 0,
-        };
+        let hashing = HashingFile::new(target);
         // Readers take the types from Parquet itself; the embedded Arrow schema would only repeat them.
         let options = ArrowWriterOptions::new()
             .with_properties(self.properties_for(sample))
@@ -339,6 +290,22 @@ impl FileEncoder {
             last_written: 0,
             last_value: None,
         })
+    }
+
+    fn open_target(&mut self, path: &Path) -> Result<Target> {
+        if self.settings.lake.is_remote() {
+            let upload = self.settings.lake.upload(path);
+            return upload
+                .map(Target::Store)
+                .map_err(StoreError::io("store", path));
+        }
+        let directory = path.parent().unwrap_or(&self.settings.table_directory);
+        if self.directories.insert(directory.to_path_buf()) {
+            std::fs::create_dir_all(directory).map_err(StoreError::io("create", directory))?;
+        }
+        let create = || OpenOptions::new().write(true).create_new(true).open(path);
+        let file = fault::step(path, create).map_err(StoreError::io("create", path))?;
+        Ok(Target::File(file))
     }
 
     /// Columns whose values hardly repeat are written without a dictionary: looking every value up costs more than
@@ -362,12 +329,18 @@ impl FileEncoder {
             .writer
             .finish()
             .map_err(StoreError::parquet("finish", &self.settings.table))?;
-        let written = open.writer.inner();
         let path = self.settings.table_directory.join(&open.relative_path);
-        self.unsynced.push(path);
+        let written = open.writer.inner_mut();
+        match written.close() {
+            Target::Store(upload) => {
+                let completion = upload.complete().map_err(StoreError::io("store", &path))?;
+                self.uploading.push_back((path, completion));
+            }
+            Target::File(_) | Target::Closed => self.unsynced.push(path),
+        }
         self.finished.push(FinishedFile {
-            size: written.size,
-            sha256: hex(&written.sha256.clone().finalize()),
+            size: written.size(),
+            sha256: written.sha256(),
             statistics: file_statistics(
                 &self.settings.data_schema,
                 &metadata,
@@ -377,12 +350,34 @@ impl FileEncoder {
             partition: key.clone(),
             relative_path: open.relative_path,
         });
+        self.wait_for_uploads(REQUESTS_TOGETHER)
+    }
+
+    /// Waits until no more than so many finished files are still on their way.
+    fn wait_for_uploads(&mut self, most: usize) -> Result<()> {
+        while self.uploading.len() > most
+            && let Some((path, completion)) = self.uploading.pop_front()
+        {
+            completion.wait().map_err(StoreError::io("store", &path))?;
+        }
         Ok(())
+    }
+
+    /// Leaves nothing on its way that could arrive after the files were removed.
+    fn give_up(&mut self) {
+        self.open.clear();
+        for (_, completion) in self.uploading.drain(..) {
+            let _ = completion.wait();
+        }
     }
 
     /// Closes the file written longest ago, or writes out the largest row group, while limits are exceeded.
     fn limit_memory(&mut self) -> Result<()> {
-        while self.open.len() > MAX_OPEN_FILES {
+        let most = match self.settings.lake.is_remote() {
+            true => MAX_OPEN_UPLOADS,
+            false => MAX_OPEN_FILES,
+        };
+        while self.open.len() > most {
             let oldest = self
                 .open
                 .iter()
@@ -426,12 +421,19 @@ impl FileEncoder {
         for key in keys {
             self.close_file(&key)?;
         }
+        self.wait_for_uploads(0)?;
         self.sync()?;
         let mut finished = std::mem::take(&mut self.finished);
         finished.sort_by(|left, right| {
             (&left.partition, &left.relative_path).cmp(&(&right.partition, &right.relative_path))
         });
         Ok(finished)
+    }
+}
+
+impl Drop for FileEncoder {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 

@@ -40,6 +40,14 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// An object store that cannot hold the tables of this warehouse.
+    #[error("lake {location}: {problem}")]
+    Lake {
+        /// Its URL, without credentials.
+        location: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// A statement on the state database failed.
     #[error("could not {operation} in the state database")]
     Ledger {

@@ -2,15 +2,14 @@
 //! left behind.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use goyong_types::TableName;
 
-use crate::durable::sync_all;
 use crate::encoder::absolute;
 use crate::error::{Result, StoreError};
-use crate::verify::list_files;
+use crate::lake::StoredFile;
 use crate::warehouse::Warehouse;
 
 /// What may leave.
@@ -50,7 +49,7 @@ impl Warehouse {
     /// afterwards, so that a crash leaves files to remove and never a hole; run again, it removes them. The log keeps
     /// its entries. Afterwards every remaining release is verified; damage is [`StoreError::Unsound`].
     pub async fn expire(&self, retention: &Retention) -> Result<ExpireReport> {
-        let tables = self.tables_on_disk()?;
+        let tables = self.tables_in_lake().await?;
         for table in &tables {
             self.catch_up(table).await?;
         }
@@ -64,7 +63,7 @@ impl Warehouse {
         };
         for table in &tables {
             let directory = self.table_directory(table);
-            let mut leaving: Vec<PathBuf> = self
+            let mut leaving: BTreeSet<PathBuf> = self
                 .ledger()
                 .expired_files(table)
                 .await?
@@ -73,12 +72,17 @@ impl Warehouse {
                 .collect();
             let ending = expired.files.iter().filter(|(of, _, _)| of == table);
             leaving.extend(ending.map(|(_, path, _)| absolute(&directory, path)));
-            leaving.sort();
-            leaving.dedup();
-            let orphans = self.old_orphans(table, retention.orphans_before).await?;
+            let there = self.lake().list(&directory).await;
+            let there = there.map_err(StoreError::io("list", &directory))?;
+            let orphans = self
+                .old_orphans(table, &there, retention.orphans_before)
+                .await?;
             report.orphans += orphans.len();
+            let is_leaving = |file: &&StoredFile| leaving.contains(&file.path);
+            let mut leaving: Vec<_> = there.iter().filter(is_leaving).cloned().collect();
             leaving.extend(orphans);
-            remove_files(leaving, retention.is_rehearsal, &mut report)?;
+            self.remove_files(leaving, retention.is_rehearsal, &mut report)
+                .await?;
         }
         if !retention.is_rehearsal {
             report.releases_verified = self.verify_releases().await?;
@@ -87,7 +91,12 @@ impl Warehouse {
     }
 
     /// Data files and abandoned staging files that no version knows.
-    async fn old_orphans(&self, table: &TableName, before: DateTime<Utc>) -> Result<Vec<PathBuf>> {
+    async fn old_orphans(
+        &self,
+        table: &TableName,
+        there: &[StoredFile],
+        before: DateTime<Utc>,
+    ) -> Result<Vec<StoredFile>> {
         let directory = self.table_directory(table);
         let ended = self.ledger().expired_files(table).await?.into_iter();
         let known: BTreeSet<_> = self
@@ -99,14 +108,28 @@ impl Warehouse {
             .chain(ended.map(|(path, _)| path))
             .map(|path| absolute(&directory, &path))
             .collect();
-        let mut found = Vec::new();
-        list_files(&directory, &mut found)?;
-        found.retain(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_old_orphan = |file: &&StoredFile| {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
             let is_ours = name.ends_with(".parquet") || is_staging(&name);
-            is_ours && !known.contains(path) && is_older(path, before)
-        });
-        Ok(found)
+            is_ours && !known.contains(&file.path) && file.modified < before
+        };
+        Ok(there.iter().filter(is_old_orphan).cloned().collect())
+    }
+
+    async fn remove_files(
+        &self,
+        leaving: Vec<StoredFile>,
+        is_rehearsal: bool,
+        report: &mut ExpireReport,
+    ) -> Result<()> {
+        report.bytes += leaving.iter().map(|file| file.bytes).sum::<u64>();
+        let paths: Vec<_> = leaving.into_iter().map(|file| file.path).collect();
+        if !is_rehearsal {
+            let removed = self.lake().remove(&paths).await;
+            removed.map_err(StoreError::io("remove files of", self.lake().base()))?;
+        }
+        report.removed.extend(paths);
+        Ok(())
     }
 
     /// Hashes every file that a remaining release pins, each once; answers how many releases there are.
@@ -125,31 +148,4 @@ impl Warehouse {
 fn is_staging(name: &str) -> bool {
     let digits = name.rsplit_once('#').map_or("", |(_, digits)| digits);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn remove_files(
-    leaving: Vec<PathBuf>,
-    is_rehearsal: bool,
-    report: &mut ExpireReport,
-) -> Result<()> {
-    let mut folders = BTreeSet::new();
-    for path in leaving {
-        let Ok(metadata) = std::fs::metadata(&path) else {
-            continue;
-        };
-        if !is_rehearsal {
-            std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            folders.extend(path.parent().map(Path::to_path_buf));
-        }
-        report.bytes += metadata.len();
-        report.removed.push(path);
-    }
-    let folders: Vec<_> = folders.into_iter().collect();
-    sync_all(&folders).map_err(|(folder, error)| StoreError::io("sync", &folder)(error))
-}
-
-fn is_older(path: &Path, before: DateTime<Utc>) -> bool {
-    std::fs::metadata(path)
-        .and_then(|metadata| metadata.modified())
-        .is_ok_and(|modified| DateTime::<Utc>::from(modified) < before)
 }

@@ -1,7 +1,8 @@
 //! Faults on request, to rehearse a crash or a broken disk on the real program.
 //!
 //! `GOYONG_FAULT=die@17` ends the process without any clean-up before its 17th durable operation: making a directory,
-//! creating, syncing or naming a file, committing to the state database. Unset, nothing is counted and nothing happens.
+//! creating, syncing or naming a file, storing an object or a part of one, committing to the state database. Unset,
+//! nothing is counted and nothing happens.
 //!
 //! | fault | what the 17th operation does |
 //! |---|---|
@@ -9,7 +10,7 @@
 //! | `fail` | nothing, and answers an input/output error |
 //! | `lost` | its work, and answers an input/output error |
 //! | `full` | nothing, and answers that no space is left |
-//! | `torn` | a file that was not synced yet loses its second half, and the process ends |
+//! | `torn` | a file that was not synced yet loses its second half, and the process ends; objects are never torn |
 
 use std::future::Future;
 use std::io::{Error, Result};
@@ -73,15 +74,34 @@ pub(crate) fn step<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T
 
 /// Commits to the state database.
 pub(crate) async fn committing(work: impl Future<Output = sqlx::Result<()>>) -> sqlx::Result<()> {
-    let failed = |number| sqlx::Error::Io(Error::from_raw_os_error(number));
+    answering(work, sqlx::Error::Io).await
+}
+
+/// Stores an object, or a part of one, in a store behind a network.
+pub(crate) async fn storing<T>(
+    work: impl Future<Output = object_store::Result<T>>,
+) -> object_store::Result<T> {
+    let failed = |error| object_store::Error::Generic {
+        store: "rehearsed",
+        source: Box::new(error),
+    };
+    answering(work, failed).await
+}
+
+/// Does what is done whole or not at all.
+async fn answering<T, E>(
+    work: impl Future<Output = std::result::Result<T, E>>,
+    failed: impl Fn(Error) -> E,
+) -> std::result::Result<T, E> {
+    let failed = |number| Err(failed(Error::from_raw_os_error(number)));
     match next() {
         None => work.await,
         Some(Fault::Die | Fault::Torn) => std::process::abort(),
-        Some(Fault::Fail) => Err(failed(INPUT_OUTPUT_ERROR)),
-        Some(Fault::Full) => Err(failed(NO_SPACE)),
+        Some(Fault::Fail) => failed(INPUT_OUTPUT_ERROR),
+        Some(Fault::Full) => failed(NO_SPACE),
         Some(Fault::Lost) => {
             work.await?;
-            Err(failed(INPUT_OUTPUT_ERROR))
+            failed(INPUT_OUTPUT_ERROR)
         }
     }
 }

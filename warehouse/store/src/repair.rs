@@ -10,8 +10,9 @@ use crate::content_hash::sha256_hex;
 use crate::durable::{create_directories, replace_durably, sync_path};
 use crate::encoder::absolute;
 use crate::error::{Result, StoreError};
+use crate::lake::{Claim, log_version, names_local};
 use crate::verify::{Damage, VerifyProblem, VerifyReport, hash_of};
-use crate::warehouse::{StoreConfig, Warehouse, log_version};
+use crate::warehouse::{StoreConfig, Warehouse};
 
 /// Scope and key of the names of the state database's copies.
 const COPIES: (&str, &str) = ("ledger", "copies");
@@ -53,7 +54,7 @@ impl Warehouse {
             let restored = match &problem.table {
                 None if problem.path.parent() == Some(&self.root().join("state/copies")) => {
                     // The next publication makes a new copy.
-                    self.set_aside(&problem.path, &mut report)?;
+                    self.set_aside(&problem.path, &mut report).await?;
                     self.remember_copies().await?;
                     true
                 }
@@ -84,7 +85,7 @@ impl Warehouse {
         let Some(recorded) = self.ledger().commit(table, version).await? else {
             // What follows the ledger is taken over when it is sound; what is not was never committed by us.
             if self.catch_up(table).await.is_err() {
-                self.set_aside(&path, report)?;
+                self.set_aside(&path, report).await?;
             }
             return Ok(true);
         };
@@ -92,8 +93,9 @@ impl Warehouse {
         let Some(copy) = copy.filter(|copy| sha256_hex(copy) == recorded.sha256) else {
             return Ok(false);
         };
-        self.set_aside(&path, report)?;
-        replace_durably(&path, copy.into()).map_err(StoreError::io("restore", &path))?;
+        self.set_aside(&path, report).await?;
+        let restored = self.lake().replace(&path, copy.into()).await;
+        restored.map_err(StoreError::io("restore", &path))?;
         report.restored.push(path);
         Ok(true)
     }
@@ -113,8 +115,11 @@ impl Warehouse {
         let (Some(recorded), Some(backup)) = (recorded, backup) else {
             return Ok(false);
         };
-        self.set_aside(path, report)?;
-        if !backup.fetch(&recorded.sha256, path).await? {
+        self.set_aside(path, report).await?;
+        if !backup
+            .fetch_into(self.lake(), &recorded.sha256, path)
+            .await?
+        {
             return Ok(false);
         }
         report.restored.push(path.to_owned());
@@ -122,11 +127,24 @@ impl Warehouse {
     }
 
     /// Moves a damaged file out of the way, if it is there.
-    fn set_aside(&self, path: &Path, report: &mut RepairReport) -> Result<()> {
-        if !path.exists() {
+    async fn set_aside(&self, path: &Path, report: &mut RepairReport) -> Result<()> {
+        let lake = self.lake();
+        if !(lake.is_remote() && path.starts_with(lake.base())) {
+            if path.exists() {
+                report.set_aside.push(set_aside_in(self.root(), path)?);
+            }
             return Ok(());
         }
-        let aside = set_aside_in(self.root(), path)?;
+        let bytes = match lake.read(path).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StoreError::io("set aside", path)(error)),
+        };
+        let below = path.strip_prefix(lake.base()).unwrap_or(path);
+        let aside = place_aside(self.root(), &Path::new("lake").join(below))?;
+        replace_durably(&aside, bytes).map_err(StoreError::io("set aside", path))?;
+        let removed = lake.remove(&[path.to_owned()]).await;
+        removed.map_err(StoreError::io("remove", path))?;
         report.set_aside.push(aside);
         Ok(())
     }
@@ -162,12 +180,13 @@ impl Warehouse {
         let Some(twin) = twin else { return Ok(false) };
         let source = absolute(&directory, &twin.path);
         if source != lost.path {
-            let bytes = std::fs::read(&source).map_err(StoreError::io("read", &source))?;
+            let bytes = self.lake().read(&source).await;
+            let bytes = bytes.map_err(StoreError::io("read", &source))?;
             if sha256_hex(&bytes) != lost.sha256 {
                 return Ok(false);
             }
-            replace_durably(&lost.path, bytes.into())
-                .map_err(StoreError::io("restore", &lost.path))?;
+            let restored = self.lake().replace(&lost.path, bytes).await;
+            restored.map_err(StoreError::io("restore", &lost.path))?;
         }
         Ok(true)
     }
@@ -209,7 +228,7 @@ impl Warehouse {
             replace_durably(&database, bytes.into())
                 .map_err(StoreError::io("restore", &database))?;
         }
-        let warehouse = Self::create(config).await?;
+        let warehouse = Self::create_to(config, Claim::Rebuilt).await?;
         warehouse.remember_copies().await?;
         warehouse.close().await;
         Ok((aside, copy))
@@ -252,25 +271,26 @@ fn version_of(path: &Path) -> Option<i64> {
     log_version(name).filter(|_| in_log)
 }
 
-/// `state/set_aside/<name>.<n>`, never over another.
-fn set_aside_in(root: &Path, path: &Path) -> Result<PathBuf> {
+/// `state/set_aside/<name>.<n>` for a path below the warehouse folder, never over another.
+fn place_aside(root: &Path, below: &Path) -> Result<PathBuf> {
     let folder = root.join("state/set_aside");
     create_directories(&folder).map_err(StoreError::io("create", &folder))?;
-    let below = path.strip_prefix(root).unwrap_or(path);
     let name = below.to_string_lossy().replace('/', "~");
     let mut number = 0;
-    let aside = loop {
+    loop {
         let aside = folder.join(format!("{name}.{number}"));
         if !aside.exists() {
-            break aside;
+            return Ok(aside);
         }
         number += 1;
-    };
+    }
+}
+
+/// Moves a file of the warehouse folder aside.
+fn set_aside_in(root: &Path, path: &Path) -> Result<PathBuf> {
+    let aside = place_aside(root, path.strip_prefix(root).unwrap_or(path))?;
     std::fs::rename(path, &aside).map_err(StoreError::io("set aside", path))?;
-    for folder in [Some(folder.as_path()), path.parent()]
-        .into_iter()
-        .flatten()
-    {
+    for folder in [aside.parent(), path.parent()].into_iter().flatten() {
         sync_path(folder).map_err(StoreError::io("sync", folder))?;
     }
     Ok(aside)
@@ -285,10 +305,10 @@ fn newest_copy(root: &Path) -> Result<Option<PathBuf>> {
 
 /// Copies of the state database, `state/copies/<moment>-<digest>.db`.
 pub(crate) fn ledger_copies(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    crate::verify::list_files(&root.join("state/copies"), &mut found)?;
-    found.retain(|path| path.extension().is_some_and(|ending| ending == "db"));
-    Ok(found)
+    let folder = root.join("state/copies");
+    let names = names_local(&folder).map_err(StoreError::io("list", &folder))?;
+    let copies = names.iter().filter(|name| name.ends_with(".db"));
+    Ok(copies.map(|name| folder.join(name)).collect())
 }
 
 /// Whether a copy's bytes have the digest in its name.

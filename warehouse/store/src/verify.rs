@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::StreamExt;
 use goyong_types::TableName;
 use sha2::{Digest, Sha256};
 
@@ -15,8 +16,9 @@ use crate::commit::CommitRecord;
 use crate::content_hash::hex;
 use crate::encoder::absolute;
 use crate::error::{LogDamage, Result, StoreError};
+use crate::lake::{Lake, REQUESTS_TOGETHER, log_version};
 use crate::release::Release;
-use crate::warehouse::{StoreConfig, Warehouse, log_version};
+use crate::warehouse::{StoreConfig, Warehouse};
 
 /// Threads that hash files.
 const THREADS: usize = 2;
@@ -103,6 +105,16 @@ struct Expected {
     bytes: u64,
 }
 
+impl Expected {
+    fn problem(&self, damage: Damage) -> VerifyProblem {
+        VerifyProblem {
+            table: Some(self.table.clone()),
+            path: self.path.clone(),
+            damage,
+        }
+    }
+}
+
 impl Warehouse {
     /// Hashes every log entry and data file of a release, or of all versions, and compares them with the ledger.
     ///
@@ -120,17 +132,17 @@ impl Warehouse {
                 .table_names()
                 .await?
                 .into_iter()
-                .chain(self.tables_on_disk()?)
+                .chain(self.tables_in_lake().await?)
                 .map(|table| (table, None))
                 .collect(),
         };
         for (table, version) in &scope {
             expected.extend(self.expected_files(table, *version).await?);
             if version.is_none() {
-                self.look_for_strays(table, &expected, &mut report)?;
+                self.look_for_strays(table, &expected, &mut report).await?;
             }
         }
-        compare_with_disk(expected, report).await
+        self.compare_with_lake(expected, report).await
     }
 
     /// Hashes every log entry and data file that one of the releases pins, each once.
@@ -146,7 +158,8 @@ impl Warehouse {
             let files = self.expected_files(table, Some(version)).await?;
             expected.extend(files.into_iter().map(|file| (file.path.clone(), file)));
         }
-        compare_with_disk(expected.into_values().collect(), report).await
+        self.compare_with_lake(expected.into_values().collect(), report)
+            .await
     }
 
     /// Verifies a folder whatever state it is in: a state database that cannot be opened is a problem of the report.
@@ -165,7 +178,7 @@ impl Warehouse {
         };
         let warehouse = match Self::open_unchecked(config).await {
             Ok(warehouse) => warehouse,
-            Err(StoreError::NoWarehouse { .. }) if config.root.join("lake").is_dir() => {
+            Err(StoreError::NoWarehouse { .. }) if has_lake(config).await? => {
                 return Ok((unusable(Damage::Missing), None));
             }
             Err(StoreError::Ledger { source, .. }) => {
@@ -184,7 +197,7 @@ impl Warehouse {
 
     async fn verify_as_far_as_possible(&self, release: Option<&str>) -> Result<VerifyReport> {
         // A crash may have left the ledger behind the log; damage is named below.
-        for table in self.tables_on_disk()? {
+        for table in self.tables_in_lake().await? {
             match self.catch_up(&table).await {
                 Ok(_) | Err(StoreError::DamagedLog { .. } | StoreError::Contradiction { .. }) => {}
                 Err(error) => return Err(error),
@@ -244,16 +257,17 @@ impl Warehouse {
     }
 
     /// Commits beyond the ledger, and files that belong to nothing.
-    fn look_for_strays(
+    async fn look_for_strays(
         &self,
         table: &TableName,
         expected: &[Expected],
         report: &mut VerifyReport,
     ) -> Result<()> {
         let known: BTreeSet<&Path> = expected.iter().map(|file| file.path.as_path()).collect();
-        let mut found = Vec::new();
-        list_files(&self.table_directory(table), &mut found)?;
-        for path in found {
+        let directory = self.table_directory(table);
+        let found = self.lake().list(&directory).await;
+        for file in found.map_err(StoreError::io("list", &directory))? {
+            let path = file.path;
             if known.contains(path.as_path()) {
                 continue;
             }
@@ -268,7 +282,8 @@ impl Warehouse {
                 report.orphans.push(path);
                 continue;
             }
-            let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+            let bytes = self.lake().read(&path).await;
+            let bytes = bytes.map_err(StoreError::io("read", &path))?;
             let damage = match CommitRecord::parse(table, &bytes) {
                 Err(LogDamage::ZeroLength) => Damage::ZeroLength,
                 Err(damage) => Damage::Foreign(damage.to_string()),
@@ -284,42 +299,59 @@ impl Warehouse {
         }
         Ok(())
     }
-}
 
-async fn compare_with_disk(
-    expected: Vec<Expected>,
-    mut report: VerifyReport,
-) -> Result<VerifyReport> {
-    report.files_checked = expected.len() as u64;
-    report.bytes_checked = expected.iter().map(|file| file.bytes).sum();
-    let damaged = tokio::task::spawn_blocking(move || compare_all(&expected))
-        .await
-        .map_err(|_| StoreError::Stopped {
-            task: "verification",
-        })?;
-    report.problems.extend(damaged);
-    report
-        .problems
-        .sort_by(|left, right| (&left.table, &left.path).cmp(&(&right.table, &right.path)));
-    report.orphans.sort();
-    Ok(report)
-}
-
-pub(crate) fn list_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(StoreError::io("list", directory)(error)),
-    };
-    for entry in entries {
-        let path = entry.map_err(StoreError::io("list", directory))?.path();
-        if path.is_dir() {
-            list_files(&path, found)?;
-        } else {
-            found.push(path);
-        }
+    async fn compare_with_lake(
+        &self,
+        expected: Vec<Expected>,
+        mut report: VerifyReport,
+    ) -> Result<VerifyReport> {
+        report.files_checked = expected.len() as u64;
+        report.bytes_checked = expected.iter().map(|file| file.bytes).sum();
+        let damaged = match self.lake().is_remote() {
+            true => compare_remote(self.lake(), &expected).await,
+            false => tokio::task::spawn_blocking(move || compare_all(&expected))
+                .await
+                .map_err(|_| StoreError::Stopped {
+                    task: "verification",
+                })?,
+        };
+        report.problems.extend(damaged);
+        report
+            .problems
+            .sort_by(|left, right| (&left.table, &left.path).cmp(&(&right.table, &right.path)));
+        report.orphans.sort();
+        Ok(report)
     }
-    Ok(())
+}
+
+/// Whether the lake of a configuration holds anything.
+async fn has_lake(config: &StoreConfig) -> Result<bool> {
+    if config.lake.is_none() {
+        return Ok(config.root.join("lake").is_dir());
+    }
+    let lake = Lake::open(&config.root, config.lake.as_deref())?;
+    let tables = lake.tables().await;
+    let tables = tables.map_err(StoreError::io("list", lake.base()))?;
+    Ok(!tables.is_empty())
+}
+
+/// Hashes files of an object store while they arrive, several at a time.
+async fn compare_remote(lake: &Lake, expected: &[Expected]) -> Vec<VerifyProblem> {
+    let work: Vec<_> = expected
+        .iter()
+        .map(|file| compare_one(lake, file))
+        .collect();
+    let mut compared = futures::stream::iter(work).buffer_unordered(REQUESTS_TOGETHER);
+    let mut problems = Vec::new();
+    while let Some(problem) = compared.next().await {
+        problems.extend(problem);
+    }
+    problems
+}
+
+async fn compare_one(lake: &Lake, file: &Expected) -> Option<VerifyProblem> {
+    let damage = damage_of(file, lake.hash(&file.path).await)?;
+    Some(file.problem(damage))
 }
 
 fn compare_all(expected: &[Expected]) -> Vec<VerifyProblem> {
@@ -330,16 +362,12 @@ fn compare_all(expected: &[Expected]) -> Vec<VerifyProblem> {
             scope.spawn(|| {
                 let mut buffer = vec![0; BUFFER_BYTES];
                 while let Some(file) = expected.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Some(damage) = compare(file, &mut buffer) {
-                        let problem = VerifyProblem {
-                            table: Some(file.table.clone()),
-                            path: file.path.clone(),
-                            damage,
-                        };
+                    let found = hash_file(&file.path, &mut buffer);
+                    if let Some(damage) = damage_of(file, found) {
                         problems
                             .lock()
                             .unwrap_or_else(std::sync::PoisonError::into_inner)
-                            .push(problem);
+                            .push(file.problem(damage));
                     }
                 }
             });
@@ -350,8 +378,9 @@ fn compare_all(expected: &[Expected]) -> Vec<VerifyProblem> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn compare(file: &Expected, buffer: &mut [u8]) -> Option<Damage> {
-    match hash_file(&file.path, buffer) {
+/// What length and digest, or the failure to read them, say of a file.
+fn damage_of(file: &Expected, found: std::io::Result<(u64, String)>) -> Option<Damage> {
+    match found {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Damage::Missing),
         Err(error) => Some(Damage::Unreadable(error.to_string())),
         Ok((0, _)) => Some(Damage::ZeroLength),

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use goyong_types::TableName;
 use object_store::ObjectStore;
-use url::Url;
 
 use crate::activity::Activity;
 use crate::commit::StoredMetadata;
 use crate::content_hash::sha256_hex;
-use crate::durable::{DurableLocalStore, create_directories};
+use crate::durable::create_directories;
 use crate::encoder::absolute;
 use crate::error::{LogDamage, Result, StoreError};
+use crate::lake::{Claim, Lake, REQUESTS_TOGETHER, StoredFile, create_local, entry_of};
 use crate::ledger::{Ledger, RecordedCommit};
 use crate::snapshot::{DataFile, TableSnapshot};
 
@@ -24,14 +24,26 @@ use crate::snapshot::{DataFile, TableSnapshot};
 pub struct StoreConfig {
     /// The warehouse folder.
     pub root: PathBuf,
+    /// `s3://bucket/prefix` that holds the tables; `lake/` of the folder when absent. How the store is reached is told
+    /// by the standard AWS variables.
+    pub lake: Option<String>,
+}
+
+impl StoreConfig {
+    /// A warehouse that lies in one folder.
+    pub fn in_folder(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            lake: None,
+        }
+    }
 }
 
 /// A table's newest commit, to see later whether it still is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewestCommit {
     version: i64,
-    bytes: u64,
-    modified: SystemTime,
+    file: StoredFile,
 }
 
 /// The tables of a warehouse folder and its state database. Cheap to clone.
@@ -44,18 +56,23 @@ pub struct Warehouse {
 struct Inner {
     root: PathBuf,
     ledger: Ledger,
-    store: Arc<dyn ObjectStore>,
+    lake: Lake,
     activity: Activity,
 }
 
 impl Warehouse {
     /// Makes the folders and the state database. A warehouse that exists is opened.
     pub async fn create(config: &StoreConfig) -> Result<Self> {
-        for folder in ["lake", "state/locks"] {
-            let folder = config.root.join(folder);
-            create_directories(&folder).map_err(StoreError::io("create", &folder))?;
+        Self::create_to(config, Claim::Open).await
+    }
+
+    pub(crate) async fn create_to(config: &StoreConfig, claim: Claim) -> Result<Self> {
+        if config.lake.is_none() {
+            create_local(&config.root)?;
         }
-        let warehouse = Self::open_ledger(config, true).await?;
+        let locks = config.root.join("state/locks");
+        create_directories(&locks).map_err(StoreError::io("create", &locks))?;
+        let warehouse = Self::open_ledger(config, true, claim).await?;
         warehouse.catch_up_all().await?;
         Ok(warehouse)
     }
@@ -64,44 +81,55 @@ impl Warehouse {
     ///
     /// A damaged newest commit is an error that names its table; [`Warehouse::open_unchecked`] opens nevertheless.
     pub async fn open(config: &StoreConfig) -> Result<Self> {
-        let warehouse = Self::open_unchecked(config).await?;
+        Self::open_to(config, Claim::Open).await
+    }
+
+    pub(crate) async fn open_to(config: &StoreConfig, claim: Claim) -> Result<Self> {
+        let warehouse = Self::open_existing(config, claim).await?;
         warehouse.catch_up_all().await?;
         Ok(warehouse)
     }
 
     /// Opens a warehouse without looking at the logs, to verify one that is damaged.
     pub async fn open_unchecked(config: &StoreConfig) -> Result<Self> {
+        Self::open_existing(config, Claim::Open).await
+    }
+
+    async fn open_existing(config: &StoreConfig, claim: Claim) -> Result<Self> {
         if !config.root.join("state/goyong.db").is_file() {
             return Err(StoreError::NoWarehouse {
                 root: config.root.clone(),
             });
         }
-        Self::open_ledger(config, false).await
+        Self::open_ledger(config, false, claim).await
     }
 
-    async fn open_ledger(config: &StoreConfig, create: bool) -> Result<Self> {
+    async fn open_ledger(config: &StoreConfig, create: bool, claim: Claim) -> Result<Self> {
         let root = std::path::absolute(&config.root)
             .and_then(std::fs::canonicalize)
             .map_err(StoreError::io("find", &config.root))?;
+        let lake = Lake::open(&root, config.lake.as_deref())?;
         let ledger = Ledger::open(&root.join("state/goyong.db"), create).await?;
-        Ok(Self {
+        let warehouse = Self {
             inner: Arc::new(Inner {
                 root,
                 ledger,
-                store: Arc::new(DurableLocalStore::new()),
+                lake,
                 activity: Activity::default(),
             }),
-        })
+        };
+        warehouse.claim_lake(claim).await?;
+        Ok(warehouse)
     }
 
-    /// The same warehouse with logs behind another store, to see what faults of it do.
+    /// The same warehouse with its lake behind another store, to see what faults of it do.
     #[cfg(test)]
     pub(crate) fn with_store(&self, store: Arc<dyn ObjectStore>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 root: self.inner.root.clone(),
                 ledger: self.inner.ledger.clone(),
-                store,
+                lake: self.inner.lake.with_store(store),
                 activity: Activity::default(),
             }),
         }
@@ -112,12 +140,13 @@ impl Warehouse {
     }
 
     async fn catch_up_all(&self) -> Result<()> {
-        let mut tables = self.tables_on_disk()?;
+        let mut tables = self.tables_in_lake().await?;
         // A table whose whole folder is gone is known to the ledger alone.
         tables.extend(self.table_names().await?);
-        for table in tables.into_iter().collect::<BTreeSet<_>>() {
-            self.catch_up(&table).await?;
-        }
+        let tables: BTreeSet<_> = tables.into_iter().collect();
+        let work: Vec<_> = tables.iter().map(|table| self.catch_up(table)).collect();
+        let mut caught_up = futures::stream::iter(work).buffered(REQUESTS_TOGETHER);
+        while caught_up.try_next().await?.is_some() {}
         self.keep_missing_copies().await
     }
 
@@ -125,10 +154,10 @@ impl Warehouse {
     async fn keep_missing_copies(&self) -> Result<()> {
         let mut copies = Vec::new();
         for (table, version, sha256) in self.inner.ledger.without_copy().await? {
-            if let Ok(bytes) = std::fs::read(self.commit_path(&table, version))
+            if let Ok(bytes) = self.lake().read(&self.commit_path(&table, version)).await
                 && sha256_hex(&bytes) == sha256
             {
-                copies.push((table, version, bytes));
+                copies.push((table, version, bytes.to_vec()));
             }
         }
         if copies.is_empty() {
@@ -179,26 +208,25 @@ impl Warehouse {
                 }
             }
         };
-        self.check_commit(table, &commit)?;
+        self.check_commit(table, &commit).await?;
         self.load(table, commit).await.map(Some)
     }
 
-    /// A version's commit as it lies on disk, `None` when the version is not the newest or its commit is not there.
-    pub fn newest_commit(&self, table: &TableName, version: i64) -> Option<NewestCommit> {
-        if self.commit_path(table, version + 1).exists() {
-            return None;
-        }
-        let file = std::fs::metadata(self.commit_path(table, version)).ok()?;
-        Some(NewestCommit {
-            version,
-            bytes: file.len(),
-            modified: file.modified().ok()?,
-        })
+    /// A version's commit as it lies in the lake, `None` when the version is not the newest or its commit cannot be
+    /// seen.
+    pub async fn newest_commit(&self, table: &TableName, version: i64) -> Option<NewestCommit> {
+        let lake = self.lake();
+        let next = self.commit_path(table, version + 1);
+        let this = self.commit_path(table, version);
+        let (next, this) = futures::join!(lake.stat(&next), lake.stat(&this));
+        let is_newest = next.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let file = this.ok().filter(|_| is_newest)?;
+        Some(NewestCommit { version, file })
     }
 
     /// Whether nothing was committed to a table since then. Reads neither the log nor the ledger.
-    pub fn is_still_newest(&self, table: &TableName, commit: &NewestCommit) -> bool {
-        self.newest_commit(table, commit.version).as_ref() == Some(commit)
+    pub async fn is_still_newest(&self, table: &TableName, commit: &NewestCommit) -> bool {
+        self.newest_commit(table, commit.version).await.as_ref() == Some(commit)
     }
 
     /// The newest version an application committed to a table, to look up before a step is run again.
@@ -249,55 +277,42 @@ impl Warehouse {
         &self.inner.ledger
     }
 
-    pub(crate) fn table_directory(&self, table: &TableName) -> PathBuf {
-        self.inner
-            .root
-            .join("lake")
-            .join(table.schema())
-            .join(table.table())
+    pub(crate) fn lake(&self) -> &Lake {
+        &self.inner.lake
     }
 
-    /// The Delta log of a table, through the syncing store.
-    pub(crate) fn log_store(&self, table: &TableName) -> Result<LogStoreRef> {
-        let directory = self.table_directory(table);
-        let location = Url::from_directory_path(&directory).map_err(|()| {
-            let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
-            StoreError::io("use as a table folder", &directory)(source)
-        })?;
-        let store = Arc::clone(&self.inner.store);
-        logstore_with(store, &location, StorageConfig::default())
-            .map_err(StoreError::delta("open the log", table))
+    /// What the path of every data file begins with: `lake` in the warehouse folder, or the URL of an object store.
+    pub fn lake_base(&self) -> &Path {
+        self.inner.lake.base()
+    }
+
+    /// The files of the lake by their paths below [`Warehouse::lake_base`], for whoever reads them.
+    pub fn lake_files(&self) -> Result<Arc<dyn ObjectStore>> {
+        files_of(self.lake())
+    }
+
+    pub(crate) fn table_directory(&self, table: &TableName) -> PathBuf {
+        self.inner.lake.table_directory(table)
     }
 
     pub(crate) fn commit_path(&self, table: &TableName, version: i64) -> PathBuf {
-        self.table_directory(table)
-            .join("_delta_log")
-            .join(format!("{version:020}.json"))
+        entry_of(&self.table_directory(table), version)
     }
 
-    /// Tables that have a log folder, by name.
-    pub(crate) fn tables_on_disk(&self) -> Result<Vec<TableName>> {
-        let mut tables = Vec::new();
-        for schema in directory_names(&self.inner.root.join("lake"))? {
-            for table in directory_names(&self.inner.root.join("lake").join(&schema))? {
-                if let Ok(name) = TableName::new(&schema, &table)
-                    && self.table_directory(&name).join("_delta_log").is_dir()
-                {
-                    tables.push(name);
-                }
-            }
-        }
-        tables.sort();
-        Ok(tables)
+    /// Tables whose files are in the lake, by name.
+    pub(crate) async fn tables_in_lake(&self) -> Result<Vec<TableName>> {
+        let lake = self.lake();
+        let tables = lake.tables().await;
+        tables.map_err(StoreError::io("list", lake.base()))
     }
 
     /// Records the commits the ledger does not have yet and checks the newest; answers it.
     pub(crate) async fn catch_up(&self, table: &TableName) -> Result<Option<RecordedCommit>> {
-        let on_disk = newest_log_version(&self.table_directory(table).join("_delta_log"))?;
         let recorded = self.inner.ledger.newest_commit(table).await?;
         let recorded_version = recorded.as_ref().map_or(-1, |commit| commit.version);
-        let on_disk_version = on_disk.unwrap_or(-1);
-        if on_disk_version < recorded_version {
+        let found = self.lake().newest_version(table, recorded_version).await;
+        let found_version = found.map_err(StoreError::io("list", self.table_directory(table)))?;
+        if found_version < recorded_version {
             return Err(StoreError::DamagedLog {
                 table: table.clone(),
                 version: recorded_version,
@@ -305,13 +320,13 @@ impl Warehouse {
             });
         }
         if let Some(commit) = &recorded {
-            self.check_commit(table, commit)?;
+            self.check_commit(table, commit).await?;
         }
-        if on_disk_version == recorded_version {
+        if found_version == recorded_version {
             return Ok(recorded);
         }
-        for version in recorded_version + 1..=on_disk_version {
-            let bytes = self.read_commit(table, version)?;
+        for version in recorded_version + 1..=found_version {
+            let bytes = self.read_commit(table, version).await?;
             tracing::info!(%table, version, "the ledger takes over a commit from the log");
             self.inner.ledger.record(table, version, &bytes).await?;
         }
@@ -319,8 +334,12 @@ impl Warehouse {
     }
 
     /// Compares a log entry with what was recorded.
-    pub(crate) fn check_commit(&self, table: &TableName, commit: &RecordedCommit) -> Result<()> {
-        let bytes = self.read_commit(table, commit.version)?;
+    pub(crate) async fn check_commit(
+        &self,
+        table: &TableName,
+        commit: &RecordedCommit,
+    ) -> Result<()> {
+        let bytes = self.read_commit(table, commit.version).await?;
         let found = bytes.len() as u64;
         let problem = if found == 0 {
             LogDamage::ZeroLength
@@ -341,9 +360,9 @@ impl Warehouse {
         })
     }
 
-    fn read_commit(&self, table: &TableName, version: i64) -> Result<Vec<u8>> {
+    async fn read_commit(&self, table: &TableName, version: i64) -> Result<Bytes> {
         let path = self.commit_path(table, version);
-        std::fs::read(&path).map_err(|source| {
+        self.lake().read(&path).await.map_err(|source| {
             if source.kind() == std::io::ErrorKind::NotFound {
                 StoreError::DamagedLog {
                     table: table.clone(),
@@ -407,38 +426,12 @@ impl Warehouse {
     }
 }
 
-fn directory_names(directory: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(StoreError::io("list", directory))? {
-        let entry = entry.map_err(StoreError::io("list", directory))?;
-        if entry.path().is_dir()
-            && let Ok(name) = entry.file_name().into_string()
-        {
-            names.push(name);
-        }
-    }
-    Ok(names)
+/// The files of a configuration's lake by their paths below its base, for a reader who opens no warehouse.
+pub fn lake_files(config: &StoreConfig) -> Result<Arc<dyn ObjectStore>> {
+    files_of(&Lake::open(&config.root, config.lake.as_deref())?)
 }
 
-/// The highest version that has a JSON entry in a log folder.
-pub(crate) fn newest_log_version(log: &Path) -> Result<Option<i64>> {
-    let entries = match std::fs::read_dir(log) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StoreError::io("list", log)(error)),
-    };
-    let mut newest = None;
-    for entry in entries {
-        let entry = entry.map_err(StoreError::io("list", log))?;
-        newest = newest.max(log_version(&entry.file_name().to_string_lossy()));
-    }
-    Ok(newest)
-}
-
-/// The version a log entry's file name stands for.
-pub(crate) fn log_version(file_name: &str) -> Option<i64> {
-    let digits = file_name.strip_suffix(".json")?;
-    (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| digits.parse().ok())
-        .flatten()
+fn files_of(lake: &Lake) -> Result<Arc<dyn ObjectStore>> {
+    let opened = lake.reader().map_err(std::io::Error::other);
+    opened.map_err(StoreError::io("open", lake.base()))
 }

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use deltalake_core::logstore::CommitOrBytes;
 use goyong_types::TableName;
 use uuid::Uuid;
 
 use crate::columns::TableColumns;
 use crate::commit::{CommitPlan, RemovedFile};
 use crate::content_hash::{ContentHash, RowHasher, sha256_hex};
+use crate::data_file::CreatedFiles;
 use crate::durable::SyncFailed;
-use crate::encoder::{CreatedFiles, Encoder, EncoderSettings, FinishedFile};
+use crate::encoder::{Encoder, EncoderSettings, FinishedFile};
 use crate::error::{Result, StoreError};
 use crate::snapshot::{ColumnNote, PartitionState, TableSnapshot};
 use crate::warehouse::Warehouse;
@@ -188,9 +188,10 @@ impl Warehouse {
             )
             .as_bytes(),
         );
-        let created = CreatedFiles::default();
+        let created = CreatedFiles::new(self.lake());
         let settings = EncoderSettings {
             table: table.clone(),
+            lake: self.lake().clone(),
             table_directory: self.table_directory(table),
             partition_column: options.partition_column.clone(),
             data_schema: columns.data_schema.clone(),
@@ -683,19 +684,13 @@ async fn append_to_log(
     version: i64,
     bytes: &bytes::Bytes,
 ) -> Result<()> {
-    let log_store = warehouse.log_store(table)?;
+    let (lake, entry) = (warehouse.lake(), warehouse.commit_path(table, version));
     // Held until the entry is there: a newer worker cannot raise the fence in between.
     let fence = warehouse.ledger().hold_fence().await?;
     // If this future is dropped while the entry is being written, the entry may still become visible: from
     // here on the files are removed only when it certainly did not. An orphan is harmless, a hole is not.
     let files = created.take();
-    let outcome = log_store
-        .write_commit_entry(
-            version.unsigned_abs(),
-            CommitOrBytes::LogBytes(bytes.clone()),
-            Uuid::new_v4(),
-        )
-        .await;
+    let outcome = lake.create(&entry, bytes.clone()).await;
     if let Some(fence) = fence {
         // Nothing was written in it; the outcome stands whether it ends well or not.
         let _ended = fence.rollback().await;
@@ -711,12 +706,12 @@ async fn append_to_log(
     }
     // The answer may have been lost, or a client below may have tried twice and met its own entry: what stands in the
     // log tells.
-    match log_store.read_commit_entry(version.unsigned_abs()).await {
-        Ok(Some(found)) if found == *bytes => {
+    match lake.read(&entry).await {
+        Ok(found) if found == *bytes => {
             tracing::warn!(%table, version, "the answer to a commit was lost, the log has the commit");
             Ok(())
         }
-        Ok(Some(_)) => {
+        Ok(_) => {
             files.remove();
             Err(StoreError::Conflict {
                 table: table.clone(),
@@ -724,7 +719,9 @@ async fn append_to_log(
             })
         }
         // Not there now, which does not say that it cannot appear: a request may still be on its way.
-        Ok(None) => Err(unknown(Box::new(error))),
+        Err(lookup) if lookup.kind() == std::io::ErrorKind::NotFound => {
+            Err(unknown(Box::new(error)))
+        }
         Err(lookup) => {
             tracing::warn!(%table, version, %lookup, "the log could not be asked either");
             Err(unknown(Box::new(error)))

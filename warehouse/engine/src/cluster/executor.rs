@@ -10,6 +10,7 @@ use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_executor::health::ExecutorHealth;
 use datafusion::prelude::SessionConfig;
+use goyong_store::{StoreConfig, lake_files};
 
 use super::build_id::build_id;
 use super::codec::{PlanCodec, StageCodec};
@@ -51,8 +52,8 @@ pub struct ExecutorOptions {
     pub advertise: Option<String>,
     /// Whether an address that other machines reach may be bound.
     pub insecure_network: bool,
-    /// The warehouse folder, the same as the client's.
-    pub warehouse: PathBuf,
+    /// The warehouse folder and its lake, the same as the client's.
+    pub warehouse: StoreConfig,
     /// Folder below which shuffle files and spilled rows lie; `state/cluster` of the warehouse when absent.
     pub work_folder: Option<PathBuf>,
     /// Tasks computed side by side.
@@ -75,10 +76,10 @@ pub async fn run_executor(
 ) -> Result<()> {
     check_bind(options.bind, options.insecure_network)?;
     let build = build_id().map_err(|error| node_error("read the program", error))?;
-    let root = std::fs::canonicalize(&options.warehouse).map_err(|error| {
+    let root = std::fs::canonicalize(&options.warehouse.root).map_err(|error| {
         node_error(
             "open the warehouse",
-            format!("{}: {error}", options.warehouse.display()),
+            format!("{}: {error}", options.warehouse.root.display()),
         )
     })?;
     let parent = options
@@ -100,7 +101,12 @@ pub async fn run_executor(
         source,
     })?;
     let spill = work.path().join("spill");
-    let factory = SessionFactory::new(&root, &spill, &limits, Purpose::Build)?;
+    let factory = SessionFactory::new(
+        lake_files(&options.warehouse)?,
+        &spill,
+        &limits,
+        Purpose::Build,
+    )?;
     let (port, control_port) = ports(&options)?;
     let health = ExecutorHealth::new();
     let config = process_config(&options, &factory, build, (port, control_port), &health);

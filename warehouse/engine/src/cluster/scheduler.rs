@@ -113,7 +113,7 @@ fn scheduler_cluster(warehouse: &Warehouse, address: SocketAddr) -> Result<Balli
         spill_bytes: 0,
     };
     let spill = warehouse.root().join("state/spill");
-    let factory = SessionFactory::new(warehouse.root(), &spill, &limits, Purpose::Build)?;
+    let factory = SessionFactory::new(warehouse.lake_files()?, &spill, &limits, Purpose::Build)?;
     let state = factory.state().clone();
     let own_config = cluster_config(state.config().clone());
     let config: ConfigProducer = Arc::new(move || own_config.clone());

@@ -46,7 +46,8 @@ impl ArrivedTable {
                  warehouse that is built"
             );
         };
-        let opened = SnapshotTable::at_version(&self.version, &snapshot, self.warehouse.root())?;
+        let opened =
+            SnapshotTable::at_version(&self.version, &snapshot, self.warehouse.lake_base())?;
         if columns(&opened.schema()) != columns(&self.schema) {
             return exec_err!("{table} has other columns in the warehouse of this node");
         }

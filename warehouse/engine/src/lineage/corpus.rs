@@ -648,7 +648,7 @@ fn planner(folder: &std::path::Path) -> Planner {
         memory_bytes: 64 << 20,
         spill_bytes: 1 << 20,
     };
-    let factory = SessionFactory::new(folder, folder, &limits, Purpose::Build).unwrap();
+    let factory = SessionFactory::without_lake(folder, &limits, Purpose::Build).unwrap();
     let planner = Planner::new(&factory);
     let list = DataType::List(Arc::new(Field::new("item", DataType::Int64, true)));
     let tables: [(&str, Vec<(&str, DataType)>); 4] = [

@@ -354,8 +354,7 @@ async fn no_column_changes_that_lineage_says_cannot() {
         memory_bytes: 256 << 20,
         spill_bytes: 1 << 20,
     };
-    let factory =
-        SessionFactory::new(folder.path(), folder.path(), &limits, Purpose::Build).unwrap();
+    let factory = SessionFactory::without_lake(folder.path(), &limits, Purpose::Build).unwrap();
     let lineage = ProjectLineage::without_warehouse(&project, &factory)
         .await
         .unwrap();

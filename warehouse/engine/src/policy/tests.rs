@@ -69,8 +69,7 @@ pub(super) async fn lineage_of(models: &[(&str, &str)]) -> ProjectLineage {
         memory_bytes: 64 << 20,
         spill_bytes: 1 << 20,
     };
-    let factory =
-        SessionFactory::new(folder.path(), folder.path(), &limits, Purpose::Build).unwrap();
+    let factory = SessionFactory::without_lake(folder.path(), &limits, Purpose::Build).unwrap();
     ProjectLineage::without_warehouse(&project, &factory)
         .await
         .unwrap()
@@ -418,8 +417,7 @@ async fn the_built_in_project_obeys_its_own_rules() {
         memory_bytes: 64 << 20,
         spill_bytes: 1 << 20,
     };
-    let factory =
-        SessionFactory::new(folder.path(), folder.path(), &limits, Purpose::Build).unwrap();
+    let factory = SessionFactory::without_lake(folder.path(), &limits, Purpose::Build).unwrap();
     let lineage = ProjectLineage::without_warehouse(&project, &factory)
         .await
         .unwrap();
@@ -519,8 +517,7 @@ async fn events_have_the_published_shape_and_are_the_same_every_time() {
         memory_bytes: 64 << 20,
         spill_bytes: 1 << 20,
     };
-    let factory =
-        SessionFactory::new(folder.path(), folder.path(), &limits, Purpose::Build).unwrap();
+    let factory = SessionFactory::without_lake(folder.path(), &limits, Purpose::Build).unwrap();
     let lineage = ProjectLineage::without_warehouse(&project, &factory)
         .await
         .unwrap();

@@ -47,7 +47,7 @@ async fn start_counting(
             control_port: 0,
             advertise: None,
             insecure_network: false,
-            warehouse: fixture.warehouse.root().to_path_buf(),
+            warehouse: StoreConfig::in_folder(fixture.warehouse.root()),
             work_folder: Some(fixture.folder.path().join("work")),
             threads: 1,
             memory_limit_bytes: *memory,

@@ -112,9 +112,7 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig {
-            root: folder.path().join("warehouse"),
-        };
+        let config = StoreConfig::in_folder(folder.path().join("warehouse"));
         Self {
             warehouse: Warehouse::create(&config).await.unwrap(),
             folder,

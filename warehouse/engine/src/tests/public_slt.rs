@@ -214,7 +214,7 @@ fn ours(folder: &Path) -> SessionContext {
         spill_bytes: 1 << 30,
     };
     let factory =
-        SessionFactory::new(folder, &folder.join("spill"), &limits, Purpose::Read).unwrap();
+        SessionFactory::without_lake(&folder.join("spill"), &limits, Purpose::Read).unwrap();
     let schemas = Arc::new(MemoryCatalogProvider::new());
     let core: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
     // The files also say `public` and `datafusion.public`.

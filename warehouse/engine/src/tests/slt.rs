@@ -119,7 +119,7 @@ fn session(project: &Project, folder: &Path) -> SessionContext {
         spill_bytes: 0,
     };
     let factory =
-        SessionFactory::new(folder, &folder.join("spill"), &limits, Purpose::Build).unwrap();
+        SessionFactory::without_lake(&folder.join("spill"), &limits, Purpose::Build).unwrap();
     let schemas = Arc::new(MemoryCatalogProvider::new());
     for schema in SCHEMAS {
         schemas

@@ -162,7 +162,7 @@ impl Bench {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("warehouse");
-        let warehouse = Warehouse::create(&StoreConfig { root: root.clone() })
+        let warehouse = Warehouse::create(&StoreConfig::in_folder(&root))
             .await
             .unwrap();
         let keys = Arc::new(Keys::create(&folder.path().join("keys")).unwrap());

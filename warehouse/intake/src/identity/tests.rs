@@ -65,7 +65,7 @@ async fn look_up_is_in_the_audit_chain_whether_or_not_it_finds_anybody() {
     let (vault, keys) = vault(folder.path(), "vault");
     fill(&vault, &keys);
     let root = folder.path().join("warehouse");
-    let warehouse = Warehouse::create(&StoreConfig { root: root.clone() })
+    let warehouse = Warehouse::create(&StoreConfig::in_folder(&root))
         .await
         .unwrap();
     let audit = AuditLog::of(&warehouse);

@@ -9,8 +9,10 @@ mod send;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -18,6 +20,8 @@ use futures::TryStreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 use url::Url;
 
 pub use restore::RestoreReport;
@@ -26,6 +30,7 @@ pub use send::BackupReport;
 use crate::content_hash::sha256_hex;
 use crate::durable::{DurableLocalStore, create_directories};
 use crate::error::{Result, StoreError};
+use crate::lake::{Lake, open_remote, without_credentials};
 
 const FORMAT: u32 = 1;
 /// Digits of the manifest's digest in its name.
@@ -84,7 +89,7 @@ impl BackupStore {
     /// Opens a folder, made when missing, or the URL of an object store that this program was built with.
     pub fn open(location: &str) -> Result<Self> {
         let wrong = |problem: String| StoreError::Backup {
-            location: location.to_owned(),
+            location: without_credentials(location),
             problem,
         };
         let url = match Url::parse(location) {
@@ -107,6 +112,18 @@ impl BackupStore {
                 location: location.to_owned(),
             });
         }
+        if url.scheme() == "s3" {
+            let (store, prefix, shown) =
+                open_remote(location).map_err(|problem| StoreError::Backup {
+                    location: without_credentials(location),
+                    problem,
+                })?;
+            return Ok(Self {
+                store,
+                prefix,
+                location: shown,
+            });
+        }
         let options = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
         let (store, prefix) = object_store::parse_url_opts(&url, options).map_err(|problem| {
             wrong(format!(
@@ -116,15 +133,20 @@ impl BackupStore {
         Ok(Self {
             store: Arc::from(store),
             prefix,
-            location: location.to_owned(),
+            location: without_credentials(location),
         })
     }
 
-    fn object(&self, sha256: &str) -> ObjectPath {
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    pub(crate) fn object(&self, sha256: &str) -> ObjectPath {
         self.prefix.clone().join("objects").join(sha256)
     }
 
-    fn manifests(&self) -> ObjectPath {
+    pub(crate) fn manifests(&self) -> ObjectPath {
         self.prefix.clone().join("manifests")
     }
 
@@ -199,9 +221,31 @@ impl BackupStore {
         Ok(manifest)
     }
 
-    /// Fetches a file by its digest into a place, durably; `false` when the backup does not have it.
-    pub(crate) async fn fetch(&self, sha256: &str, target: &Path) -> Result<bool> {
-        restore::fetch(self, sha256, target).await
+    /// A file of a backup, `None` when it has no such file. One that is not what the manifest says is refused.
+    pub async fn read(&self, manifest: &BackupManifest, path: &str) -> Result<Option<Bytes>> {
+        let Some(file) = manifest.files.iter().find(|file| file.path == path) else {
+            return Ok(None);
+        };
+        let found = self.store.get(&self.object(&file.sha256)).await;
+        let found = found.map_err(self.failed("read a file"))?;
+        let bytes = found.bytes().await.map_err(self.failed("read a file"))?;
+        if sha256_hex(&bytes) != file.sha256 {
+            return Err(StoreError::Backup {
+                location: self.location.clone(),
+                problem: format!("{path} is damaged in it"),
+            });
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Fetches a file of the lake by its digest, durably; `false` when the backup does not have it.
+    pub(crate) async fn fetch_into(
+        &self,
+        lake: &Lake,
+        sha256: &str,
+        target: &Path,
+    ) -> Result<bool> {
+        restore::fetch_into(self, lake, sha256, target).await
     }
 
     async fn put_manifest(&self, manifest: &BackupManifest) -> Result<String> {
@@ -224,6 +268,29 @@ impl BackupStore {
             .map_err(self.failed("write the manifest"))?;
         Ok(name)
     }
+}
+
+/// Writes a copy of a SQLite database, as it is at one moment whoever writes to it, to a file that is replaced.
+pub async fn copy_database(from: &Path, to: &Path) -> Result<()> {
+    match std::fs::remove_file(to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(StoreError::io("remove", to)(error));
+        }
+        _ => {}
+    }
+    let error = || StoreError::ledger("copy a database for a backup");
+    let options = SqliteConnectOptions::new()
+        .filename(from)
+        .busy_timeout(Duration::from_secs(30));
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(error())?;
+    sqlx::query("vacuum into ?1")
+        .bind(to.to_string_lossy().into_owned())
+        .execute(&mut connection)
+        .await
+        .map_err(error())?;
+    connection.close().await.map_err(error())
 }
 
 /// A file to back up.

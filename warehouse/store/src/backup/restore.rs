@@ -1,7 +1,7 @@
 //! Restoring a backup into an empty place.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 
 use futures::{StreamExt, TryStreamExt};
@@ -12,6 +12,8 @@ use super::{BackedUpFile, BackupManifest, BackupStore, LEDGER};
 use crate::content_hash::hex;
 use crate::durable::{create_directories, sync_path};
 use crate::error::{Result, StoreError};
+use crate::lake::{CopyError, Lake, as_io, claim_for_restore, store_checked};
+use crate::ledger::Ledger;
 use crate::verify::hash_of;
 use crate::warehouse::{StoreConfig, Warehouse};
 
@@ -34,7 +36,8 @@ pub struct RestoreReport {
 }
 
 impl BackupStore {
-    /// Restores a backup: `place` tells where a path of the manifest goes, `None` for one that is left out.
+    /// Restores a backup to the folder and lake of a configuration: `place` tells where a path of the project goes,
+    /// `None` for one that is left out. Tables go to the lake that is configured, wherever they were.
     ///
     /// A file that is there with the same bytes stays, so an interrupted restore goes on where it was; one with other
     /// bytes is refused before anything is written. The state database comes last: until then there is no warehouse.
@@ -42,15 +45,19 @@ impl BackupStore {
     pub async fn restore(
         &self,
         manifest: &BackupManifest,
-        warehouse: &Path,
+        config: &StoreConfig,
         place: impl Fn(&str) -> Option<PathBuf>,
     ) -> Result<RestoreReport> {
+        let lake = Lake::open(&config.root, config.lake.as_deref())?;
         let mut wanted = Vec::new();
         let mut ledger = None;
         for file in &manifest.files {
             self.refuse_unsafe(file)?;
             let target = match file.path.strip_prefix("warehouse/") {
-                Some(below) => Some(warehouse.join(below)),
+                Some(below) => Some(match below.strip_prefix("lake/") {
+                    Some(below) => lake.base().join(below),
+                    None => config.root.join(below),
+                }),
                 None => place(&file.path),
             };
             match target {
@@ -67,40 +74,68 @@ impl BackupStore {
             files: wanted.len() + 1,
             ..RestoreReport::default()
         };
-        let mut missing = Vec::new();
+        let (mut missing, mut holds_files) = (Vec::new(), false);
         for (file, target) in wanted {
-            if self.is_there(file, &target)? {
+            if self.is_there(file, &lake, &target).await? {
                 report.files_there += 1;
+                holds_files |= target.starts_with(lake.base());
             } else {
                 missing.push((file, target));
             }
         }
-        if self.is_there(ledger_file, &ledger)? {
-            report.files_there += 1;
-        } else {
-            missing.push((ledger_file, ledger));
-        }
-        let last = missing.len().saturating_sub(1);
         report.bytes_fetched = missing.iter().map(|(file, _)| file.bytes).sum();
-        let (before, after) = missing.split_at(last);
-        futures::stream::iter(before)
-            .map(|(file, target)| self.fetch_or_fail(file, target))
-            .buffer_unordered(FETCHED_TOGETHER)
-            .try_collect::<Vec<()>>()
-            .await?;
-        for (file, target) in after {
-            self.fetch_or_fail(file, target).await?;
+        let staged = if self.is_there(ledger_file, &lake, &ledger).await? {
+            report.files_there += 1;
+            None
+        } else {
+            report.bytes_fetched += ledger_file.bytes;
+            Some(
+                self.stage_ledger(ledger_file, &ledger, &lake, holds_files)
+                    .await?,
+            )
+        };
+        let mut fetches = Vec::with_capacity(missing.len());
+        for (file, target) in &missing {
+            fetches.push(self.fetch_or_fail(file, &lake, target));
         }
-        report.tables = self.check(manifest, warehouse).await?;
+        let mut fetched = futures::stream::iter(fetches).buffer_unordered(FETCHED_TOGETHER);
+        while fetched.try_next().await?.is_some() {}
+        if let Some(staged) = staged {
+            name_durably(&staged, &ledger)?;
+        }
+        report.tables = self.check(manifest, config).await?;
         Ok(report)
     }
 
+    /// Fetches the state database to a name that no warehouse has, and lets it belong to the lake.
+    async fn stage_ledger(
+        &self,
+        file: &BackedUpFile,
+        target: &Path,
+        lake: &Lake,
+        holds_files: bool,
+    ) -> Result<PathBuf> {
+        let staged = target.with_extension("restored");
+        for left in ["restored", "restored-wal", "restored-shm"] {
+            // Of a restore that was interrupted here.
+            let left = target.with_extension(left);
+            match std::fs::remove_file(&left) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(StoreError::io("remove", &left)(error));
+                }
+                _ => {}
+            }
+        }
+        self.fetch_or_fail(file, lake, &staged).await?;
+        let ledger = Ledger::open(&staged, false).await?;
+        let claimed = claim_for_restore(&ledger, lake, holds_files).await;
+        ledger.close().await;
+        claimed.map(|()| staged)
+    }
+
     /// Opens what was restored and compares it with the backup.
-    async fn check(&self, manifest: &BackupManifest, root: &Path) -> Result<usize> {
-        let config = StoreConfig {
-            root: root.to_owned(),
-        };
-        let warehouse = Warehouse::open(&config).await?;
+    async fn check(&self, manifest: &BackupManifest, config: &StoreConfig) -> Result<usize> {
+        let warehouse = Warehouse::open(config).await?;
         // Copies of the state database are not part of a backup: the database itself is.
         warehouse.remember_copies().await?;
         let problems = warehouse.verify(None).await?.problems;
@@ -146,19 +181,23 @@ impl BackupStore {
         )))
     }
 
-    fn is_there(&self, file: &BackedUpFile, target: &Path) -> Result<bool> {
-        match hash_of(target) {
+    async fn is_there(&self, file: &BackedUpFile, lake: &Lake, target: &Path) -> Result<bool> {
+        let found = match is_in(lake, target) {
+            true => lake.hash(target).await,
+            false => hash_of(target),
+        };
+        match found {
             Ok((_, sha256)) if sha256 == file.sha256 => Ok(true),
             Ok(_) => Err(StoreError::Occupied {
                 path: target.to_owned(),
             }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("read", target)(error)),
         }
     }
 
-    async fn fetch_or_fail(&self, file: &BackedUpFile, target: &Path) -> Result<()> {
-        if fetch(self, &file.sha256, target).await? {
+    async fn fetch_or_fail(&self, file: &BackedUpFile, lake: &Lake, target: &Path) -> Result<()> {
+        if fetch_into(self, lake, &file.sha256, target).await? {
             return Ok(());
         }
         Err(self.wrong(format!("{} is missing in it", file.path)))
@@ -172,13 +211,38 @@ impl BackupStore {
     }
 }
 
-/// See [`BackupStore::fetch`].
-pub(super) async fn fetch(from: &BackupStore, sha256: &str, target: &Path) -> Result<bool> {
+/// Whether a path is one of an object store.
+fn is_in(lake: &Lake, target: &Path) -> bool {
+    lake.is_remote() && target.starts_with(lake.base())
+}
+
+/// Fetches a file to the lake or to another place; `false` when the backup does not have it.
+pub(super) async fn fetch_into(
+    from: &BackupStore,
+    lake: &Lake,
+    sha256: &str,
+    target: &Path,
+) -> Result<bool> {
     let found = match from.store.get(&from.object(sha256)).await {
         Ok(found) => found,
         Err(object_store::Error::NotFound { .. }) => return Ok(false),
         Err(problem) => return Err(from.failed("read a file")(problem)),
     };
+    if is_in(lake, target) {
+        let object = lake
+            .object(target)
+            .map_err(StoreError::io("name", target))?;
+        let parts = found.into_stream().map_err(as_io).boxed();
+        let stored = store_checked(lake.store().as_ref(), &object, parts, sha256).await;
+        return match stored {
+            Ok(()) => Ok(true),
+            Err(CopyError::Differs { .. }) => Err(damaged(from, sha256)),
+            Err(CopyError::Read(problem)) => {
+                Err(from.wrong(format!("could not read a file: {problem}")))
+            }
+            Err(CopyError::Store(problem)) => Err(StoreError::io("store", target)(as_io(problem))),
+        };
+    }
     let folder = target.parent().unwrap_or(target);
     create_directories(folder).map_err(StoreError::io("create", folder))?;
     let mut staging = target.as_os_str().to_owned();
@@ -190,9 +254,19 @@ pub(super) async fn fetch(from: &BackupStore, sha256: &str, target: &Path) -> Re
         let _ = std::fs::remove_file(&staging);
     }
     outcome?;
-    std::fs::rename(&staging, target).map_err(StoreError::io("name", target))?;
-    sync_path(folder).map_err(StoreError::io("sync", folder))?;
+    name_durably(&staging, target)?;
     Ok(true)
+}
+
+/// Gives a file that is on the disk its name.
+fn name_durably(staging: &Path, target: &Path) -> Result<()> {
+    std::fs::rename(staging, target).map_err(StoreError::io("name", target))?;
+    let folder = target.parent().unwrap_or(target);
+    sync_path(folder).map_err(StoreError::io("sync", folder))
+}
+
+fn damaged(from: &BackupStore, sha256: &str) -> StoreError {
+    from.wrong(format!("its file {sha256} is damaged"))
 }
 
 async fn write_staging(
@@ -215,7 +289,7 @@ async fn write_staging(
         file.write_all(&part).map_err(write("write", staging))?;
     }
     if hex(&hasher.finalize()) != sha256 {
-        return Err(from.wrong(format!("its file {sha256} is damaged")));
+        return Err(damaged(from, sha256));
     }
     file.sync_all().map_err(write("sync", staging))
 }

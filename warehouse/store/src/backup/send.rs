@@ -2,29 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use chrono::Utc;
 use futures::{StreamExt, TryStreamExt};
 use goyong_types::TableName;
-use object_store::{ObjectStoreExt, WriteMultipart};
-use sha2::{Digest, Sha256};
+use object_store::ObjectStore;
 
 use super::{BackedUpFile, BackupManifest, BackupSource, BackupStore, FORMAT, LEDGER};
-use crate::content_hash::hex;
 use crate::encoder::absolute;
 use crate::error::{Result, StoreError};
+use crate::lake::{CopyError, Lake, chunks, store_checked};
 use crate::release::Release;
 use crate::verify::{Damage, VerifyProblem, hash_of};
 use crate::warehouse::Warehouse;
 
 /// Files sent side by side.
 const SENT_TOGETHER: usize = 4;
-/// Larger files travel in parts of this size.
-const PART_BYTES: usize = 8 << 20;
-/// Parts on their way at one time.
-const PARTS_TOGETHER: usize = 2;
 
 /// What a backup did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +55,7 @@ impl Warehouse {
             recorded: None,
         });
         sources.extend(others);
-        let sent = send_all(to, sources).await;
+        let sent = send_all(to, self.lake(), sources).await;
         // The copy is of no use once it was sent; the next backup makes a new one.
         let _ = std::fs::remove_file(&copy);
         let (files, mut report) = sent?;
@@ -106,9 +100,9 @@ impl Warehouse {
     }
 
     fn source(&self, file: &Path, sha256: String, bytes: u64) -> BackupSource {
-        let below = file.strip_prefix(self.root()).unwrap_or(file);
+        let below = file.strip_prefix(self.lake_base()).unwrap_or(file);
         BackupSource {
-            path: format!("warehouse/{}", below.display()),
+            path: format!("warehouse/lake/{}", below.display()),
             file: file.to_owned(),
             recorded: Some((sha256, bytes)),
         }
@@ -117,6 +111,7 @@ impl Warehouse {
 
 async fn send_all(
     to: &BackupStore,
+    lake: &Lake,
     sources: Vec<BackupSource>,
 ) -> Result<(Vec<BackedUpFile>, BackupReport)> {
     let there: BTreeMap<String, u64> = to
@@ -140,7 +135,7 @@ async fn send_all(
             };
             let is_new = there.get(&sha256) != Some(&bytes);
             if is_new {
-                send(to, &source, &sha256, bytes).await?;
+                send(to, lake, &source, &sha256, bytes).await?;
             }
             let file = BackedUpFile {
                 path: source.path,
@@ -179,8 +174,13 @@ async fn hashed(source: &BackupSource) -> Result<(String, u64)> {
 }
 
 /// Sends one file; it is there under its digest only if its bytes have that digest.
-async fn send(to: &BackupStore, source: &BackupSource, sha256: &str, bytes: u64) -> Result<()> {
-    let object = to.object(sha256);
+async fn send(
+    to: &BackupStore,
+    lake: &Lake,
+    source: &BackupSource,
+    sha256: &str,
+    bytes: u64,
+) -> Result<()> {
     let damaged = |damage| StoreError::Unsound {
         problems: vec![VerifyProblem {
             table: table_of(&source.path),
@@ -188,62 +188,28 @@ async fn send(to: &BackupStore, source: &BackupSource, sha256: &str, bytes: u64)
             damage,
         }],
     };
-    let mut file = match File::open(&source.file) {
-        Ok(file) => file,
+    let opened = match source.file.starts_with(lake.base()) {
+        true => lake.stream(&source.file).await,
+        false => File::open(&source.file).map(|file| futures::stream::iter(chunks(file)).boxed()),
+    };
+    let parts = match opened {
+        Ok(parts) => parts,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(damaged(Damage::Missing));
         }
         Err(error) => return Err(StoreError::io("open", &source.file)(error)),
     };
-    let mut hasher = Sha256::new();
-    let mut next_part = || -> Result<Vec<u8>> {
-        let mut part = Vec::new();
-        let mut limited = (&mut file).take(PART_BYTES as u64);
-        limited
-            .read_to_end(&mut part)
-            .map_err(StoreError::io("read", &source.file))?;
-        hasher.update(&part);
-        Ok(part)
-    };
-    let mut found = 0;
-    let first = next_part()?;
-    found += first.len() as u64;
-    let checked = |found: u64, hasher: Sha256| {
-        if found == bytes && hex(&hasher.finalize()) == sha256 {
-            Ok(())
-        } else if found < bytes {
-            Err(damaged(Damage::Torn {
-                found,
-                expected: bytes,
-            }))
-        } else {
-            Err(damaged(Damage::Altered))
-        }
-    };
-    if first.len() < PART_BYTES {
-        checked(found, hasher)?;
-        let put = to.store.put(&object, first.into()).await;
-        return put.map(|_| ()).map_err(to.failed("send a file"));
+    let object = to.object(sha256);
+    match store_checked(to.store.as_ref(), &object, parts, sha256).await {
+        Ok(()) => Ok(()),
+        Err(CopyError::Read(error)) => Err(StoreError::io("read", &source.file)(error)),
+        Err(CopyError::Differs { found }) if found < bytes => Err(damaged(Damage::Torn {
+            found,
+            expected: bytes,
+        })),
+        Err(CopyError::Differs { .. }) => Err(damaged(Damage::Altered)),
+        Err(CopyError::Store(problem)) => Err(to.failed("send a file")(problem)),
     }
-    let failed = to.failed("send a file");
-    let upload = to.store.put_multipart(&object).await.map_err(&failed)?;
-    let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-    let mut part = first;
-    while !part.is_empty() {
-        upload
-            .wait_for_capacity(PARTS_TOGETHER)
-            .await
-            .map_err(&failed)?;
-        upload.put(part.into());
-        part = next_part()?;
-        found += part.len() as u64;
-    }
-    if let Err(problem) = checked(found, hasher) {
-        // Parts of an upload that is never completed are nobody's file.
-        let _ = upload.abort().await;
-        return Err(problem);
-    }
-    upload.finish().await.map(|_| ()).map_err(&failed)
 }
 
 /// The table a path of a manifest belongs to.

@@ -6,9 +6,10 @@ use crate::StoreError;
 const AUGUST: &str = "2024-08-01";
 const SEPTEMBER: &str = "2024-09-01";
 
+#[rstest]
 #[tokio::test]
-async fn same_rows_in_other_order_and_files_have_the_same_hash() {
-    let (first, second) = (Fixture::new().await, Fixture::new().await);
+async fn same_rows_in_other_order_and_files_have_the_same_hash(#[values(Folder, S3)] place: Place) {
+    let (first, second) = (Fixture::new(place).await, Fixture::new(place).await);
     let keys: Vec<i64> = (0..5000).collect();
     let backwards: Vec<i64> = keys.iter().rev().copied().collect();
     let plain = first
@@ -39,10 +40,11 @@ async fn same_rows_in_other_order_and_files_have_the_same_hash() {
     assert_eq!(plain.content_hash, rolled.content_hash);
 }
 
+#[rstest]
 #[tokio::test]
-async fn files_end_between_keys_that_are_kept_together() {
+async fn files_end_between_keys_that_are_kept_together(#[values(Folder, S3)] place: Place) {
     for chunk in [1, 2, 3, 10] {
-        let fixture = Fixture::new().await;
+        let fixture = Fixture::new(place).await;
         let by_key = WriteOptions {
             rows_per_file: 2,
             keep_together: some("person_key"),
@@ -60,7 +62,7 @@ async fn files_end_between_keys_that_are_kept_together() {
             .commit(CommitMode::ReplaceAll, CommitDetails::default())
             .await
             .unwrap();
-        let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+        let snapshot = fixture.snapshot().await;
         let mut sizes: Vec<(String, u64)> = snapshot
             .files
             .iter()
@@ -72,9 +74,10 @@ async fn files_end_between_keys_that_are_kept_together() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn appends_add_up_to_the_hash_of_one_write() {
-    let (pieces, whole) = (Fixture::new().await, Fixture::new().await);
+async fn appends_add_up_to_the_hash_of_one_write(#[values(Folder, S3)] place: Place) {
+    let (pieces, whole) = (Fixture::new(place).await, Fixture::new(place).await);
     pieces
         .write(CommitMode::Append, &[(AUGUST, &[1, 2])])
         .await
@@ -94,9 +97,10 @@ async fn appends_add_up_to_the_hash_of_one_write() {
     assert_eq!(last.content_hash, at_once.content_hash);
 }
 
+#[rstest]
 #[tokio::test]
-async fn replaced_partitions_change_and_others_stay() {
-    let fixture = Fixture::new().await;
+async fn replaced_partitions_change_and_others_stay(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     fixture
         .write(
             CommitMode::ReplaceAll,
@@ -104,7 +108,7 @@ async fn replaced_partitions_change_and_others_stay() {
         )
         .await
         .unwrap();
-    let before = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let before = fixture.snapshot().await;
     let receipt = fixture
         .write(
             CommitMode::ReplacePartitions(vec![some(AUGUST), some("2024-10-01")]),
@@ -113,7 +117,7 @@ async fn replaced_partitions_change_and_others_stay() {
         .await
         .unwrap();
     assert_eq!((receipt.files_removed, receipt.files_added), (1, 1));
-    let after = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let after = fixture.snapshot().await;
     assert_eq!(
         after.partitions[&some(SEPTEMBER)],
         before.partitions[&some(SEPTEMBER)]
@@ -133,9 +137,12 @@ async fn replaced_partitions_change_and_others_stay() {
     assert_eq!(old.content_hash(), before.content_hash());
 }
 
+#[rstest]
 #[tokio::test]
-async fn built_but_empty_partition_does_not_change_the_table_hash() {
-    let (with, without) = (Fixture::new().await, Fixture::new().await);
+async fn built_but_empty_partition_does_not_change_the_table_hash(
+    #[values(Folder, S3)] place: Place,
+) {
+    let (with, without) = (Fixture::new(place).await, Fixture::new(place).await);
     let first = with
         .write(
             CommitMode::ReplacePartitions(vec![some(AUGUST), some(SEPTEMBER)]),
@@ -150,18 +157,18 @@ async fn built_but_empty_partition_does_not_change_the_table_hash() {
     assert_eq!(first.content_hash, second.content_hash);
 }
 
+#[rstest]
 #[tokio::test]
-async fn replace_all_drops_partitions_that_are_not_written() {
-    let fixture = Fixture::new().await;
+async fn replace_all_drops_partitions_that_are_not_written(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     fixture
         .write(CommitMode::ReplaceAll, &[(AUGUST, &[1]), (SEPTEMBER, &[2])])
         .await
         .unwrap();
     fixture
-        .write(CommitMode::ReplaceAll, &[(SEPTEMBER, &[5])])
-        .await
-        .unwrap();
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+        .commit_each(CommitMode::ReplaceAll, SEPTEMBER, &[5])
+        .await;
+    let snapshot = fixture.snapshot().await;
     assert_eq!(
         snapshot.partitions.keys().cloned().collect::<Vec<_>>(),
         [some(SEPTEMBER)]
@@ -169,9 +176,10 @@ async fn replace_all_drops_partitions_that_are_not_written() {
     assert_eq!(snapshot.files.len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn fingerprints_live_as_long_as_the_rows_they_describe() {
-    let fixture = Fixture::new().await;
+async fn fingerprints_live_as_long_as_the_rows_they_describe(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let details = |fingerprints: &[(&str, &str)]| CommitDetails {
         fingerprints: fingerprints
             .iter()
@@ -216,24 +224,19 @@ async fn fingerprints_live_as_long_as_the_rows_they_describe() {
     assert_eq!(snapshot.partitions[&some(AUGUST)].rows, 2);
 }
 
+#[rstest]
 #[tokio::test]
-async fn second_of_two_writers_gets_a_retryable_conflict_and_leaves_no_files() {
-    let fixture = Fixture::new().await;
+async fn second_of_two_writers_gets_a_retryable_conflict_and_leaves_no_files(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     fixture
-        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1])])
-        .await
-        .unwrap();
-    let mut slow = fixture
-        .warehouse
-        .writer(&table(), schema(), options())
-        .await
-        .unwrap();
+        .commit_each(CommitMode::ReplaceAll, AUGUST, &[1])
+        .await;
+    let mut slow = fixture.writer().await;
     slow.write(Some(AUGUST), &rows(&[9])).unwrap();
-    fixture
-        .write(CommitMode::Append, &[(AUGUST, &[2])])
-        .await
-        .unwrap();
-    let before = files_below(fixture.folder.path());
+    fixture.commit_each(CommitMode::Append, AUGUST, &[2]).await;
+    let before = fixture.table_files(&table()).await;
     let error = slow
         .commit(CommitMode::Append, CommitDetails::default())
         .await
@@ -243,23 +246,20 @@ async fn second_of_two_writers_gets_a_retryable_conflict_and_leaves_no_files() {
         "{error}"
     );
     assert!(error.is_retryable());
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let snapshot = fixture.snapshot().await;
     assert_eq!(snapshot.rows(), 2);
-    let after = files_below(fixture.folder.path());
+    let after = fixture.table_files(&table()).await;
     assert!(after.len() <= before.len(), "{after:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn dropped_writer_leaves_no_file() {
-    let fixture = Fixture::new().await;
-    let mut writer = fixture
-        .warehouse
-        .writer(&table(), schema(), options())
-        .await
-        .unwrap();
+async fn dropped_writer_leaves_no_file(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
+    let mut writer = fixture.writer().await;
     writer.write(Some(AUGUST), &rows(&[1, 2, 3])).unwrap();
     writer.abort();
-    assert_eq!(files_below(&fixture.path("lake")), Vec::<String>::new());
+    assert_eq!(fixture.table_files(&table()).await, Vec::<String>::new());
     assert!(
         fixture
             .warehouse
@@ -270,9 +270,10 @@ async fn dropped_writer_leaves_no_file() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn application_version_is_found_again() {
-    let fixture = Fixture::new().await;
+async fn application_version_is_found_again(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let details = |version| CommitDetails {
         application: Some(("build core.person_month".to_owned(), version)),
         ..CommitDetails::default()
@@ -297,13 +298,15 @@ async fn application_version_is_found_again() {
     assert_eq!(lookup().await.unwrap(), Some(20_240_802));
 }
 
+#[rstest]
 #[tokio::test]
-async fn changed_columns_are_refused_unless_the_table_is_replaced() {
-    let fixture = Fixture::new().await;
+async fn changed_columns_are_refused_unless_the_table_is_replaced(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     fixture
-        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1])])
-        .await
-        .unwrap();
+        .commit_each(CommitMode::ReplaceAll, AUGUST, &[1])
+        .await;
     let wider = Arc::new(Schema::new(vec![
         Field::new("month", DataType::Date32, false),
         Field::new("person_key", DataType::Int64, false),
@@ -321,7 +324,7 @@ async fn changed_columns_are_refused_unless_the_table_is_replaced() {
     let error = attempt(CommitMode::Append).await.unwrap_err();
     assert!(error.to_string().contains("`sector` is missing"), "{error}");
     attempt(CommitMode::ReplaceAll).await.unwrap();
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let snapshot = fixture.snapshot().await;
     assert_eq!(snapshot.schema.fields().len(), 2);
     let old = fixture
         .warehouse
@@ -332,14 +335,11 @@ async fn changed_columns_are_refused_unless_the_table_is_replaced() {
     assert_eq!(old.schema.fields().len(), 3);
 }
 
+#[rstest]
 #[tokio::test]
-async fn wrong_partitions_and_batches_are_refused_by_name() {
-    let fixture = Fixture::new().await;
-    let mut writer = fixture
-        .warehouse
-        .writer(&table(), schema(), options())
-        .await
-        .unwrap();
+async fn wrong_partitions_and_batches_are_refused_by_name(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
+    let mut writer = fixture.writer().await;
     for partition in ["", "2024-8-1", "august", "2024-08-01 00:00", "../x"] {
         let error = writer.write(Some(partition), &rows(&[1])).unwrap_err();
         assert!(
@@ -376,10 +376,11 @@ async fn wrong_partitions_and_batches_are_refused_by_name() {
     assert!(error.to_string().contains("not among those"), "{error}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn engine_types_are_stored_as_delta_types() {
+async fn engine_types_are_stored_as_delta_types(#[values(Folder, S3)] place: Place) {
     use arrow_array::{DictionaryArray, StringViewArray, UInt64Array};
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::new(place).await;
     let name: TableName = "marts.counts".parse().unwrap();
     let dictionary: DictionaryArray<arrow_array::types::Int32Type> =
         ["a", "b", "a"].into_iter().collect();
@@ -437,17 +438,14 @@ async fn engine_types_are_stored_as_delta_types() {
     assert!(error.to_string().contains("does not fit"), "{error}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn hundreds_of_partitions_can_be_open_at_once() {
-    let fixture = Fixture::new().await;
+async fn hundreds_of_partitions_can_be_open_at_once(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let months: Vec<String> = (0..240)
         .map(|month| format!("{}-{:02}-01", 2000 + month / 12, month % 12 + 1))
         .collect();
-    let mut writer = fixture
-        .warehouse
-        .writer(&table(), schema(), options())
-        .await
-        .unwrap();
+    let mut writer = fixture.writer().await;
     for round in 0..3 {
         for month in &months {
             writer.write(Some(month), &rows(&[round])).unwrap();
@@ -458,13 +456,16 @@ async fn hundreds_of_partitions_can_be_open_at_once() {
         .await
         .unwrap();
     assert_eq!(receipt.rows, 720);
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let snapshot = fixture.snapshot().await;
     assert_eq!(snapshot.partitions.len(), 240);
 }
 
+#[rstest]
 #[tokio::test]
-async fn columns_that_may_be_null_stay_so_whatever_a_later_batch_promises() {
-    let fixture = Fixture::new().await;
+async fn columns_that_may_be_null_stay_so_whatever_a_later_batch_promises(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     let name: TableName = "core.optional".parse().unwrap();
     let field = |nullable| {
         Arc::new(Schema::new(vec![Field::new(
@@ -502,15 +503,12 @@ async fn columns_that_may_be_null_stay_so_whatever_a_later_batch_promises() {
 }
 
 /// The caller gives up waiting while the log entry is on its way: the files must outlive it.
+#[rstest]
 #[tokio::test]
-async fn abandoned_commit_leaves_a_sound_table() {
+async fn abandoned_commit_leaves_a_sound_table(#[values(Folder, S3)] place: Place) {
     for polls in 0..12 {
-        let fixture = Fixture::new().await;
-        let mut writer = fixture
-            .warehouse
-            .writer(&table(), schema(), options())
-            .await
-            .unwrap();
+        let fixture = Fixture::new(place).await;
+        let mut writer = fixture.writer().await;
         writer.write(Some(AUGUST), &rows(&[1, 2])).unwrap();
         let mut commit = Box::pin(writer.commit(CommitMode::ReplaceAll, CommitDetails::default()));
         for _ in 0..polls {
@@ -530,9 +528,10 @@ async fn abandoned_commit_leaves_a_sound_table() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn descriptions_stay_when_a_later_writer_gives_none() {
-    let fixture = Fixture::new().await;
+async fn descriptions_stay_when_a_later_writer_gives_none(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let described = WriteOptions {
         description: Some("Months of persons".to_owned()),
         column_tags: [("person_key".to_owned(), vec!["pseudonym".to_owned()])].into(),
@@ -550,16 +549,20 @@ async fn descriptions_stay_when_a_later_writer_gives_none() {
             .await
             .unwrap();
     }
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let snapshot = fixture.snapshot().await;
     assert_eq!(snapshot.description.as_deref(), Some("Months of persons"));
     assert_eq!(snapshot.columns["person_key"].tags, ["pseudonym"]);
-    let second = std::fs::read_to_string(fixture.log_entry(1)).unwrap();
+    let second = fixture.read(&fixture.log_entry(1)).await;
+    let second = String::from_utf8(second).unwrap();
     assert!(!second.contains("metaData"), "{second}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_partitions_history_tells_from_which_version_it_held_what() {
-    let fixture = Fixture::new().await;
+async fn a_partitions_history_tells_from_which_version_it_held_what(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     let months: [(&str, &[i64]); 3] = [(AUGUST, &[1, 2]), (SEPTEMBER, &[3]), (AUGUST, &[1])];
     for (month, keys) in months {
         let mode = CommitMode::ReplacePartitions(vec![some(month)]);

@@ -6,21 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chrono::NaiveDate;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt};
 use object_store::path::Path as ObjectPath;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, UploadPart,
 };
 
 use super::*;
-use crate::{DurableLocalStore, ReleaseRequest};
+use crate::ReleaseRequest;
 
 const AUGUST: &str = "2024-08-01";
 const SEPTEMBER: &str = "2024-09-01";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     /// The operation does nothing and fails.
     FailBefore,
     /// It does its work, and the answer is lost.
@@ -31,6 +31,10 @@ enum Fault {
     Full,
     /// Nothing answers from here on.
     Die,
+    /// Conditions of puts are not looked at: what a store without conditional puts does.
+    IgnoreConditions,
+    /// Every put is done twice, as by a client below that tries again by itself.
+    PutTwice,
 }
 
 const FAULTS: [Fault; 5] = [
@@ -41,13 +45,15 @@ const FAULTS: [Fault; 5] = [
     Fault::Die,
 ];
 
-/// Does what it is told to its `at`th operation, from 1.
+/// Does what it is told to its `at`th operation that stores something, from 1.
 #[derive(Debug)]
-struct FaultyStore {
-    inner: DurableLocalStore,
+pub(super) struct FaultyStore {
+    inner: Arc<dyn ObjectStore>,
     fault: Fault,
     at: u64,
-    begun: AtomicU64,
+    begun: Arc<AtomicU64>,
+    /// Uploads in parts that were begun, and those that were given up.
+    pub(super) uploads: Arc<[AtomicU64; 2]>,
 }
 
 impl fmt::Display for FaultyStore {
@@ -57,24 +63,29 @@ impl fmt::Display for FaultyStore {
 }
 
 impl FaultyStore {
-    fn new(fault: Fault, at: u64) -> Arc<Self> {
+    pub(super) fn new(fixture: &Fixture, fault: Fault, at: u64) -> Arc<Self> {
         Arc::new(Self {
-            inner: DurableLocalStore::new(),
+            inner: Arc::clone(fixture.warehouse.lake().store()),
             fault,
             at,
-            begun: AtomicU64::new(0),
+            begun: Arc::default(),
+            uploads: Arc::default(),
         })
     }
 
     /// The fault of the operation that begins now.
     fn next(&self, is_write: bool) -> Option<Fault> {
-        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = match is_write {
+            true => self.begun.fetch_add(1, Ordering::SeqCst) + 1,
+            // What is read after a death is not answered either.
+            false => self.begun.load(Ordering::SeqCst),
+        };
         let lasts = match self.fault {
             Fault::Die => true,
-            Fault::Full => is_write,
+            Fault::Full | Fault::PutTwice | Fault::IgnoreConditions => is_write,
             _ => false,
         };
-        (number == self.at || (lasts && number > self.at)).then_some(self.fault)
+        ((is_write && number == self.at) || (lasts && number >= self.at)).then_some(self.fault)
     }
 
     fn error(&self) -> Error {
@@ -105,6 +116,15 @@ impl ObjectStore for FaultyStore {
                 self.inner.put_opts(location, half.into(), options).await?;
                 Err(self.error())
             }
+            Some(Fault::IgnoreConditions) => {
+                let options = PutOptions::default();
+                self.inner.put_opts(location, payload, options).await
+            }
+            Some(Fault::PutTwice) => {
+                let (again, same) = (payload.clone(), options.clone());
+                self.inner.put_opts(location, payload, options).await?;
+                self.inner.put_opts(location, again, same).await
+            }
             Some(_) => Err(self.error()),
         }
     }
@@ -114,10 +134,20 @@ impl ObjectStore for FaultyStore {
         location: &ObjectPath,
         options: PutMultipartOptions,
     ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        match self.next(true) {
-            None => self.inner.put_multipart_opts(location, options).await,
-            Some(_) => Err(self.error()),
+        if self.next(true).is_some() {
+            return Err(self.error());
         }
+        let inner = self.inner.put_multipart_opts(location, options).await?;
+        self.uploads[0].fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(FaultyUpload {
+            inner,
+            store: Self {
+                inner: Arc::clone(&self.inner),
+                begun: Arc::clone(&self.begun),
+                uploads: Arc::clone(&self.uploads),
+                ..*self
+            },
+        }))
     }
 
     async fn get_opts(
@@ -142,7 +172,10 @@ impl ObjectStore for FaultyStore {
         &self,
         prefix: Option<&ObjectPath>,
     ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        match self.next(false) {
+            None => self.inner.list(prefix),
+            Some(_) => futures::stream::iter([Err(self.error())]).boxed(),
+        }
     }
 
     async fn list_with_delimiter(
@@ -171,6 +204,38 @@ impl ObjectStore for FaultyStore {
         options: RenameOptions,
     ) -> object_store::Result<()> {
         self.inner.rename_opts(from, to, options).await
+    }
+}
+
+/// An upload whose parts and completion count as operations.
+#[derive(Debug)]
+struct FaultyUpload {
+    inner: Box<dyn MultipartUpload>,
+    store: FaultyStore,
+}
+
+#[async_trait::async_trait]
+impl MultipartUpload for FaultyUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        match self.store.next(true) {
+            None => self.inner.put_part(data),
+            Some(_) => {
+                let error = self.store.error();
+                Box::pin(async { Err(error) })
+            }
+        }
+    }
+
+    async fn complete(&mut self) -> object_store::Result<PutResult> {
+        match self.store.next(true) {
+            None => self.inner.complete().await,
+            Some(_) => Err(self.store.error()),
+        }
+    }
+
+    async fn abort(&mut self) -> object_store::Result<()> {
+        self.store.uploads[1].fetch_add(1, Ordering::SeqCst);
+        self.inner.abort().await
     }
 }
 
@@ -235,12 +300,17 @@ async fn facts(warehouse: &Warehouse) -> Vec<String> {
 }
 
 /// A night with one fault, a restart, and the night again. Answers what the first attempt ended with.
-async fn night_with(fault: Fault, at: u64, clean: &[String]) -> (crate::Result<()>, u64) {
-    let fixture = Fixture::new().await;
-    let store = FaultyStore::new(fault, at);
+async fn night_with(
+    place: Place,
+    fault: Fault,
+    at: u64,
+    clean: &[String],
+) -> (crate::Result<()>, u64) {
+    let fixture = Fixture::new(place).await;
+    let store = FaultyStore::new(&fixture, fault, at);
     let first = night(&fixture.warehouse.with_store(store.clone())).await;
-    let config = config(&fixture.folder);
-    let (report, warehouse) = Warehouse::verify_folder(&config, None).await.unwrap();
+    let config = &fixture.config;
+    let (report, warehouse) = Warehouse::verify_folder(config, None).await.unwrap();
     let warehouse = warehouse.unwrap();
     if !report.problems.is_empty() {
         // Only bytes that the store itself tore need a repair.
@@ -256,23 +326,31 @@ async fn night_with(fault: Fault, at: u64, clean: &[String]) -> (crate::Result<(
     (first, store.begun.load(Ordering::SeqCst))
 }
 
-async fn clean_facts() -> Vec<String> {
-    let fixture = Fixture::new().await;
+async fn clean_facts(place: Place) -> Vec<String> {
+    let fixture = Fixture::new(place).await;
     night(&fixture.warehouse).await.unwrap();
     let clean = facts(&fixture.warehouse).await;
     assert_eq!(clean.len(), 5, "{clean:?}");
     clean
 }
 
+#[rstest]
 #[tokio::test]
-async fn night_with_any_fault_at_any_operation_ends_as_a_clean_one() {
-    let clean = clean_facts().await;
+async fn night_with_any_fault_at_any_operation_ends_as_a_clean_one(
+    #[values(Folder, S3)] place: Place,
+) {
+    let clean = clean_facts(place).await;
     for fault in FAULTS {
         let mut at = 1;
         loop {
-            let (first, begun) = night_with(fault, at, &clean).await;
+            let (first, begun) = night_with(place, fault, at, &clean).await;
             if begun < at {
-                assert!(first.is_ok() && at > 4, "{fault:?} met {at} operations");
+                // In an object store the data files are puts as well.
+                let fewest = if place == S3 { 8 } else { 4 };
+                assert!(
+                    first.is_ok() && at > fewest,
+                    "{fault:?} met {at} operations"
+                );
                 break;
             }
             at += 1;
@@ -281,102 +359,35 @@ async fn night_with_any_fault_at_any_operation_ends_as_a_clean_one() {
 }
 
 /// The commit is there although the store said that it failed: nobody needs to start again.
+#[rstest]
 #[tokio::test]
-async fn lost_response_is_resolved_by_looking_up() {
-    let clean = clean_facts().await;
-    let (first, begun) = night_with(Fault::LoseResponse, 2, &clean).await;
+async fn lost_response_is_resolved_by_looking_up(#[values(Folder, S3)] place: Place) {
+    let clean = clean_facts(place).await;
+    let (first, _) = night_with(place, Fault::LoseResponse, 2, &clean).await;
     first.unwrap();
-    assert!(begun > 4, "the look-up asks the store as well: {begun}");
 }
 
 /// A client below that tries again by itself meets its own entry.
+#[rstest]
 #[tokio::test]
-async fn own_entry_met_by_a_second_attempt_is_no_conflict() {
-    #[derive(Debug)]
-    struct Retrying(DurableLocalStore);
-    impl fmt::Display for Retrying {
-        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a store that puts twice")
-        }
-    }
-    #[async_trait::async_trait]
-    impl ObjectStore for Retrying {
-        async fn put_opts(
-            &self,
-            location: &ObjectPath,
-            payload: PutPayload,
-            options: PutOptions,
-        ) -> object_store::Result<PutResult> {
-            self.0
-                .put_opts(location, payload.clone(), options.clone())
-                .await?;
-            self.0.put_opts(location, payload, options).await
-        }
-        async fn put_multipart_opts(
-            &self,
-            location: &ObjectPath,
-            options: PutMultipartOptions,
-        ) -> object_store::Result<Box<dyn MultipartUpload>> {
-            self.0.put_multipart_opts(location, options).await
-        }
-        async fn get_opts(
-            &self,
-            location: &ObjectPath,
-            options: GetOptions,
-        ) -> object_store::Result<GetResult> {
-            self.0.get_opts(location, options).await
-        }
-        fn delete_stream(
-            &self,
-            locations: BoxStream<'static, object_store::Result<ObjectPath>>,
-        ) -> BoxStream<'static, object_store::Result<ObjectPath>> {
-            self.0.delete_stream(locations)
-        }
-        fn list(
-            &self,
-            prefix: Option<&ObjectPath>,
-        ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-            self.0.list(prefix)
-        }
-        async fn list_with_delimiter(
-            &self,
-            prefix: Option<&ObjectPath>,
-        ) -> object_store::Result<ListResult> {
-            self.0.list_with_delimiter(prefix).await
-        }
-        async fn copy_opts(
-            &self,
-            from: &ObjectPath,
-            to: &ObjectPath,
-            options: CopyOptions,
-        ) -> object_store::Result<()> {
-            self.0.copy_opts(from, to, options).await
-        }
-        async fn rename_opts(
-            &self,
-            from: &ObjectPath,
-            to: &ObjectPath,
-            options: RenameOptions,
-        ) -> object_store::Result<()> {
-            self.0.rename_opts(from, to, options).await
-        }
-    }
-    let clean = clean_facts().await;
-    let fixture = Fixture::new().await;
-    let store = Arc::new(Retrying(DurableLocalStore::new()));
+async fn own_entry_met_by_a_second_attempt_is_no_conflict(#[values(Folder, S3)] place: Place) {
+    let clean = clean_facts(place).await;
+    let fixture = Fixture::new(place).await;
+    let store = FaultyStore::new(&fixture, Fault::PutTwice, 1);
     night(&fixture.warehouse.with_store(store)).await.unwrap();
     assert_eq!(facts(&fixture.warehouse).await, clean);
 }
 
 /// Seeded: several nights in a row, each with a fault somewhere, each of another kind.
+#[rstest]
 #[tokio::test]
-async fn seeded_faults_one_after_another_end_as_a_clean_night() {
+async fn seeded_faults_one_after_another_end_as_a_clean_night(#[values(Folder, S3)] place: Place) {
     let seed: u64 = std::env::var("GOYONG_FAULT_SEED")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(20_240_930);
     println!("GOYONG_FAULT_SEED={seed}");
-    let clean = clean_facts().await;
+    let clean = clean_facts(place).await;
     let mut state = seed;
     let mut draw = |below: u64| {
         // SplitMix64.
@@ -387,16 +398,17 @@ async fn seeded_faults_one_after_another_end_as_a_clean_night() {
         (mixed ^ (mixed >> 31)) % below
     };
     for _ in 0..8 {
-        let fixture = Fixture::new().await;
+        let fixture = Fixture::new(place).await;
         for _ in 0..4 {
             let fault = FAULTS[draw(5) as usize];
-            let store = FaultyStore::new(fault, draw(6) + 1);
+            let store = FaultyStore::new(&fixture, fault, draw(6) + 1);
             let warehouse = fixture.warehouse.with_store(store);
             if night(&warehouse).await.is_ok() {
                 break;
             }
-            let config = config(&fixture.folder);
-            let (report, opened) = Warehouse::verify_folder(&config, None).await.unwrap();
+            let (report, opened) = Warehouse::verify_folder(&fixture.config, None)
+                .await
+                .unwrap();
             opened.unwrap().repair(&report, None).await.unwrap();
         }
         night(&fixture.warehouse).await.unwrap();
@@ -404,9 +416,10 @@ async fn seeded_faults_one_after_another_end_as_a_clean_night() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn step_run_twice_commits_once() {
-    let fixture = Fixture::new().await;
+async fn step_run_twice_commits_once(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let details = |fingerprint: &str| CommitDetails {
         application: Some((format!("build/2024-09-30/{fingerprint}"), 1)),
         ..CommitDetails::default()
@@ -420,7 +433,7 @@ async fn step_run_twice_commits_once() {
     };
     assert_eq!(write(CommitMode::ReplaceAll, &[1], "a").await, 0);
     assert_eq!(write(CommitMode::ReplaceAll, &[1], "a").await, 0);
-    let files = files_below(&fixture.path("lake/core/person_month"));
+    let files = fixture.table_files(&table()).await;
     assert_eq!(
         files.len(),
         2,

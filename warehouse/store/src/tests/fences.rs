@@ -20,9 +20,12 @@ fn release() -> ReleaseRequest {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_paused_workers_commit_and_release_are_refused_once_a_newer_one_came() {
-    let fixture = Fixture::new().await;
+async fn a_paused_workers_commit_release_and_memo_are_refused_once_a_newer_one_came(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     let paused = fixture.reopened().await.unwrap();
     paused.raise_fence(&fence(7)).await.unwrap();
     let mut writer = paused.writer(&table(), schema(), options()).await.unwrap();
@@ -48,7 +51,7 @@ async fn a_paused_workers_commit_and_release_are_refused_once_a_newer_one_came()
     );
     assert!(!refused.is_retryable());
     assert!(newer.snapshot(&table()).await.unwrap().is_none());
-    let left: Vec<String> = files_below(&fixture.path("lake"));
+    let left = fixture.table_files(&table()).await;
     assert_eq!(left, Vec::<String>::new(), "its files are gone as well");
 
     write_to(
@@ -63,6 +66,10 @@ async fn a_paused_workers_commit_and_release_are_refused_once_a_newer_one_came()
     assert!(matches!(refused, StoreError::Fenced { .. }), "{refused}");
     assert!(newer.latest_release().await.unwrap().is_none());
     newer.publish(release()).await.unwrap();
+    let refused = paused.memo_put("staging", "newest", "7").await.unwrap_err();
+    assert!(matches!(refused, StoreError::Fenced { .. }), "{refused}");
+    assert_eq!(newer.memo_get("staging", "newest").await.unwrap(), None);
+    newer.memo_put("staging", "newest", "8").await.unwrap();
     let refused = fixture
         .reopened()
         .await
@@ -84,9 +91,8 @@ async fn a_paused_workers_commit_and_release_are_refused_once_a_newer_one_came()
         .await
         .unwrap();
     fixture
-        .write(CommitMode::ReplaceAll, &[(AUGUST, &[4])])
-        .await
-        .unwrap();
+        .commit_each(CommitMode::ReplaceAll, AUGUST, &[4])
+        .await;
 }
 
 #[test]

@@ -10,10 +10,14 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use super::*;
-use crate::TableSnapshot;
 
-async fn opened_by_the_library(fixture: &Fixture, name: &str) -> deltalake_core::DeltaTable {
-    let folder = fixture.path(name).canonicalize().unwrap();
+/// The library opens the table's bytes in a folder.
+async fn opened_by_the_library(fixture: &Fixture, folder: &Path) -> deltalake_core::DeltaTable {
+    for file in fixture.table_files(&table()).await {
+        let copy = folder.join(&file);
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::write(copy, fixture.read(&fixture.in_table(&file)).await).unwrap();
+    }
     let url = url::Url::from_directory_path(folder).unwrap();
     DeltaTableBuilder::from_url(url)
         .unwrap()
@@ -62,9 +66,10 @@ fn everything() -> RecordBatch {
     .unwrap()
 }
 
+#[rstest]
 #[tokio::test]
-async fn delta_library_sees_the_same_files_rows_and_columns() {
-    let fixture = Fixture::new().await;
+async fn delta_library_sees_the_same_files_rows_and_columns(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let batch = everything();
     let options = WriteOptions {
         description: Some("Everything, once".to_owned()),
@@ -87,8 +92,9 @@ async fn delta_library_sees_the_same_files_rows_and_columns() {
             .unwrap();
         writer.commit(mode, CommitDetails::default()).await.unwrap();
     }
-    let ours = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
-    let theirs = opened_by_the_library(&fixture, "lake/core/person_month").await;
+    let ours = fixture.snapshot().await;
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = opened_by_the_library(&fixture, folder.path()).await;
     assert_eq!(theirs.version(), Some(1));
     let state = theirs.snapshot().unwrap();
     assert_eq!(state.metadata().partition_columns(), &["month"]);
@@ -96,7 +102,8 @@ async fn delta_library_sees_the_same_files_rows_and_columns() {
     let our_files: BTreeSet<_> = ours
         .files
         .iter()
-        .map(|file| file.path.display().to_string())
+        .map(|file| file.path.strip_prefix(fixture.in_table("")).unwrap())
+        .map(|path| folder.path().join(path).display().to_string())
         .collect();
     let their_files: BTreeSet<_> = theirs
         .get_file_uris()
@@ -104,7 +111,7 @@ async fn delta_library_sees_the_same_files_rows_and_columns() {
         .map(|uri| uri.trim_start_matches("file://").to_owned())
         .collect();
     assert_eq!(our_files, their_files);
-    assert_eq!(rows_in_statistics(&fixture, 1), 4);
+    assert_eq!(rows_in_statistics(&fixture, 1).await, 4);
     let schema = state.schema();
     let field = schema.field("won").unwrap();
     assert_eq!(field.data_type().to_string(), "decimal(18,0)");
@@ -116,15 +123,17 @@ async fn delta_library_sees_the_same_files_rows_and_columns() {
     assert_eq!(ours.schema.field(7).name(), "month");
 }
 
-fn rows_in_statistics(fixture: &Fixture, version: i64) -> i64 {
+async fn rows_in_statistics(fixture: &Fixture, version: i64) -> i64 {
     added(fixture, version)
+        .await
         .iter()
         .map(|add| statistics(add)["numRecords"].as_i64().unwrap())
         .sum()
 }
 
-fn added(fixture: &Fixture, version: i64) -> Vec<Value> {
-    std::fs::read_to_string(fixture.log_entry(version))
+async fn added(fixture: &Fixture, version: i64) -> Vec<Value> {
+    let entry = fixture.read(&fixture.log_entry(version)).await;
+    String::from_utf8(entry)
         .unwrap()
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
@@ -136,9 +145,10 @@ fn statistics(add: &Value) -> Value {
     serde_json::from_str(add["stats"].as_str().unwrap()).unwrap()
 }
 
+#[rstest]
 #[tokio::test]
-async fn file_statistics_are_exact() {
-    let fixture = Fixture::new().await;
+async fn file_statistics_are_exact(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let batch = everything();
     let mut writer = fixture
         .warehouse
@@ -157,7 +167,7 @@ async fn file_statistics_are_exact() {
         .commit(CommitMode::Append, CommitDetails::default())
         .await
         .unwrap();
-    let add = &added(&fixture, 0)[0];
+    let add = &added(&fixture, 0).await[0];
     assert_eq!(add["partitionValues"]["month"], "2024-08-01");
     let text = add["stats"].as_str().unwrap();
     assert!(text.contains("\"won\":900719925474099312"), "{text}");
@@ -177,23 +187,26 @@ async fn file_statistics_are_exact() {
     assert!(found["minValues"].get("month").is_none());
 }
 
+#[rstest]
 #[tokio::test]
-async fn plain_table_needs_only_the_first_protocol() {
-    let fixture = Fixture::new().await;
+async fn plain_table_needs_only_the_first_protocol(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     fixture
         .write(CommitMode::ReplaceAll, &[("2024-08-01", &[1])])
         .await
         .unwrap();
-    let log = std::fs::read_to_string(fixture.log_entry(0)).unwrap();
+    let log = fixture.read(&fixture.log_entry(0)).await;
+    let log = String::from_utf8(log).unwrap();
     assert!(
         log.contains("{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":2}}"),
         "{log}"
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn rows_read_back_are_the_rows_written() {
-    let fixture = Fixture::new().await;
+async fn rows_read_back_are_the_rows_written(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     let batch = everything();
     let mut writer = fixture
         .warehouse
@@ -205,8 +218,8 @@ async fn rows_read_back_are_the_rows_written() {
         .commit(CommitMode::ReplaceAll, CommitDetails::default())
         .await
         .unwrap();
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
-    let read = read_back(&snapshot);
+    let snapshot = fixture.snapshot().await;
+    let read = read_back(&fixture, &snapshot);
     assert_eq!(read.num_columns(), 7);
     for column in read.schema().fields() {
         let name = column.name();
@@ -224,8 +237,9 @@ async fn rows_read_back_are_the_rows_written() {
     assert_eq!(read.column(1).as_string::<i32>().value(0), "다");
 }
 
-fn read_back(snapshot: &TableSnapshot) -> RecordBatch {
-    let file = std::fs::File::open(&snapshot.files[0].path).unwrap();
+fn read_back(fixture: &Fixture, snapshot: &TableSnapshot) -> RecordBatch {
+    let file = fixture.warehouse.open_file(&snapshot.files[0].path);
+    let file = file.unwrap();
     let mut reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .unwrap()
         .build()

@@ -19,8 +19,8 @@ fn hash_of(keys: &[i64]) -> ContentHash {
 }
 
 /// Two files in August, one in September.
-async fn three_files() -> Fixture {
-    let fixture = Fixture::new().await;
+async fn three_files(place: Place) -> Fixture {
+    let fixture = Fixture::new(place).await;
     for rows in [
         (AUGUST, [1, 2, 3].as_slice()),
         (AUGUST, &[4, 5, 6]),
@@ -33,16 +33,19 @@ async fn three_files() -> Fixture {
 
 /// The files of August, the one with the key first.
 async fn files_of_august(fixture: &Fixture) -> Vec<PathBuf> {
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let snapshot = fixture.snapshot().await;
     snapshot
         .files_of(Some(AUGUST))
         .map(|file| file.path.clone())
         .collect()
 }
 
+#[rstest]
 #[tokio::test]
-async fn merged_rows_have_the_hash_of_one_write_and_other_files_stay() {
-    let fixture = three_files().await;
+async fn merged_rows_have_the_hash_of_one_write_and_other_files_stay(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = three_files(place).await;
     let files = files_of_august(&fixture).await;
     let merge = Merge {
         rewritten: BTreeSet::from([files[0].clone()]),
@@ -56,7 +59,7 @@ async fn merged_rows_have_the_hash_of_one_write_and_other_files_stay() {
         .unwrap();
     assert_eq!((receipt.files_removed, receipt.files_added), (1, 1));
     assert!(files_of_august(&fixture).await.contains(&files[1]));
-    let whole = Fixture::new().await;
+    let whole = Fixture::new(place).await;
     let rows: [(&str, &[i64]); 2] = [(AUGUST, &[1, 3, 4, 5, 6, 20, 21]), (SEPTEMBER, &[7])];
     let at_once = whole.write(CommitMode::ReplaceAll, &rows).await.unwrap();
     assert_eq!(receipt.content_hash, at_once.content_hash);
@@ -65,11 +68,12 @@ async fn merged_rows_have_the_hash_of_one_write_and_other_files_stay() {
     assert!(problems.is_empty(), "{problems:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn merge_whose_rows_do_not_add_up_changes_nothing() {
-    let fixture = three_files().await;
+async fn merge_whose_rows_do_not_add_up_changes_nothing(#[values(Folder, S3)] place: Place) {
+    let fixture = three_files(place).await;
     let files = files_of_august(&fixture).await;
-    let before = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let before = fixture.snapshot().await;
     let merge = |removed: &[i64], added: &[i64]| Merge {
         rewritten: BTreeSet::from([files[0].clone()]),
         removed: hash_of(removed),
@@ -91,14 +95,17 @@ async fn merge_whose_rows_do_not_add_up_changes_nothing() {
             "{refused:?}"
         );
     }
-    let after = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let after = fixture.snapshot().await;
     assert_eq!(after.version, before.version);
     assert_eq!(files_of_august(&fixture).await, files);
 }
 
+#[rstest]
 #[tokio::test]
-async fn merge_of_files_that_another_commit_rewrote_is_a_conflict() {
-    let fixture = three_files().await;
+async fn merge_of_files_that_another_commit_rewrote_is_a_conflict(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = three_files(place).await;
     let files = files_of_august(&fixture).await;
     let merge = |added: &[i64]| Merge {
         rewritten: BTreeSet::from([files[0].clone()]),
@@ -111,10 +118,10 @@ async fn merge_of_files_that_another_commit_rewrote_is_a_conflict() {
         fixture.write(mode, &[(AUGUST, rows)]).await
     };
     write(&[1, 3, 20], &[20]).await.unwrap();
-    let after = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let after = fixture.snapshot().await;
     let late = write(&[1, 3, 30], &[30]).await;
     assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
-    let now = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
+    let now = fixture.snapshot().await;
     assert_eq!(now.version, after.version);
 }
 

@@ -1,4 +1,4 @@
-//! Scenarios on real folders.
+//! Scenarios on real folders and on a real S3-compatible server: the same tests, on both.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod backups;
@@ -9,44 +9,124 @@ mod faults;
 mod fences;
 mod interchange;
 mod merges;
+mod object_stores;
 mod releases;
+#[path = "../../../../tests/s3_server.rs"]
+pub(crate) mod s3_server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use goyong_types::TableName;
+use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::{CommitDetails, CommitMode, CommitReceipt, StoreConfig, Warehouse, WriteOptions};
+use crate::{
+    CommitDetails, CommitMode, CommitReceipt, StoreConfig, TableSnapshot, TableWriter, Warehouse,
+    WriteOptions,
+};
 
-/// A warehouse in a folder of its own.
+use Place::{Folder, S3};
+use s3_server::S3Server;
+
+/// Where the tables of a test lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Folder,
+    S3,
+}
+
+/// A warehouse in a folder of its own, its lake there or under a prefix of its own.
 struct Fixture {
     folder: TempDir,
+    config: StoreConfig,
     warehouse: Warehouse,
 }
 
 impl Fixture {
-    async fn new() -> Self {
+    async fn new(place: Place) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let warehouse = Warehouse::create(&config(&folder)).await.unwrap();
-        Self { folder, warehouse }
+        let config = config(folder.path(), place);
+        let warehouse = Warehouse::create(&config).await.unwrap();
+        Self {
+            folder,
+            config,
+            warehouse,
+        }
     }
 
     /// The same folder, opened anew, as after a restart.
     async fn reopened(&self) -> crate::Result<Warehouse> {
-        Warehouse::open(&config(&self.folder)).await
+        Warehouse::open(&self.config).await
     }
 
+    /// A file of the warehouse folder.
     fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().join(relative)
     }
 
+    /// A file of the test's table.
+    fn in_table(&self, relative: &str) -> PathBuf {
+        self.warehouse.table_directory(&table()).join(relative)
+    }
+
     fn log_entry(&self, version: i64) -> PathBuf {
-        self.path(&format!(
-            "lake/core/person_month/_delta_log/{version:020}.json"
-        ))
+        self.in_table(&format!("_delta_log/{version:020}.json"))
+    }
+
+    /// The table at its newest version.
+    async fn snapshot(&self) -> TableSnapshot {
+        self.warehouse.snapshot(&table()).await.unwrap().unwrap()
+    }
+
+    async fn read(&self, path: &Path) -> Vec<u8> {
+        self.warehouse.lake().read(path).await.unwrap().to_vec()
+    }
+
+    /// Puts bytes into the lake behind the store's back, in place of what is there.
+    async fn put(&self, path: &Path, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref().to_vec();
+        let put = self.warehouse.lake().replace(path, bytes.into()).await;
+        put.unwrap();
+    }
+
+    async fn remove(&self, path: &Path) {
+        let removed = self.warehouse.lake().remove(&[path.to_owned()]).await;
+        removed.unwrap();
+    }
+
+    async fn flip_a_byte(&self, path: &Path) {
+        let flipped = flipped(self.read(path).await);
+        self.put(path, flipped).await;
+    }
+
+    /// Everything below the folder of a table, as text relative to it, sorted.
+    async fn table_files(&self, table: &TableName) -> Vec<String> {
+        let directory = self.warehouse.table_directory(table);
+        let files = self.warehouse.lake().list(&directory).await.unwrap();
+        let below = |path: &Path| path.strip_prefix(&directory).unwrap().display().to_string();
+        files.iter().map(|file| below(&file.path)).collect()
+    }
+
+    async fn is_sound(&self) {
+        let report = self.warehouse.verify(None).await.unwrap();
+        assert!(report.problems.is_empty(), "{:?}", report.problems);
+    }
+
+    /// A writer of the test's table.
+    async fn writer(&self) -> TableWriter {
+        let writer = self.warehouse.writer(&table(), schema(), options()).await;
+        writer.unwrap()
+    }
+
+    /// Commits each key to a month by itself.
+    async fn commit_each(&self, mode: CommitMode, month: &str, keys: &[i64]) {
+        for key in keys {
+            let rows = [(month, std::slice::from_ref(key))];
+            self.write(mode.clone(), &rows).await.unwrap();
+        }
     }
 
     /// Writes rows `keys` to each partition and commits.
@@ -59,10 +139,17 @@ impl Fixture {
     }
 }
 
-fn config(folder: &TempDir) -> StoreConfig {
+fn config(root: &Path, place: Place) -> StoreConfig {
     StoreConfig {
-        root: folder.path().to_path_buf(),
+        root: root.to_path_buf(),
+        lake: (place == S3).then(|| S3Server::shared().new_place()),
     }
+}
+
+fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bytes
 }
 
 fn table() -> TableName {
@@ -114,24 +201,6 @@ async fn write_to(
 
 fn some(partition: &str) -> Option<String> {
     Some(partition.to_owned())
-}
-
-/// All files below a folder, as text relative to it, sorted.
-fn files_below(folder: &std::path::Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut waiting = vec![folder.to_path_buf()];
-    while let Some(directory) = waiting.pop() {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                waiting.push(path);
-            } else {
-                found.push(path.strip_prefix(folder).unwrap().display().to_string());
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 fn month_column(days: &[i32]) -> ArrayRef {

@@ -16,9 +16,10 @@ fn request(version: i64) -> ReleaseRequest {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn release_stays_while_later_commits_happen() {
-    let fixture = Fixture::new().await;
+async fn release_stays_while_later_commits_happen(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     fixture
         .write(CommitMode::ReplaceAll, &[(AUGUST, &[1, 2])])
         .await
@@ -26,9 +27,8 @@ async fn release_stays_while_later_commits_happen() {
     let release = fixture.warehouse.publish(request(0)).await.unwrap();
     assert_eq!(release.id, "2024-08-31.1");
     fixture
-        .write(CommitMode::ReplaceAll, &[(AUGUST, &[3])])
-        .await
-        .unwrap();
+        .commit_each(CommitMode::ReplaceAll, AUGUST, &[3])
+        .await;
     let again = fixture.reopened().await.unwrap();
     assert_eq!(again.latest_release().await.unwrap(), Some(release.clone()));
     let pinned = &release.tables[&table()];
@@ -49,17 +49,13 @@ async fn release_stays_while_later_commits_happen() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn identical_release_is_not_published_twice() {
-    let fixture = Fixture::new().await;
+async fn identical_release_is_not_published_twice(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     fixture
-        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1])])
-        .await
-        .unwrap();
-    fixture
-        .write(CommitMode::ReplaceAll, &[(AUGUST, &[2])])
-        .await
-        .unwrap();
+        .commit_each(CommitMode::ReplaceAll, AUGUST, &[1, 2])
+        .await;
     let ids = [
         fixture.warehouse.publish(request(0)).await.unwrap().id,
         fixture.warehouse.publish(request(0)).await.unwrap().id,
@@ -87,26 +83,28 @@ async fn identical_release_is_not_published_twice() {
     assert_eq!(fixture.warehouse.release("nothing").await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn publication_refuses_unknown_versions_and_missing_files() {
-    let fixture = Fixture::new().await;
+async fn publication_refuses_unknown_versions_and_missing_files(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     fixture
-        .write(CommitMode::ReplaceAll, &[(AUGUST, &[1])])
-        .await
-        .unwrap();
+        .commit_each(CommitMode::ReplaceAll, AUGUST, &[1])
+        .await;
     let error = fixture.warehouse.publish(request(7)).await.unwrap_err();
     assert!(
         matches!(error, StoreError::UnknownVersion { version: 7, .. }),
         "{error}"
     );
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
-    std::fs::remove_file(&snapshot.files[0].path).unwrap();
+    let snapshot = fixture.snapshot().await;
+    fixture.remove(&snapshot.files[0].path).await;
     let error = fixture.warehouse.publish(request(0)).await.unwrap_err();
     assert!(matches!(error, StoreError::Unsound { .. }), "{error}");
     assert!(fixture.warehouse.latest_release().await.unwrap().is_none());
 }
 
-async fn versions(fixture: &Fixture, before: i64, after: i64) -> [crate::TableSnapshot; 2] {
+async fn versions(fixture: &Fixture, before: i64, after: i64) -> [TableSnapshot; 2] {
     let at = async |version| {
         let snapshot = fixture.warehouse.snapshot_at(&table(), version).await;
         snapshot.unwrap().unwrap()
@@ -116,9 +114,12 @@ async fn versions(fixture: &Fixture, before: i64, after: i64) -> [crate::TableSn
 
 const SEPTEMBER: &str = "2024-09-01";
 
+#[rstest]
 #[tokio::test]
-async fn comparison_counts_rows_by_key_and_partitions_that_differ() {
-    let fixture = Fixture::new().await;
+async fn comparison_counts_rows_by_key_and_partitions_that_differ(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     fixture
         .write(
             CommitMode::ReplaceAll,
@@ -134,8 +135,14 @@ async fn comparison_counts_rows_by_key_and_partitions_that_differ() {
         .await
         .unwrap();
     let [before, after] = versions(&fixture, 0, 1).await;
-    let found = before
-        .compare(&after, &["month".to_owned(), "person_key".to_owned()], 100)
+    let found = fixture
+        .warehouse
+        .compare(
+            &before,
+            &after,
+            &["month".to_owned(), "person_key".to_owned()],
+            100,
+        )
         .unwrap();
     assert_eq!(
         found.rows,
@@ -153,15 +160,26 @@ async fn comparison_counts_rows_by_key_and_partitions_that_differ() {
             rows_after: Some(4),
         }]
     );
-    assert_eq!(before.compare(&after, &[], 6).unwrap().rows, None, "limit");
-    let same = before.compare(&before, &[], 0).unwrap();
+    assert_eq!(
+        fixture
+            .warehouse
+            .compare(&before, &after, &[], 6)
+            .unwrap()
+            .rows,
+        None,
+        "limit"
+    );
+    let same = fixture.warehouse.compare(&before, &before, &[], 0).unwrap();
     assert_eq!(same.rows, Some(crate::RowDifference::default()));
     assert!(same.partitions.is_empty());
 }
 
+#[rstest]
 #[tokio::test]
-async fn comparison_tells_a_changed_row_from_a_new_one_and_names_columns() {
-    let fixture = Fixture::new().await;
+async fn comparison_tells_a_changed_row_from_a_new_one_and_names_columns(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
     let write = async |columns: Vec<(&str, ArrayRef)>| {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let mut writer = fixture
@@ -190,7 +208,10 @@ async fn comparison_tells_a_changed_row_from_a_new_one_and_names_columns() {
     ])
     .await;
     let [before, after] = versions(&fixture, 0, 1).await;
-    let found = before.compare(&after, &["key".to_owned()], 100).unwrap();
+    let found = fixture
+        .warehouse
+        .compare(&before, &after, &["key".to_owned()], 100)
+        .unwrap();
     assert_eq!(found.columns_added, ["new"]);
     assert_eq!(found.columns_removed, ["gone"]);
     assert_eq!(found.columns_changed, ["kind: Int64 → Utf8"]);
@@ -202,7 +223,10 @@ async fn comparison_tells_a_changed_row_from_a_new_one_and_names_columns() {
             changed: 1
         })
     );
-    let without_key = before.compare(&after, &[], 100).unwrap();
+    let without_key = fixture
+        .warehouse
+        .compare(&before, &after, &[], 100)
+        .unwrap();
     assert_eq!(
         without_key.rows,
         Some(crate::RowDifference {
@@ -213,17 +237,17 @@ async fn comparison_tells_a_changed_row_from_a_new_one_and_names_columns() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn publication_refuses_a_flipped_byte_that_keeps_the_length() {
-    let fixture = Fixture::new().await;
-    for key in [1, 2] {
-        fixture
-            .write(CommitMode::Append, &[(AUGUST, &[key])])
-            .await
-            .unwrap();
-    }
-    let snapshot = fixture.warehouse.snapshot(&table()).await.unwrap().unwrap();
-    crashes::flip_a_byte(&snapshot.files[0].path);
+async fn publication_refuses_a_flipped_byte_that_keeps_the_length(
+    #[values(Folder, S3)] place: Place,
+) {
+    let fixture = Fixture::new(place).await;
+    fixture
+        .commit_each(CommitMode::Append, AUGUST, &[1, 2])
+        .await;
+    let snapshot = fixture.snapshot().await;
+    fixture.flip_a_byte(&snapshot.files[0].path).await;
     let error = fixture.warehouse.publish(request(1)).await.unwrap_err();
     assert!(error.to_string().contains("goyong repair"), "{error}");
     // An older log entry than the newest is looked at as well.
@@ -232,16 +256,17 @@ async fn publication_refuses_a_flipped_byte_that_keeps_the_length() {
         other => panic!("{other}"),
     };
     assert_eq!(error.len(), 1);
-    crashes::flip_a_byte(&snapshot.files[0].path);
-    crashes::flip_a_byte(&fixture.log_entry(0));
+    fixture.flip_a_byte(&snapshot.files[0].path).await;
+    fixture.flip_a_byte(&fixture.log_entry(0)).await;
     assert!(fixture.warehouse.publish(request(1)).await.is_err());
-    crashes::flip_a_byte(&fixture.log_entry(0));
+    fixture.flip_a_byte(&fixture.log_entry(0)).await;
     fixture.warehouse.publish(request(1)).await.unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn rollback_says_who_why_and_what_it_republishes() {
-    let fixture = Fixture::new().await;
+async fn rollback_says_who_why_and_what_it_republishes(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
     for key in [1, 2] {
         fixture
             .write(CommitMode::ReplaceAll, &[(AUGUST, &[key])])

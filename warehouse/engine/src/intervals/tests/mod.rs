@@ -72,7 +72,7 @@ pub(super) fn session(threads: usize, batch_rows: usize, memory_bytes: usize) ->
         memory_bytes,
         spill_bytes: 0,
     };
-    let factory = SessionFactory::new(&folder, &folder, &limits, Purpose::Read).unwrap();
+    let factory = SessionFactory::without_lake(&folder, &limits, Purpose::Read).unwrap();
     let schemas = Arc::new(datafusion::catalog::MemoryCatalogProvider::new());
     let core: Arc<dyn datafusion::catalog::SchemaProvider> =
         Arc::new(datafusion::catalog::MemorySchemaProvider::new());
