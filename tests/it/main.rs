@@ -16,6 +16,8 @@ mod project;
 mod quarantine;
 mod real_files;
 mod run_pages;
+#[path = "../s3_server.rs"]
+mod s3_server;
 mod schedule;
 mod secrets;
 mod support;

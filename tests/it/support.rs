@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::s3_server::S3Server;
+
 pub const SEED: &str = "7";
 pub const PERSONS: &str = "10000";
 pub const MONTHS: &str = "24";
@@ -17,6 +19,7 @@ pub fn goyong(arguments: &[&str]) -> Output {
         .args(arguments)
         .env_remove("GOYONG_DIR")
         .env("NO_COLOR", "1")
+        .envs(S3Server::variables_if_started())
         .output()
         .unwrap()
 }

@@ -1,6 +1,6 @@
 //! A backup restored on an empty machine.
 
-use super::{copy_folder, damaged, text};
+use super::{copy_folder, damaged, published_project, text};
 use crate::support::{copy_keys, demo, files, goyong, goyong_ok, query};
 
 fn shown(project: &std::path::Path) -> String {
@@ -72,4 +72,22 @@ fn backup_restored_on_an_empty_machine_has_identical_tables_and_goes_on() {
         night.status.success() && said.contains("nothing new"),
         "{said}"
     );
+}
+
+#[test]
+fn backup_holds_the_ledger_of_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = published_project(folder.path());
+    let restored = folder.path().join("restored");
+    let place = folder.path().join("backup");
+    let runs = |project: &std::path::Path| {
+        goyong_ok(&["--dir", text(project), "runs", "ls", "--format", "csv"])
+    };
+    goyong_ok(&["--dir", text(&origin), "schedule", "trigger"]);
+    let listed = runs(&origin);
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    goyong_ok(&["--dir", text(&origin), "backup", text(&place)]);
+    goyong_ok(&["--dir", text(&restored), "restore", text(&place)]);
+    assert_eq!(runs(&restored), listed);
+    assert!(!origin.join("warehouse/state/backup-scheduler.db").exists());
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod battery;
 mod night;
+mod object_store;
 mod releases;
 mod sweep;
 mod system;
@@ -12,6 +13,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::s3_server::S3Server;
 use crate::support::{goyong, goyong_ok};
 
 /// The business date of the small project.
@@ -113,6 +115,7 @@ fn with_fault(project: &Path, arguments: &[&str], fault: &str) -> Output {
         .args(arguments)
         .env("GOYONG_FAULT", fault)
         .env("NO_COLOR", "1")
+        .envs(S3Server::variables_if_started())
         .output()
         .unwrap()
 }
