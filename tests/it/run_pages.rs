@@ -2,19 +2,11 @@
 
 use std::path::Path;
 
-use crate::support::{demo, goyong, goyong_ok};
+use crate::support::{demo, goyong, goyong_ok, planned_project};
 
 const PLAN: &str = r#"
 schedule = "30 2 * * *"
 deadline = "06:00"
-
-[[step]]
-name = "ingest_deliveries"
-outputs = ["staging"]
-
-[[step]]
-name = "publish_release"
-inputs = ["staging"]
 "#;
 
 fn page(dir: &str, address: &str) -> String {
@@ -25,23 +17,7 @@ fn page(dir: &str, address: &str) -> String {
 #[test]
 fn a_run_that_ended_has_a_page_that_tells_its_end_its_figures_and_its_release() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("project");
-    let dir = dir.to_str().unwrap();
-    goyong_ok(&["--dir", dir, "init", "--built-in-sql"]);
-    let simulate = [
-        "--dir",
-        dir,
-        "-q",
-        "simulate",
-        "--persons",
-        "600",
-        "--months",
-        "2",
-    ];
-    goyong_ok(&simulate);
-    let plans = Path::new(dir).join("warehouse/jobs/plans");
-    std::fs::create_dir_all(&plans).unwrap();
-    std::fs::write(plans.join("night.toml"), PLAN).unwrap();
+    let dir = &planned_project(folder.path(), PLAN);
     let trigger = |at: &str| {
         goyong_ok(&[
             "--dir",

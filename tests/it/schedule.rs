@@ -2,51 +2,20 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::support::{goyong, goyong_ok};
+use crate::support::{goyong, goyong_ok, planned_project};
 
-/// Two steps of the night that need no history, so that they take a second.
 const PLAN: &str = r#"
 schedule = "30 2 * * *"
 calendar = "kr"
 on_holiday = "skip"
 retries = 5
 retry_backoff = "1s"
-
-[[step]]
-name = "ingest_deliveries"
-outputs = ["staging"]
-
-[[step]]
-name = "publish_release"
-inputs = ["staging"]
 "#;
-
-/// A project with deliveries that wait and a plan of its own.
-fn project(folder: &Path) -> String {
-    let dir = folder.join("project");
-    let dir = dir.to_str().unwrap().to_owned();
-    goyong_ok(&["--dir", &dir, "init", "--built-in-sql"]);
-    goyong_ok(&[
-        "--dir",
-        &dir,
-        "-q",
-        "simulate",
-        "--persons",
-        "600",
-        "--months",
-        "2",
-    ]);
-    let plans = folder.join("project/warehouse/jobs/plans");
-    std::fs::create_dir_all(&plans).unwrap();
-    std::fs::write(plans.join("night.toml"), PLAN).unwrap();
-    dir
-}
 
 fn csv(arguments: &[&str]) -> Vec<Vec<String>> {
     csv::Reader::from_reader(goyong_ok(arguments).as_bytes())
@@ -105,7 +74,7 @@ impl Scheduler {
 #[test]
 fn a_triggered_run_works_in_processes_with_logs_and_is_listed() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = project(folder.path());
+    let dir = planned_project(folder.path(), PLAN);
     let at = "2026-01-05T02:30";
     let queued = csv(&[
         "--dir", &dir, "schedule", "trigger", "--at", at, "--here", "--format", "csv",
@@ -191,7 +160,7 @@ fn a_triggered_run_works_in_processes_with_logs_and_is_listed() {
 #[test]
 fn plans_are_paused_resumed_filled_back_cancelled_and_shown_with_holidays() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = project(folder.path());
+    let dir = planned_project(folder.path(), PLAN);
     let next = csv(&[
         "--dir", &dir, "schedule", "next", "--count", "8", "--format", "csv",
     ]);
@@ -270,7 +239,7 @@ fn assert_ran_once(dir: &str) {
 #[test]
 fn a_killed_schedulers_run_goes_on_in_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = project(folder.path());
+    let dir = planned_project(folder.path(), PLAN);
     goyong_ok(&["--dir", &dir, "schedule", "trigger"]);
     let mut first = Scheduler::start(&dir);
     first.until(&["step=ingest_deliveries", "state=\"running\""]);
@@ -288,7 +257,7 @@ fn a_killed_schedulers_run_goes_on_in_the_next_one() {
 #[test]
 fn a_stopped_schedulers_late_work_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = project(folder.path());
+    let dir = planned_project(folder.path(), PLAN);
     goyong_ok(&["--dir", &dir, "schedule", "trigger"]);
     let mut first = Scheduler::start(&dir);
     first.until(&["step=ingest_deliveries", "state=\"running\""]);

@@ -89,6 +89,29 @@ pub fn run_demo(folder: &Path, threads: &str) -> String {
     ])
 }
 
+/// A project with deliveries that wait and a plan `night` of two steps that need no history, so that they take a
+/// second. `head` is what stands before the steps.
+pub fn planned_project(folder: &Path, head: &str) -> String {
+    let project = folder.join("project");
+    let dir = project.to_str().unwrap().to_owned();
+    goyong_ok(&["--dir", &dir, "init", "--built-in-sql"]);
+    let simulate = ["-q", "simulate", "--persons", "600", "--months", "2"];
+    goyong_ok(&[&["--dir", &dir], simulate.as_slice()].concat());
+    let plans = project.join("warehouse/jobs/plans");
+    std::fs::create_dir_all(&plans).unwrap();
+    let steps = r#"
+[[step]]
+name = "ingest_deliveries"
+outputs = ["staging"]
+
+[[step]]
+name = "publish_release"
+inputs = ["staging"]
+"#;
+    std::fs::write(plans.join("night.toml"), format!("{head}\n{steps}")).unwrap();
+    dir
+}
+
 /// Gives a folder the keys of another project, so that their pseudonyms are the same.
 pub fn copy_keys(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.join("keys")).unwrap();

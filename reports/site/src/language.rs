@@ -111,6 +111,11 @@ impl Messages {
             })
     }
 
+    /// One of them; empty where there is none.
+    pub(crate) fn get(&self, language: Language, key: &str) -> &str {
+        self.0.get(key).map_or("", |text| text.get(language))
+    }
+
     pub(crate) fn in_language(&self, language: Language) -> BTreeMap<&str, &str> {
         self.0
             .iter()

@@ -1,7 +1,6 @@
 //! The pages and downloads of a site, as bytes by address.
 
 use minijinja::Environment;
-use minijinja::value::Serde;
 use serde_json::{Value, json};
 
 use crate::analyse::{Report, Table};
@@ -16,6 +15,7 @@ use crate::language::{Bilingual, Language, Messages};
 use crate::number::grouped;
 use crate::period::period_text;
 use crate::render::SiteError;
+use crate::templates::fill;
 use crate::texts::Texts;
 
 /// Everything a page may need.
@@ -119,17 +119,17 @@ impl Site<'_> {
                     files.insert(format!("{}/{path}", language.code()), page);
                     Ok(())
                 };
-            let word = |key: &str| self.message(language, key);
+            let word = |key: &str| self.messages.get(language, key);
             add(
                 "index.html".into(),
                 "home.html",
-                &word("site_title"),
+                word("site_title"),
                 self.home(language),
             )?;
             add(
                 "reports/index.html".into(),
                 "reports.html",
-                &word("reports"),
+                word("reports"),
                 self.report_list(language),
             )?;
             for (report, edition) in self.reports.iter().zip(self.editions) {
@@ -148,19 +148,19 @@ impl Site<'_> {
             add(
                 "catalog/index.html".into(),
                 "catalog.html",
-                &word("catalog"),
+                word("catalog"),
                 self.catalog.index(language),
             )?;
             add(
                 "catalog/checks/index.html".into(),
                 "catalog_checks.html",
-                &word("checks"),
+                word("checks"),
                 self.catalog.checks(language),
             )?;
             add(
                 "catalog/storage/index.html".into(),
                 "catalog_storage.html",
-                &word("storage"),
+                word("storage"),
                 self.catalog.storage(),
             )?;
             for (index, path, name) in self.catalog.tables() {
@@ -170,13 +170,13 @@ impl Site<'_> {
             add(
                 "releases/index.html".into(),
                 "releases.html",
-                &word("releases"),
+                word("releases"),
                 self.releases(),
             )?;
             add(
                 "revisions/index.html".into(),
                 "revisions.html",
-                &word("revisions"),
+                word("revisions"),
                 self.revisions(language),
             )?;
             for (name, template) in [
@@ -185,17 +185,10 @@ impl Site<'_> {
                 ("accessibility", "accessibility.html"),
             ] {
                 let data = json!({ "sections": self.texts.sections(name, language) });
-                add(format!("{name}/index.html"), template, &word(name), data)?;
+                add(format!("{name}/index.html"), template, word(name), data)?;
             }
         }
         Ok(())
-    }
-
-    fn message(&self, language: Language, key: &str) -> String {
-        self.messages
-            .in_language(language)
-            .get(key)
-            .map_or_else(String::new, |text| (*text).to_owned())
     }
 
     /// Fills a template. `path` is the page's address below its language; the way back to the root follows from it.
@@ -207,12 +200,8 @@ impl Site<'_> {
         title: &str,
         data: Value,
     ) -> Result<Vec<u8>, SiteError> {
-        let error = |source| SiteError::Template {
-            page: format!("{}/{path}", language.code()),
-            source,
-        };
         let depth = path.matches('/').count() + usize::from(template != "language.html");
-        let mut page = json!({
+        let page = json!({
             "lang": language.code(),
             "other": language.other().code(),
             "path": path,
@@ -228,14 +217,8 @@ impl Site<'_> {
             "publisher": self.inputs.publisher.get(language),
             "contact": self.inputs.contact.get(language),
         });
-        if let (Some(page), Value::Object(data)) = (page.as_object_mut(), data) {
-            page.extend(data);
-        }
-        self.environment
-            .get_template(template)
-            .and_then(|template| template.render(Serde(page)))
-            .map(String::into_bytes)
-            .map_err(error)
+        let address = format!("{}/{path}", language.code());
+        fill(&self.environment, template, &address, page, data)
     }
 
     fn home(&self, language: Language) -> Value {

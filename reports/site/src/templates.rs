@@ -1,12 +1,14 @@
 //! The template engine: every template is embedded, every name is escaped, an undefined name is an error.
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, Output, UndefinedBehavior, escape_formatter};
+use serde_json::Value;
 
 use crate::render::SiteError;
 
 /// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 24] = [
+pub(crate) const TEMPLATES: [(&str, &str); 25] = [
     (
         "accessibility.html",
         include_str!("../templates/accessibility.html"),
@@ -33,6 +35,10 @@ pub(crate) const TEMPLATES: [(&str, &str); 24] = [
     ("glossary.html", include_str!("../templates/glossary.html")),
     ("home.html", include_str!("../templates/home.html")),
     ("language.html", include_str!("../templates/language.html")),
+    (
+        "language_base.html",
+        include_str!("../templates/language_base.html"),
+    ),
     ("methods.html", include_str!("../templates/methods.html")),
     (
         "model_card.html",
@@ -65,6 +71,27 @@ pub(crate) const TEMPLATES: [(&str, &str); 24] = [
     ),
     ("tables.html", include_str!("../templates/tables.html")),
 ];
+
+/// Fills a template with what every page knows and with what is the page's own. An error names the page's address.
+pub(crate) fn fill(
+    environment: &Environment<'_>,
+    template: &str,
+    address: &str,
+    mut common: Value,
+    own: Value,
+) -> Result<Vec<u8>, SiteError> {
+    if let (Some(common), Value::Object(own)) = (common.as_object_mut(), own) {
+        common.extend(own);
+    }
+    environment
+        .get_template(template)
+        .and_then(|template| template.render(Serde(common)))
+        .map(String::into_bytes)
+        .map_err(|source| SiteError::Template {
+            page: address.to_owned(),
+            source,
+        })
+}
 
 pub(crate) fn environment() -> Result<Environment<'static>, SiteError> {
     let mut environment = Environment::new();

@@ -123,15 +123,17 @@ fn note(step: &StepPage, as_of: LocalTime, language: Language) -> String {
 }
 
 fn draw_axis(chart: &mut Chart, first: LocalTime, last: LocalTime, x: &impl Fn(LocalTime) -> f64) {
+    let bottom = chart.height - BOTTOM;
+    let upright = |class, place| Rule {
+        class,
+        x1: place,
+        y1: TOP,
+        x2: place,
+        y2: bottom,
+    };
     for at in ticks(first, last) {
         let place = x(at);
-        chart.rules.push(Rule {
-            class: "grid",
-            x1: place,
-            y1: TOP,
-            x2: place,
-            y2: chart.height - BOTTOM,
-        });
+        chart.rules.push(upright("grid", place));
         let label = clock(at, first);
         let half = text_width(&label) / 2.0;
         chart.labels.push(Label {
@@ -142,14 +144,7 @@ fn draw_axis(chart: &mut Chart, first: LocalTime, last: LocalTime, x: &impl Fn(L
             text: label,
         });
     }
-    let start = x(first);
-    chart.rules.push(Rule {
-        class: "axis",
-        x1: start,
-        y1: TOP,
-        x2: start,
-        y2: chart.height - BOTTOM,
-    });
+    chart.rules.push(upright("axis", x(first)));
 }
 
 /// Round times on the wall clock within the picture.

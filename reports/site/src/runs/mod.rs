@@ -16,7 +16,6 @@ use std::io;
 use std::path::Path;
 
 use minijinja::Environment;
-use minijinja::value::Serde;
 use serde_json::{Value, json};
 
 pub use inputs::{
@@ -28,7 +27,7 @@ pub use words::has_word;
 use crate::folder::Files;
 use crate::language::{Language, Messages};
 use crate::render::SiteError;
-use crate::templates::environment;
+use crate::templates::{environment, fill};
 
 /// Occurrences of a plan on its first page, and on each page of its list.
 const OVERVIEW_ROWS: usize = 15;
@@ -108,7 +107,7 @@ impl Book<'_> {
         for run in &self.inputs.runs {
             for language in Language::ALL {
                 let path = format!("runs/{}/index.html", run.run);
-                let chart_title = format!("{}: {}", self.word(language, "gantt"), run.run);
+                let chart_title = format!("{}: {}", self.messages.get(language, "gantt"), run.run);
                 let data = views::run(run, &chart_title, language);
                 self.add(&mut files, language, &path, "run.html", &run.run, data)?;
             }
@@ -150,16 +149,9 @@ impl Book<'_> {
                     view
                 })
                 .collect();
-            let title = self.word(language, "runs");
+            let title = self.messages.get(language, "runs");
             let data = json!({ "plans": plans });
-            self.add(
-                &mut files,
-                language,
-                "index.html",
-                "runs.html",
-                &title,
-                data,
-            )?;
+            self.add(&mut files, language, "index.html", "runs.html", title, data)?;
             for plan in &self.inputs.plans {
                 self.plan_pages(&mut files, plan, language)?;
             }
@@ -174,7 +166,7 @@ impl Book<'_> {
         language: Language,
     ) -> Result<(), SiteError> {
         let count = plan.occurrences.len().div_ceil(LIST_ROWS).max(1);
-        let title = format!("{}: {}", self.word(language, "plan"), plan.name);
+        let title = format!("{}: {}", self.messages.get(language, "plan"), plan.name);
         for number in 1..=count {
             let from = (number - 1) * LIST_ROWS;
             let mut data = views::plan(plan);
@@ -216,13 +208,6 @@ impl Book<'_> {
         Ok(())
     }
 
-    fn word(&self, language: Language, key: &str) -> String {
-        let words = self.messages.in_language(language);
-        words
-            .get(key)
-            .map_or_else(String::new, |text| (*text).to_owned())
-    }
-
     fn page(
         &self,
         language: Language,
@@ -231,14 +216,10 @@ impl Book<'_> {
         title: &str,
         data: Value,
     ) -> Result<Vec<u8>, SiteError> {
-        let error = |source| SiteError::Template {
-            page: format!("ops/{}/{path}", language.code()),
-            source,
-        };
         let depth = path.matches('/').count() + usize::from(template != "runs_language.html");
         let notice = self.inputs.notice.as_ref();
         let root = "../".repeat(depth);
-        let mut page = json!({
+        let page = json!({
             "lang": language.code(),
             "other": language.other().code(),
             "path": path,
@@ -250,14 +231,8 @@ impl Book<'_> {
             "listed_as_of": self.inputs.as_of.format("%Y-%m-%d %H:%M:%S %:z").to_string(),
             "notice": notice.map(|notice| notice.get(language)),
         });
-        if let (Some(page), Value::Object(data)) = (page.as_object_mut(), data) {
-            page.extend(data);
-        }
-        self.environment
-            .get_template(template)
-            .and_then(|template| template.render(Serde(page)))
-            .map(String::into_bytes)
-            .map_err(error)
+        let address = format!("ops/{}/{path}", language.code());
+        fill(&self.environment, template, &address, page, data)
     }
 
     fn fingerprints(&self, out: &Path) -> BTreeMap<String, String> {
