@@ -388,13 +388,18 @@ fn stat_local(path: &Path) -> Result<StoredFile> {
     })
 }
 
+/// What a writer removes in the meantime was not there.
 fn list_local(directory: &Path, found: &mut Vec<StoredFile>) -> Result<()> {
     for name in names_local(directory)? {
         let path = directory.join(name);
         if path.is_dir() {
             list_local(&path, found)?;
-        } else {
-            found.push(stat_local(&path)?);
+            continue;
+        }
+        match stat_local(&path) {
+            Ok(file) => found.push(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
