@@ -1,91 +1,111 @@
 /*---
 description:
-  ko: 사람별로 묶은 경보 후보. 조사 대상 제안일 뿐 처분이 아니다.
+  ko: 사람·사업장·조직별로 묶은 경보 후보. 조사 대상 제안일 뿐 처분이 아니다.
   en: >-
-    alert candidates, evidence that nothing on record explains grouped by person. A proposal to look, never a sanction;
-    nothing downstream leads from here to a payment
+    alert candidates, evidence that nothing on record explains grouped by person, workplace or ring. A proposal to
+    look, never a sanction; nothing downstream leads from here to a payment
 schema: alerts
 grain: [pivot_key]
 materialized: table
 owner: detection
 meta:
-  amount: the largest amount at risk of any evidence of a round, added up over rounds, so two proofs of one round count once
+  amount: >-
+    of a round the largest amount of any evidence, added up over rounds, so two proofs of one round count once; of a
+    claim whichever is larger, what questions it as a whole or its rounds together; of subsidies the shares of the
+    people named
   severity: "low below 300 thousand won; critical from 3 million won or from two rules and 1 million won; high from 1 million won or two rules; otherwise medium"
 columns:
   pivot_key: {tags: [pseudonym]}
-  person_key: {tags: [pseudonym], tests: [not_null]}
+  pivot_kind: {description: what the case is about, tests: [{accepted_values: [person, workplace, ring]}]}
+  person_key: {tags: [pseudonym], description: null for a case about a workplace or a ring}
   rules: {description: "rules that contribute, joined by commas"}
+  persons: {description: people in the evidence, tests: [{range: {min: 1}}]}
   evidence_count: {tests: [{range: {min: 1}}]}
+  subjects: {description: "certified rounds, claims and subsidies in question"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
   severity: {tests: [{accepted_values: [low, medium, high, critical]}]}
 ---*/
 with evidence as (
   select * from {{ ref('evidence') }}
+  where not cleared
 ),
-round_risk as (
+subject_risk as (
   select
     evidence.pivot_key,
-    evidence.person_key,
-    evidence.claim_no,
-    evidence.round,
+    coalesce(evidence.claim_no, evidence.subject_key) as risk_key,
+    evidence.subject_kind,
+    evidence.subject_key,
+    case
+      when evidence.subject_kind = 'subsidy' then sum(evidence.amount_at_risk_won)
+      else max(evidence.amount_at_risk_won) end as amount_at_risk_won
+  from evidence
+  group by evidence.pivot_key, evidence.claim_no, evidence.subject_kind, evidence.subject_key
+),
+claim_risk as (
+  select
+    subject_risk.pivot_key,
+    subject_risk.risk_key,
+    count(*) as subjects,
+    greatest(
+      coalesce(sum(subject_risk.amount_at_risk_won) filter (where subject_risk.subject_kind = 'round'), 0),
+      coalesce(max(subject_risk.amount_at_risk_won) filter (where subject_risk.subject_kind <> 'round'), 0)) as amount_at_risk_won
+  from subject_risk
+  group by subject_risk.pivot_key, subject_risk.risk_key
+),
+risk as (
+  select
+    claim_risk.pivot_key,
+    cast(sum(claim_risk.subjects) as bigint) as subjects,
+    cast(sum(claim_risk.amount_at_risk_won) as decimal(18, 0)) as amount_at_risk_won
+  from claim_risk
+  group by claim_risk.pivot_key
+),
+grouped as (
+  select
+    evidence.pivot_key,
+    min(evidence.person_key) as person_key,
+    {% for number in range(1, 12) %}
+    bool_or(evidence.rule_id = 'F{{ '%02d' | format(number) }}') as f{{ '%02d' | format(number) }},
+    {% endfor %}
+    count(distinct evidence.rule_id) as rule_count,
+    count(distinct evidence.person_key) as persons,
     count(*) as evidence_count,
-    bool_or(evidence.rule_id = 'F01') as f01,
-    bool_or(evidence.rule_id = 'F02') as f02,
-    bool_or(evidence.rule_id = 'F03') as f03,
-    min(greatest(evidence.evidence_from, evidence.certified_from)) as first_on,
-    max(least(coalesce(evidence.evidence_to, evidence.certified_to), evidence.certified_to)) as last_on,
-    max(evidence.amount_at_risk_won) as amount_at_risk_won,
+    min(case
+      when evidence.subject_kind = 'round' then greatest(evidence.evidence_from, evidence.subject_from)
+      else evidence.subject_from end) as first_on,
+    max(case
+      when evidence.subject_kind = 'round' then least(coalesce(evidence.evidence_to, evidence.subject_to), evidence.subject_to)
+      else evidence.subject_to end) as last_on,
     max(evidence.known_on) as known_on
   from evidence
-  where not evidence.cleared
-  group by evidence.pivot_key, evidence.person_key, evidence.claim_no, evidence.round
-),
-person_risk as (
-  select
-    round_risk.pivot_key,
-    round_risk.person_key,
-    bool_or(round_risk.f01) as f01,
-    bool_or(round_risk.f02) as f02,
-    bool_or(round_risk.f03) as f03,
-    cast(sum(round_risk.evidence_count) as bigint) as evidence_count,
-    count(*) as rounds,
-    min(round_risk.first_on) as first_on,
-    max(round_risk.last_on) as last_on,
-    max(round_risk.known_on) as known_on,
-    cast(sum(round_risk.amount_at_risk_won) as decimal(18, 0)) as amount_at_risk_won
-  from round_risk
-  group by round_risk.pivot_key, round_risk.person_key
-),
-counted as (
-  select
-    person_risk.*,
-    case when person_risk.f01 then 1 else 0 end
-      + case when person_risk.f02 then 1 else 0 end
-      + case when person_risk.f03 then 1 else 0 end as rule_count
-  from person_risk
+  group by evidence.pivot_key
 ),
 candidate as (
   select
     -- ids
-    counted.pivot_key,
-    counted.person_key,
-    concat_ws(',',
-      case when counted.f01 then 'F01' end,
-      case when counted.f02 then 'F02' end,
-      case when counted.f03 then 'F03' end) as rules,
+    grouped.pivot_key,
+    split_part(grouped.pivot_key, '/', 1) as pivot_kind,
+    case when grouped.pivot_key like 'person/%' then grouped.person_key end as person_key,
+    concat_ws(','
+      {%- for number in range(1, 12) %},
+      case when grouped.f{{ '%02d' | format(number) }} then 'F{{ '%02d' | format(number) }}' end
+      {%- endfor %}) as rules,
     -- evidence
-    counted.evidence_count,
-    counted.rounds,
-    counted.first_on,
-    counted.last_on,
-    counted.known_on,
+    grouped.persons,
+    grouped.evidence_count,
+    risk.subjects,
+    grouped.first_on,
+    grouped.last_on,
+    grouped.known_on,
     -- amounts
-    counted.amount_at_risk_won,
+    risk.amount_at_risk_won,
     case
-      when counted.amount_at_risk_won >= 3000000 or (counted.rule_count >= 2 and counted.amount_at_risk_won >= 1000000) then 'critical'
-      when counted.amount_at_risk_won >= 1000000 or counted.rule_count >= 2 then 'high'
-      when counted.amount_at_risk_won >= 300000 then 'medium'
+      when risk.amount_at_risk_won >= 3000000 or (grouped.rule_count >= 2 and risk.amount_at_risk_won >= 1000000) then 'critical'
+      when risk.amount_at_risk_won >= 1000000 or grouped.rule_count >= 2 then 'high'
+      when risk.amount_at_risk_won >= 300000 then 'medium'
       else 'low' end as severity
-  from counted
+  from grouped
+  inner join risk
+    on risk.pivot_key = grouped.pivot_key
 )
 select * from candidate

@@ -17,6 +17,7 @@ meta:
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [border_stay]}]}
+  fact_on: {description: day of certification}
   overlap_days: {description: days abroad inside the certified days, tests: [{range: {min: 0}}]}
   amount_at_risk_won: {description: the whole round since the certification itself is void, tests: [{range: {min: 0}}]}
 ---*/
@@ -57,6 +58,7 @@ f03 as (
     stay.entered_on as evidence_to,
     certification.period_from as certified_from,
     certification.period_to as certified_to,
+    certification.certified_on as fact_on,
     cast(days_overlap(stay.left_on, stay.abroad_until, certification.period_from, certification.period_to) as int) as overlap_days,
     certification.amount_won as amount_at_risk_won,
     greatest(certification.known_on, stay.known_on) as known_on,

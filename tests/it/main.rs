@@ -8,6 +8,7 @@ mod crash;
 mod crosswalk;
 mod demo;
 mod deploy;
+mod detection;
 mod hostile;
 mod layering;
 mod linkage;

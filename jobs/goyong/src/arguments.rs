@@ -193,6 +193,9 @@ pub struct SimulateArguments {
     /// First month
     #[arg(long, default_value = "2024-01")]
     pub start: Month,
+    /// Frauds per fraud of the nation; more than 1 to evaluate rules on a small country
+    #[arg(long, default_value_t = 1.0)]
+    pub fraud_rate: f64,
     /// Where deliveries go [default: the project's landing folder]
     #[arg(long)]
     pub landing: Option<PathBuf>,
@@ -345,8 +348,19 @@ pub struct ReportArguments {
     pub out: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvaluationSubject {
+    /// Alerts, scores, the blind spot and linkage
+    All,
+    /// The alerts of each rule
+    Detection,
+}
+
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
+    /// What to compare
+    #[arg(value_enum, default_value_t = EvaluationSubject::All)]
+    pub subject: EvaluationSubject,
     /// The truth folder [default: DIR/truth]
     #[arg(long)]
     pub truth: Option<PathBuf>,

@@ -12,9 +12,9 @@ use goyong_nightly::{
 use goyong_simulator::{SimulationConfig, simulate};
 
 use crate::arguments::{
-    Arguments, BuildArguments, Command, CommonArguments, EvaluateArguments, IngestArguments,
-    InitArguments, NightArguments, OutputFormat, ReportArguments, ShowArguments, SimulateArguments,
-    SqlArguments,
+    Arguments, BuildArguments, Command, CommonArguments, EvaluateArguments, EvaluationSubject,
+    IngestArguments, InitArguments, NightArguments, OutputFormat, ReportArguments, ShowArguments,
+    SimulateArguments, SqlArguments,
 };
 use crate::progress::Console;
 use crate::{
@@ -121,6 +121,7 @@ fn simulation_config(
         landing,
         truth,
         threads: worker_threads(common),
+        fraud_rate: arguments.fraud_rate,
     }
 }
 
@@ -356,7 +357,10 @@ async fn run_evaluate(common: &CommonArguments, arguments: &EvaluateArguments) -
             truth.display()
         );
     }
-    let rows = project.evaluate_against_truth(&truth).await?;
+    let rows = match arguments.subject {
+        EvaluationSubject::All => project.evaluate_against_truth(&truth).await?,
+        EvaluationSubject::Detection => project.evaluate_detection(&truth).await?,
+    };
     output::write_rows(
         &goyong_nightly::EVALUATION_HEADER,
         &rows,

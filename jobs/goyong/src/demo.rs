@@ -61,6 +61,7 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
             landing: project.landing(),
             truth: truth.clone(),
             threads: worker_threads(common),
+            fraud_rate: 1.0,
         };
         simulate_with_progress(&config, &console)?;
         std::fs::write(&marker, &parameters)

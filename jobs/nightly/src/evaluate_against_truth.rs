@@ -3,7 +3,7 @@
 //! The only reader of the truth folder; no step of the night calls it, and what it finds goes
 //! to the person who asked, not into the warehouse.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -28,96 +28,11 @@ struct ClassComparison {
 impl OpenProject {
     /// Precision of the alerts, loss against the oracle, error of the blind-spot estimate.
     pub async fn evaluate_against_truth(&self, truth: &Path) -> Result<Vec<Vec<String>>> {
-        let mut rows = Vec::new();
-        self.evaluate_alerts(truth, &mut rows).await?;
+        let mut rows = self.evaluate_detection(truth).await?;
         self.evaluate_scores(truth, &mut rows).await?;
         self.evaluate_blind_spot(truth, &mut rows).await?;
         self.evaluate_linkage(truth, &mut rows).await?;
         Ok(rows)
-    }
-
-    async fn evaluate_alerts(&self, truth: &Path, rows: &mut Vec<Vec<String>>) -> Result<()> {
-        let mut frauds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for [claim_no, typology] in read_truth(truth, "fraud.csv", ["claim_no", "typology"])? {
-            frauds.entry(claim_no).or_default().insert(typology);
-        }
-        let mut look_alikes: BTreeSet<(String, String)> = BTreeSet::new();
-        for [claim_no, resembles] in
-            read_truth(truth, "look_alikes.csv", ["claim_no", "resembles"])?
-        {
-            look_alikes.insert((resembles, claim_no));
-        }
-        let mut flagged: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for [rule, claim_no] in self
-            .texts(
-                "select distinct rule_id, claim_no from alerts.evidence where not cleared",
-                ["rule_id", "claim_no"],
-            )
-            .await?
-        {
-            flagged.entry(rule).or_default().insert(claim_no);
-        }
-        for (rule, claims) in &flagged {
-            let of_this_kind = claims
-                .iter()
-                .filter(|claim| frauds.get(*claim).is_some_and(|kinds| kinds.contains(rule)))
-                .count();
-            let fraudulent = claims
-                .iter()
-                .filter(|claim| frauds.contains_key(*claim))
-                .count();
-            let honest_look_alikes = claims
-                .iter()
-                .filter(|claim| {
-                    !frauds.contains_key(*claim)
-                        && look_alikes.contains(&(rule.clone(), (*claim).clone()))
-                })
-                .count();
-            let committed = frauds.values().filter(|kinds| kinds.contains(rule)).count();
-            let spared = look_alikes.iter().filter(|(kind, _)| kind == rule).count();
-            rows.push(row(
-                &format!("alerts {rule}"),
-                "precision",
-                &share(fraudulent, claims.len()),
-                &format!(
-                    "{fraudulent} of {} flagged claims are fraudulent; {honest_look_alikes} of {spared} honest look-alikes flagged",
-                    claims.len()
-                ),
-            ));
-            rows.push(row(
-                &format!("alerts {rule}"),
-                "recall",
-                &share(of_this_kind, committed),
-                &format!("{of_this_kind} of {committed} claims with this fraud found"),
-            ));
-        }
-        let candidates: BTreeSet<String> = self
-            .texts("select person_key from alerts.candidate", ["person_key"])
-            .await?
-            .into_iter()
-            .map(|[person]| person)
-            .collect();
-        let guilty: BTreeSet<String> = self
-            .texts(
-                "select distinct person_key, claim_no from core.claim",
-                ["person_key", "claim_no"],
-            )
-            .await?
-            .into_iter()
-            .filter(|[_, claim_no]| frauds.contains_key(claim_no))
-            .map(|[person, _]| person)
-            .collect();
-        let found = candidates.intersection(&guilty).count();
-        rows.push(row(
-            "alerts, by person",
-            "precision",
-            &share(found, candidates.len()),
-            &format!(
-                "{found} of {} candidates have a fraudulent claim",
-                candidates.len()
-            ),
-        ));
-        Ok(())
     }
 
     async fn evaluate_scores(&self, truth: &Path, rows: &mut Vec<Vec<String>>) -> Result<()> {

@@ -12,6 +12,7 @@ mod configuration;
 pub mod contracts;
 mod doctor;
 mod evaluate_against_truth;
+mod evaluate_detection;
 mod evaluate_linkage;
 mod expire_history;
 mod figures;

@@ -24,6 +24,9 @@ pub struct SimulationConfig {
     pub truth: PathBuf,
     /// Worker threads; the output does not depend on it.
     pub threads: usize,
+    /// Frauds per fraud of the nation: 1 is realistic, more gives an evaluation of a small
+    /// country enough of each kind.
+    pub fraud_rate: f64,
 }
 
 impl SimulationConfig {
@@ -45,6 +48,9 @@ impl SimulationConfig {
         }
         if !(1..=240).contains(&self.months) {
             return refuse("months must be between 1 and 240");
+        }
+        if !(0.0..=15.0).contains(&self.fraud_rate) {
+            return refuse("the fraud rate must lie between 0 and 15");
         }
         if !(2005..=2060).contains(&self.start.year()) {
             return refuse("the start must lie between 2005-01 and 2060-12");

@@ -60,6 +60,8 @@ pub(crate) struct Scenario {
     pub start_month: i32,
     /// Delivered months.
     pub months: usize,
+    /// Frauds per fraud of the nation.
+    pub fraud_rate: f64,
     pub reference: Reference,
     /// First simulated day.
     pub first_day: Day,
@@ -75,6 +77,7 @@ impl Scenario {
             persons: config.persons,
             start_month,
             months: config.months as usize,
+            fraud_rate: config.fraud_rate,
             reference: Reference::load()?,
             first_day: first_of(start_month - BURN_IN),
             effort: vec![0.0],

@@ -20,12 +20,14 @@ pub(crate) enum TruthFile {
     PortalAd,
 }
 
+/// Frauds and look-alikes name the claim they concern, or the decision on a subsidy. A fraud is
+/// evident when all that proves it is among the deliveries.
 const FILES: [(&str, &str); 6] = [
     (
         "fraud.csv",
-        "claim_no,typology,from,to,overpaid_won,detected,ring",
+        "subject_no,typology,from,to,overpaid_won,detected,ring,evident",
     ),
-    ("look_alikes.csv", "claim_no,resembles,reason,from,to"),
+    ("look_alikes.csv", "subject_no,resembles,reason,from,to"),
     (
         "seeker_oracle.csv",
         "seeker_no,registered_on,oracle_probability,acquired_on,within_180_days",

@@ -34,6 +34,7 @@ fn play(persons: u64, months: u32, threads: usize, seed: u64) -> Country {
         landing: keep.path().join("landing"),
         truth: keep.path().join("truth"),
         threads,
+        fraud_rate: 1.0,
     };
     let summary = simulate(&config, &|_| {}).unwrap();
     Country {

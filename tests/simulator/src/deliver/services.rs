@@ -9,7 +9,7 @@ const SERVICE: Layout = Layout {
     ..PLAIN
 };
 
-pub(super) const SERVICES: [Layout; 8] = [
+pub(super) const SERVICES: [Layout; 12] = [
     Layout {
         name: "agency_placement",
         header: &[
@@ -26,6 +26,12 @@ pub(super) const SERVICES: [Layout; 8] = [
         known_day: 12,
         rrn_field: Some(1),
         date_field: Some(3),
+        ..SERVICE
+    },
+    Layout {
+        name: "centre_device",
+        header: &["기기식별값", "관할센터코드", "설치일"],
+        known_day: 4,
         ..SERVICE
     },
     Layout {
@@ -49,6 +55,20 @@ pub(super) const SERVICES: [Layout; 8] = [
         ..SERVICE
     },
     Layout {
+        name: "ei_correction",
+        header: &[
+            "주민등록번호",
+            "사업장관리번호",
+            "취득일",
+            "정정전상실사유코드",
+            "정정후상실사유코드",
+            "정정신고일",
+            "증빙구분",
+        ],
+        known_day: 17,
+        ..SERVICE
+    },
+    Layout {
         name: "ei_subsidy",
         header: &[
             "지원금결정번호",
@@ -64,6 +84,25 @@ pub(super) const SERVICES: [Layout; 8] = [
         known_day: 9,
         money_field: Some(6),
         date_field: Some(7),
+        ..SERVICE
+    },
+    Layout {
+        name: "ei_subsidy_person",
+        header: &[
+            "지원금결정번호",
+            "주민등록번호",
+            "지원대상시작월",
+            "지원대상종료월",
+            "전출승인여부",
+        ],
+        known_day: 9,
+        rrn_field: Some(1),
+        ..SERVICE
+    },
+    Layout {
+        name: "mois_household",
+        header: &["주민등록번호", "세대식별값", "전입일"],
+        known_day: 5,
         ..SERVICE
     },
     Layout {

@@ -32,6 +32,8 @@ pub(super) struct Claim {
     pub fraud_from: Day,
     pub fraud_to: Day,
     pub overpaid_won: i64,
+    /// A round paid by fraud is among the deliveries.
+    pub delivered: bool,
     pub account: u64,
     pub device: u64,
     pub last_paid_month: i32,
@@ -47,6 +49,8 @@ pub(super) struct Round {
     pub online: bool,
     pub declared_days: i32,
     pub declared_won: i64,
+    /// Declares that a business is being prepared.
+    pub prepares: bool,
     pub last: bool,
 }
 
@@ -180,6 +184,7 @@ impl Block<'_> {
             .truth
             .add(self.scenario, month, Measure::NewClaims, 1);
         self.count_repeat(&claim_number, applied, month);
+        self.deliver_household(person, applied);
 
         let end = (applied + WAITING_DAYS + entitled - 1).min(separated + 365);
         let claim_index = self.claims.len() as u32;
@@ -207,6 +212,7 @@ impl Block<'_> {
             fraud_from: NEVER,
             fraud_to: NEVER,
             overpaid_won: 0,
+            delivered: false,
             account,
             device,
             last_paid_month: 0,
@@ -305,6 +311,7 @@ impl Block<'_> {
             online,
             declared_days,
             declared_won,
+            prepares: false,
             last,
         };
         self.act_on_plan(index, &mut round);
@@ -365,7 +372,11 @@ impl Block<'_> {
                 .day(round.to)
                 .day(round.certified)
                 .text(if round.online { b"online" } else { b"visit" })
-                .text(if round.declared_days > 0 { b"Y" } else { b"N" })
+                .text(if round.declared_days > 0 || round.prepares {
+                    b"Y"
+                } else {
+                    b"N"
+                })
                 .number(i64::from(round.declared_days))
                 .number(round.declared_won)
                 .number(i64::from(activities))
@@ -400,7 +411,7 @@ impl Block<'_> {
 }
 
 /// Sixteen hexadecimal digits of an opaque account or device value.
-fn hex16(value: u64) -> [u8; 16] {
+pub(super) fn hex16(value: u64) -> [u8; 16] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     std::array::from_fn(|position| DIGITS[(value >> (60 - 4 * position) & 15) as usize])
 }

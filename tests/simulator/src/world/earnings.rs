@@ -480,7 +480,9 @@ impl Block<'_> {
         let length = i64::from(to - from + 1);
         for position in 0..self.active_jobs.len() {
             let job = &self.jobs[self.active_jobs[position] as usize];
-            if job.fictitious || job.first > to || job.last < from {
+            let files_late = self.workplaces[job.workplace as usize].files_late;
+            let on_paper = job.fictitious && !files_late;
+            if on_paper || job.first > to || job.last < from {
                 continue;
             }
             let (paid_from, paid_to) = (job.first.max(from), job.last.min(to));
@@ -491,7 +493,9 @@ impl Block<'_> {
             let off_the_books = self.off_the_books(job);
             // Some employers pay the last wage late: the statement names the days it is for.
             let arrears = ended <= to && self.random.chance(0.04);
-            let paid_month = if arrears {
+            let paid_month = if files_late {
+                month + 2
+            } else if arrears {
                 month + self.random.between(1, 3)
             } else {
                 month

@@ -9,52 +9,31 @@ use crate::world::person::NONE;
 use crate::world::{Block, Flow};
 
 impl Block<'_> {
-    /// Whether a separation is reported months late; then it is delivered here and the claim
-    /// follows the report.
-    pub(super) fn report_late(&mut self, index: u32) -> bool {
-        let job = &self.jobs[index as usize];
-        let (person, last) = (job.person, job.last);
-        let window = self.insured_days_between(person, last - 547, last);
-        let who = &self.persons[person as usize];
-        let free = who.job == NONE && who.claim == NONE && !who.searching(last);
-        if window < crate::law::QUALIFYING_CALENDAR_DAYS || !free {
-            return false;
-        }
-        if self.flow(Flow::LateLoss, 0.0012) == 0 {
-            return false;
-        }
-        let reported = last + self.random.between(100, 170);
-        self.jobs[index as usize].lost_reported = reported;
-        self.deliver_spell(index, true);
-        self.grant(
-            person,
-            index,
-            next_weekday(reported + 4),
-            Plan::LateLoss,
-            NONE,
-        );
-        true
-    }
-
     /// Frauds that begin with an employer.
     pub(super) fn stage_frauds(&mut self, month: i32) {
         let claims = magnitude::CLAIMS * self.scale;
-        for _ in 0..self.flow(Flow::Collusion, claims * 0.004 / 5.0) {
+        for _ in 0..self.fraud_flow(Flow::Collusion, claims * 0.004 / 5.0) {
             self.lay_off_together(month, Plan::Collusion, 23);
         }
-        for _ in 0..self.flow(Flow::Seasonal, claims * 0.006 / 5.0) {
+        for _ in 0..self.fraud_flow(Flow::Seasonal, claims * 0.006 / 5.0) {
             self.lay_off_together(month, Plan::Seasonal, 32);
         }
-        for _ in 0..self.flow(Flow::ReasonChanged, claims * 0.004) {
+        for _ in 0..self.fraud_flow(Flow::LateLoss, claims * 0.002 / 3.0) {
+            self.lay_off_together(month, Plan::LateLoss, 23);
+        }
+        for _ in 0..self.fraud_flow(Flow::ReasonChanged, claims * 0.004) {
             self.change_reason(Plan::ReasonChanged);
         }
-        for _ in 0..self.flow(Flow::Corrected, claims * 0.005) {
+        for _ in 0..self.fraud_flow(Flow::Corrected, claims * 0.005) {
             self.change_reason(Plan::Corrected);
         }
-        for _ in 0..self.flow(Flow::Fictitious, claims * 0.004 / 4.0) {
-            self.employ_on_paper(month);
+        for _ in 0..self.fraud_flow(Flow::Fictitious, claims * 0.004 / 4.0) {
+            self.employ_by_plan(month, false);
         }
-        self.end_paper_employment(month);
+        for _ in 0..self.fraud_flow(Flow::FilesLate, claims * 0.002 / 4.0) {
+            self.employ_by_plan(month, true);
+        }
+        self.end_planned_employment(month);
     }
 
     fn lay_off_together(&mut self, month: i32, plan: Plan, reason: u8) {
@@ -84,6 +63,10 @@ impl Block<'_> {
             if staff.len() < 3 {
                 continue;
             }
+            if plan == Plan::LateLoss {
+                self.report_losses_late(&staff[..3], from, to);
+                return;
+            }
             let last = self.weekday_between(from + 3, to - 12);
             let ring = self.claims.len() as u32;
             for index in staff {
@@ -96,6 +79,27 @@ impl Block<'_> {
                 self.grant(person, index, applied, plan, ring);
             }
             return;
+        }
+    }
+
+    /// Staff who leave in one month, whose employer reports it a season later, and who claim then.
+    fn report_losses_late(&mut self, staff: &[u32], from: Day, to: Day) {
+        let ring = self.claims.len() as u32;
+        for index in staff {
+            let last = self.weekday_between(from + 3, to - 3);
+            self.end_job(*index, last, 23);
+            let reported = last + self.random.between(100, 170);
+            let job = &mut self.jobs[*index as usize];
+            job.lost_reported = reported;
+            let person = job.person;
+            self.deliver_spell(*index, true);
+            self.grant(
+                person,
+                *index,
+                next_weekday(reported + 4),
+                Plan::LateLoss,
+                ring,
+            );
         }
     }
 
@@ -129,13 +133,24 @@ impl Block<'_> {
         job.reason = if plan == Plan::Corrected { 32 } else { 23 };
         let (person, reported, reason) = (job.person, job.lost_reported + wait, job.reason);
         self.deliver_spell_as(index, true, reason, reported);
+        let documents: [&[u8]; 3] = [b"contract", b"resignation_letter", b"ruling"];
+        let document = if plan == Plan::Corrected {
+            documents[self.random.below(3)]
+        } else {
+            b"none"
+        };
+        self.deliver_correction(index, 11, reported, document);
         self.grant(person, index, next_weekday(reported + 3), plan, NONE);
     }
 
-    fn employ_on_paper(&mut self, month: i32) {
+    /// A new firm whose staff leaves after seven months: on paper only, or a real one that files
+    /// its wage statements late.
+    fn employ_by_plan(&mut self, month: i32, files_late: bool) {
         let from = first_of(month);
         let workplace = self.found_workplace(0, 1.0, Some(from - 20));
-        self.workplaces[workplace as usize].fictitious = true;
+        let employer = &mut self.workplaces[workplace as usize];
+        employer.fictitious = true;
+        employer.files_late = files_late;
         self.register_paper_business(workplace, None);
         let persons = self.draw_idle(4, from, [0.3, 1.0, 1.0, 1.0, 0.3, 0.0]);
         for person in persons {
@@ -160,7 +175,7 @@ impl Block<'_> {
         self.deliver_registration(&number[..10], owner, opened, closed);
     }
 
-    fn end_paper_employment(&mut self, month: i32) {
+    fn end_planned_employment(&mut self, month: i32) {
         let to = first_of(month + 1) - 1;
         let due: Vec<u32> = self
             .active_jobs
@@ -183,7 +198,12 @@ impl Block<'_> {
                 self.register_paper_business(workplace, Some(last + 20));
             }
             if self.insured_days_between(person, last - 547, last) >= 180 {
-                self.grant(person, index, applied, Plan::Fictitious, NONE);
+                let plan = if self.workplaces[workplace as usize].files_late {
+                    Plan::FilesLate
+                } else {
+                    Plan::Fictitious
+                };
+                self.grant(person, index, applied, plan, NONE);
             }
         }
     }

@@ -49,7 +49,8 @@ pub(super) struct Job {
     pub occupation: u8,
     pub kind: Kind,
     pub cover: Cover,
-    /// Exists on paper only: no wage is ever paid.
+    /// Begins and ends by plan. Exists on paper only, and no wage is ever paid, unless its
+    /// workplace files late.
     pub fictitious: bool,
     pub reason: u8,
     pub acquired_reported: Day,
@@ -204,9 +205,6 @@ impl Block<'_> {
             26 => self.random.chance(0.4),
             _ => false,
         };
-        if entitling && self.report_late(index) {
-            return;
-        }
         self.deliver_spell(index, true);
         if entitling {
             self.note_eligible(index);

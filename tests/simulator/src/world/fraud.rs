@@ -4,7 +4,7 @@ use crate::calendar::{Day, NEVER, first_of, month_of, next_weekday};
 use crate::deliver::Source;
 use crate::random::splitmix;
 use crate::truth::{Measure, TruthFile};
-use crate::world::benefit::Round;
+use crate::world::benefit::{Claim, Round};
 use crate::world::employment::{Cover, Kind};
 use crate::world::person::{Activity, NONE};
 use crate::world::search::iso;
@@ -42,6 +42,8 @@ pub(super) enum Plan {
     Corrected,
     /// Honest: business registered as declared preparation.
     Preparation,
+    /// Honest: a short job whose wage statements came late.
+    FilesLate,
 }
 
 impl Plan {
@@ -110,7 +112,7 @@ impl Block<'_> {
         }
         let who = &self.persons[person as usize];
         let (found, age, male) = (who.find_on, who.age(applied), who.male);
-        if self.flow(Flow::Plans, 0.056) == 0 {
+        if self.fraud_flow(Flow::Plans, 0.056) == 0 {
             if found > end && self.random.chance(0.03) {
                 return Plan::DeclaredPay;
             }
@@ -166,7 +168,7 @@ impl Block<'_> {
         };
         let who = &self.persons[person as usize];
         let (own, household) = (digest(1, person), digest(2, who.household));
-        let kiosk = splitmix(0xc105_0000 + u64::from(self.places[who.place as usize]));
+        let kiosk = self.kiosk(who.place);
         let ring = digest(3, self.ring.1);
         if plan == Plan::Ring {
             return (ring, splitmix(ring), None);
@@ -197,7 +199,7 @@ impl Block<'_> {
             Plan::HiddenPay | Plan::DeclaredPay => {
                 let from = next_weekday(applied + self.random.between(24, 50));
                 let to = (from + self.random.between(4, 24)).min(end - 1);
-                if let Some(workplace) = self.uninsured_employer(from) {
+                if let Some(workplace) = self.filing_employer(from) {
                     self.side_job(person, workplace, from, to);
                     let claim = &mut self.claims[index as usize];
                     claim.fraud_from = from;
@@ -221,8 +223,31 @@ impl Block<'_> {
             Plan::Corrected => {
                 self.note_look_alike(index, "F06", "documented_correction", applied, end);
             }
-            Plan::None | Plan::HiddenJob | Plan::Abroad => {}
+            Plan::FilesLate => {
+                self.note_look_alike(index, "F07", "statements_filed_late", applied, end);
+            }
+            Plan::None => self.note_late_report(index),
+            Plan::HiddenJob | Plan::Abroad => {}
         }
+    }
+
+    /// A loss reported months late by an employer who does so once.
+    fn note_late_report(&mut self, index: u32) {
+        let claim = &self.claims[index as usize];
+        let job = &self.jobs[claim.job as usize];
+        let (last, reported, applied) = (job.last, job.lost_reported, claim.applied);
+        if reported - last > 93 && applied <= reported + 60 {
+            self.note_look_alike(index, "F08", "single_late_report", last, reported);
+        }
+    }
+
+    /// An employer who insures little and files wage statements for all the same.
+    fn filing_employer(&mut self, from: Day) -> Option<u32> {
+        let picked = (0..60).find_map(|_| {
+            let workplace = self.uninsured_employer(from)?;
+            (self.workplaces[workplace as usize].class > 0).then_some(workplace)
+        });
+        picked.or_else(|| self.uninsured_employer(from))
     }
 
     /// A job beside the benefit that no insurance sees.
@@ -248,7 +273,9 @@ impl Block<'_> {
             claim.fraud_from = started;
         }
         claim.fraud_to = to;
-        claim.overpaid_won += claim.daily_won * i64::from(to - started + 1);
+        let days = i64::from(to - started + 1);
+        let due = claim.due;
+        self.overpay(index, due, days);
         true
     }
 
@@ -263,11 +290,11 @@ impl Block<'_> {
             }
             Plan::HiddenPay | Plan::Business => {
                 let hidden = days(claim.fraud_from, claim.fraud_to);
-                claim.overpaid_won += claim.daily_won * hidden;
                 if hidden > 0 {
                     round.declared_days = 0;
                     round.declared_won = 0;
                 }
+                self.overpay(index, round.certified, hidden);
             }
             Plan::DeclaredPay | Plan::Preparation => {
                 let worked = days(claim.fraud_from, claim.fraud_to);
@@ -276,6 +303,7 @@ impl Block<'_> {
                     round.declared_won = worked * 80_000;
                     self.note_look_alike(index, "F02", "declared_work", round.from, round.to);
                 } else if worked > 0 {
+                    round.prepares = true;
                     self.note_look_alike(
                         index,
                         "F09",
@@ -286,9 +314,10 @@ impl Block<'_> {
                 }
             }
             Plan::Service => {
-                claim.overpaid_won += claim.daily_won * days(claim.fraud_from, claim.fraud_to);
                 round.online = true;
                 round.last = round.to >= claim.fraud_to;
+                let served = days(claim.fraud_from, claim.fraud_to);
+                self.overpay(index, round.certified, served);
             }
             Plan::Abroad if claim.round >= 1 && claim.fraud_from == NEVER => {
                 let (left, entered) = (
@@ -298,20 +327,55 @@ impl Block<'_> {
                 let claim = &mut self.claims[index as usize];
                 claim.fraud_from = left;
                 claim.fraud_to = entered;
-                claim.overpaid_won =
-                    claim.daily_won * i64::from((round.to - left + 1).clamp(1, 14));
                 round.online = true;
                 let person = claim.person;
+                let away = i64::from((round.to - left + 1).clamp(1, 14));
+                self.overpay(index, round.certified, away);
                 self.deliver_border(person, left, Some(entered));
             }
             Plan::Abroad => {}
             Plan::None => self.travel_honestly(index, round),
             _ if claim.fraud_from != NEVER => {
-                claim.overpaid_won += claim.daily_won * days(round.from, round.to);
                 claim.fraud_to = round.to;
+                let paid = days(round.from, round.to) - i64::from(round.declared_days);
+                self.overpay(index, round.certified, paid);
             }
             _ => {}
         }
+    }
+
+    /// Adds days of a round to what a fraud was paid.
+    fn overpay(&mut self, index: u32, certified: Day, days: i64) {
+        let start = first_of(self.scenario.start_month);
+        let claim = &mut self.claims[index as usize];
+        claim.overpaid_won += claim.daily_won * days;
+        claim.delivered |= days > 0 && certified >= start;
+    }
+
+    /// Whether the deliveries, once all are there, hold what proves a fraud. Facts before the
+    /// first delivery and after the last are on nobody's record.
+    fn is_evident(&self, claim: &Claim) -> bool {
+        let start = first_of(self.scenario.start_month);
+        let end = first_of(self.scenario.start_month + self.scenario.months as i32) - 1;
+        let job = &self.jobs[claim.job as usize];
+        let who = &self.persons[claim.person as usize];
+        let on_record = match claim.plan {
+            Plan::HiddenJob => {
+                who.last_job != NONE
+                    && self.jobs[who.last_job as usize].acquired_reported <= end + 15
+            }
+            Plan::Service | Plan::Business => claim.fraud_from <= end,
+            // All of them are back, and their employer has reported it.
+            Plan::Collusion => claim.applied + 130 <= end,
+            Plan::ReasonChanged => job.last >= start,
+            // Three months' wages are missing.
+            Plan::Fictitious => job.last >= first_of(self.scenario.start_month + 2),
+            // The others have claimed too.
+            Plan::LateLoss => claim.applied + 85 <= end,
+            Plan::Ring => claim.applied + 60 <= end && claim.applied >= start - 60,
+            _ => true,
+        };
+        claim.delivered && on_record
     }
 
     /// Travel and training that resemble frauds and are none.
@@ -445,16 +509,19 @@ impl Block<'_> {
         self.out
             .truth
             .add(self.scenario, month_of(from), Measure::Frauds, 1);
-        if to >= first_of(self.scenario.start_month) {
+        let evident = self.is_evident(&self.claims[index as usize]);
+        let start = first_of(self.scenario.start_month);
+        if to >= start || self.claims[index as usize].delivered {
             self.out.truth.frauds += 1;
             self.out.truth.line(
                 TruthFile::Fraud,
                 format_args!(
-                    "{},{typology},{},{},{amount},{},{ring}",
+                    "{},{typology},{},{},{amount},{},{ring},{}",
                     String::from_utf8_lossy(&number),
                     iso(from),
                     iso(to),
                     u8::from(detected),
+                    u8::from(evident),
                 ),
             );
         }

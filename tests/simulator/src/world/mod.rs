@@ -1,6 +1,7 @@
 //! One block of the country: its persons and workplaces, month by month.
 
 mod benefit;
+mod case_files;
 mod earnings;
 mod employer_fraud;
 mod employment;
@@ -12,6 +13,7 @@ mod registers;
 mod residents;
 mod search;
 mod services;
+mod subsidy_fraud;
 mod surroundings;
 mod survey;
 mod vacancy_text;
@@ -33,6 +35,7 @@ use employment::{Eligible, Job};
 use matching::{Seeker, Vacancy};
 use person::Person;
 use services::ServiceLog;
+use subsidy_fraud::BackDatedHire;
 use workplace::Workplace;
 
 /// A flow whose fractional parts are carried from month to month, so that small blocks neither
@@ -57,9 +60,13 @@ enum Flow {
     Corrected,
     LateLoss,
     Seasonal,
+    FilesLate,
+    BackDated,
+    AtWorkElsewhere,
+    Seconded,
 }
 
-const FLOWS: usize = 18;
+const FLOWS: usize = 22;
 
 /// The state of a block while it is played.
 pub(crate) struct Block<'s> {
@@ -96,6 +103,8 @@ pub(crate) struct Block<'s> {
     /// Claims that still join the ring that shares an account, and the ring's number.
     ring: (u32, u32),
     carry: [f64; FLOWS],
+    /// Hires whose subsidy is claimed for months before they began.
+    back_dated: Vec<BackDatedHire>,
     /// What the employment services saw, for their own records.
     service_log: ServiceLog,
     /// Numbers given out: businesses, claims, seekers, vacancies, courses.
@@ -125,6 +134,8 @@ pub(crate) fn play(scenario: &Scenario, index: u32, persons: usize) -> FinishedB
     block.settle_open_frauds();
     block.write_daily_work();
     block.record_services();
+    block.record_subsidy_frauds();
+    block.record_kiosks();
     FinishedBlock {
         residents: block.count_residents(),
         registers: block.register_workplaces(),
@@ -159,6 +170,7 @@ impl<'s> Block<'s> {
             daily_work: BTreeMap::new(),
             ring: (0, 0),
             carry: [0.0; FLOWS],
+            back_dated: Vec::new(),
             service_log: ServiceLog::default(),
             numbers: [0; 5],
             out: BlockOutput::new(scenario, index),
@@ -181,6 +193,7 @@ impl<'s> Block<'s> {
         self.open_and_close_workplaces(month);
         self.separate(month);
         self.stage_frauds(month);
+        self.stage_back_dated_hires(month);
         self.open_vacancies(month);
         self.open_claims(month);
         self.register_seekers(month);
@@ -210,6 +223,11 @@ impl<'s> Block<'s> {
         let whole = carry.floor();
         *carry -= whole;
         whole as usize
+    }
+
+    /// As [`flow`](Self::flow), for a fraud and what resembles it.
+    fn fraud_flow(&mut self, flow: Flow, mean: f64) -> usize {
+        self.flow(flow, mean * self.scenario.fraud_rate)
     }
 
     /// Gives out the next number of a kind.

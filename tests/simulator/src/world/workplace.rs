@@ -27,6 +27,8 @@ pub(super) struct Workplace {
     pub delivered_headcount: i32,
     /// Kept off the ordinary labour market: exists on paper only.
     pub fictitious: bool,
+    /// Its planned jobs are real, and their wage statements come months late.
+    pub files_late: bool,
 }
 
 impl Workplace {
@@ -107,6 +109,7 @@ impl Block<'_> {
             insured_now: 0,
             delivered_headcount: -1,
             fictitious: false,
+            files_late: false,
         };
         self.workplaces.push(workplace);
         self.workplaces.len() as u32 - 1

@@ -40,25 +40,25 @@ impl Block<'_> {
             {
                 if takes_part && month.rem_euclid(3) == 2 {
                     let (youth, older) = self.subsidised(&jobs, month);
-                    let rows: [(&[u8], i64, i64); 2] = [
+                    let rows: [(&[u8], Vec<u32>, i64); 2] = [
                         (b"youth_hire", youth, YOUTH_MONTH_WON),
                         (b"older_continued", older, OLDER_MONTH_WON),
                     ];
-                    for (programme, heads, won) in rows {
-                        if heads > 0 {
+                    for (programme, persons, won) in rows {
+                        if !persons.is_empty() {
                             let months = (month - 2, month);
-                            let amount = heads * 3 * won;
-                            self.pay(workplace, programme, months, heads, amount, &mut ordinal);
+                            let amount = persons.len() as i64 * 3 * won;
+                            self.pay(workplace, programme, months, &persons, amount, &mut ordinal);
                         }
                     }
                 }
                 if retains && self.scenario.in_recession(month) {
-                    let staff = self.at_work(&jobs, month) as i64;
-                    let heads = staff / 5;
-                    if heads > 0 {
-                        let amount = heads * RETENTION_MONTH_WON;
+                    let staff = self.at_work(&jobs, month);
+                    let kept = &staff[..staff.len() / 5];
+                    if !kept.is_empty() {
+                        let amount = kept.len() as i64 * RETENTION_MONTH_WON;
                         let months = (month, month);
-                        self.pay(workplace, b"retention", months, heads, amount, &mut ordinal);
+                        self.pay(workplace, b"retention", months, kept, amount, &mut ordinal);
                     }
                 }
             }
@@ -67,9 +67,9 @@ impl Block<'_> {
 
     /// Young regular hires in their second half-year or later, up to 18 months, and persons kept
     /// on beyond 60, at the end of a quarter.
-    fn subsidised(&self, jobs: &[u32], month: i32) -> (i64, i64) {
+    fn subsidised(&self, jobs: &[u32], month: i32) -> (Vec<u32>, Vec<u32>) {
         let to = first_of(month + 1) - 1;
-        let (mut youth, mut older) = (0, 0);
+        let (mut youth, mut older) = (Vec::new(), Vec::new());
         for index in jobs {
             let job = &self.jobs[*index as usize];
             if job.first > to || job.last <= to {
@@ -78,22 +78,23 @@ impl Block<'_> {
             let age = self.persons[job.person as usize].age(job.first);
             let held = to - job.first;
             if job.kind == Kind::Regular && (15..35).contains(&age) && (182..548).contains(&held) {
-                youth += 1;
+                youth.push(job.person);
             }
             let age_now = self.persons[job.person as usize].age(to);
             if (60..63).contains(&age_now) && age < 60 {
-                older += 1;
+                older.push(job.person);
             }
         }
         (youth, older)
     }
 
-    fn at_work(&self, jobs: &[u32], month: i32) -> usize {
+    fn at_work(&self, jobs: &[u32], month: i32) -> Vec<u32> {
         let to = first_of(month + 1) - 1;
         jobs.iter()
             .map(|index| &self.jobs[*index as usize])
             .filter(|job| job.first <= to && job.last > to)
-            .count()
+            .map(|job| job.person)
+            .collect()
     }
 
     fn pay(
@@ -101,7 +102,7 @@ impl Block<'_> {
         workplace: u32,
         programme: &[u8],
         months: (i32, i32),
-        heads: i64,
+        persons: &[u32],
         amount: i64,
         ordinal: &mut u64,
     ) {
@@ -118,10 +119,11 @@ impl Block<'_> {
                 .text(programme)
                 .month(months.0)
                 .month(months.1)
-                .number(heads)
+                .number(persons.len() as i64)
                 .number(amount)
                 .day(paid_on)
                 .finish(amount);
+            self.name_subsidised(&decision, persons, months, false, paid_on);
         }
     }
 

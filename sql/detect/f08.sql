@@ -1,0 +1,109 @@
+/*---
+description:
+  ko: F08 상실을 석 달 넘게 늦게 신고한 사업장의 이직자들이 신고 직후 수급
+  en: "F08: losses reported three months late or more by a workplace whose leavers claim right after the report"
+grain: [claim_no, evidence_kind, evidence_key]
+materialized: table
+owner: detection
+version: 1
+legal_basis: 고용보험법 제15조 · 제61조 · 제62조 · 제116조 · 제118조
+meta:
+  severity: high
+  evidence: late report of a loss x claim applied for within 60 days of the report; one row per claimant
+  threshold: two leavers of the workplace within half a year; one late report alone is an oversight
+  sources: [ei_insured_spell, ei_benefit_claim, ei_certification]
+  look_back: three years from separation (고용보험법 제62조 제3항)
+  clears:
+    - a single late report
+    - the claim follows a later employment, so that a new employer's own late report brought the old one to light
+columns:
+  person_key: {tags: [pseudonym]}
+  evidence_kind: {tests: [{accepted_values: [late_loss]}]}
+  evidence_from: {description: day of the loss}
+  evidence_to: {description: day of application}
+  fact_on: {description: day the loss was reported}
+  group_size: {description: leavers of the workplace within half a year whose loss was reported as late and who claimed on it, tests: [{range: {min: 0}}]}
+  amount_at_risk_won: {tests: [{range: {min: 0}}]}
+---*/
+with insured_spell as (
+  select * from {{ ref('insured_spell') }}
+),
+claim as (
+  select * from {{ ref('claim') }}
+),
+paid as (
+  {{ paid_claim() }}
+),
+late as (
+  select * from insured_spell
+  where not insured_spell.cancelled
+    and insured_spell.lost_reported_on >= add_months(insured_spell.lost_on, 3)
+),
+late_claim as (
+  select
+    late.person_key,
+    late.workplace_no,
+    late.acquired_on,
+    late.lost_on,
+    late.lost_reported_on,
+    claim.claim_no,
+    claim.applied_on,
+    claim.workplace_no = late.workplace_no and claim.separated_on = late.insured_to as is_for_this_loss,
+    paid.paid_from,
+    paid.paid_to,
+    paid.amount_won,
+    greatest(claim.known_on, paid.known_on, late.known_on) as known_on
+  from late
+  inner join claim
+    on claim.person_key = late.person_key
+  inner join paid
+    on paid.claim_no = claim.claim_no
+  where claim.applied_on between late.lost_reported_on and add_days(late.lost_reported_on, 60)
+),
+pattern as (
+  select
+    late_claim.claim_no,
+    late_claim.acquired_on,
+    late_claim.workplace_no,
+    count(distinct other.person_key) as group_size
+  from late_claim
+  left join late_claim as other
+    on other.workplace_no = late_claim.workplace_no
+    and other.is_for_this_loss
+    and abs(days_between(late_claim.lost_on, other.lost_on)) <= 183
+  group by late_claim.claim_no, late_claim.acquired_on, late_claim.workplace_no
+),
+f08 as (
+  select
+    -- rule
+    'F08' as rule_id,
+    1 as rule_version,
+    -- ids
+    'workplace/' || late_claim.workplace_no as pivot_key,
+    late_claim.person_key,
+    late_claim.workplace_no,
+    late_claim.claim_no,
+    -- evidence
+    'late_loss' as evidence_kind,
+    late_claim.workplace_no || '/' || cast(late_claim.acquired_on as varchar) as evidence_key,
+    late_claim.lost_on as evidence_from,
+    late_claim.applied_on as evidence_to,
+    late_claim.lost_reported_on as fact_on,
+    late_claim.paid_from,
+    late_claim.paid_to,
+    pattern.group_size,
+    pattern.group_size as group_matched,
+    late_claim.amount_won as amount_at_risk_won,
+    late_claim.known_on,
+    -- what clears it
+    not late_claim.is_for_this_loss or pattern.group_size < 2 as cleared,
+    case
+      when not late_claim.is_for_this_loss then 'the claim follows a later employment'
+      when pattern.group_size < 2 then 'a single late report' end as cleared_by
+  from late_claim
+  inner join pattern
+    on pattern.claim_no = late_claim.claim_no
+    and pattern.acquired_on = late_claim.acquired_on
+    and pattern.workplace_no = late_claim.workplace_no
+)
+select * from f08

@@ -1,0 +1,90 @@
+/*---
+description:
+  ko: F09 실업인정 기간에 사업을 시작하고 신고하지 않음
+  en: "F09: a business opened on certified days and not declared"
+grain: [claim_no, round, evidence_kind, evidence_key]
+materialized: table
+owner: detection
+version: 1
+legal_basis: 고용보험법 제47조 · 제61조 · 제62조 · 같은 법 시행규칙 제92조
+meta:
+  severity: medium
+  evidence: registration x certification from the round of the opening on, while the business is open
+  sources: [nts_business_registration, ei_certification]
+  look_back: three years from the certified days (고용보험법 제62조 제3항)
+  clears:
+    - declared as work or as preparation in that certification or an earlier one since the opening
+    - closed on the day it opened
+columns:
+  person_key: {tags: [pseudonym]}
+  evidence_kind: {tests: [{accepted_values: [business]}]}
+  overlap_days: {description: days of the open business inside the certified days, tests: [{range: {min: 1}}]}
+  amount_at_risk_won: {tests: [{range: {min: 0}}]}
+---*/
+with certification as (
+  select * from {{ ref('certification') }}
+),
+business as (
+  select * from {{ ref('business') }}
+),
+paid as (
+  {{ paid_claim() }}
+),
+-- only a business opened on certified days: one that was open before is a question of the claim itself
+opened as (
+  select
+    paid.claim_no,
+    business.biz_no,
+    business.opened_on,
+    business.closed_on,
+    business.known_on
+  from paid
+  inner join business
+    on business.owner_key = paid.person_key
+  where business.opened_on between paid.paid_from and paid.paid_to
+),
+declared as (
+  select opened.claim_no, opened.biz_no, min(certification.period_from) as declared_from
+  from opened
+  inner join certification
+    on certification.claim_no = opened.claim_no
+  where certification.declared_work
+    and certification.period_to >= opened.opened_on
+  group by opened.claim_no, opened.biz_no
+),
+f09 as (
+  select
+    -- rule
+    'F09' as rule_id,
+    1 as rule_version,
+    -- ids
+    certification.person_key,
+    certification.claim_no,
+    certification.round,
+    -- evidence
+    'business' as evidence_kind,
+    opened.biz_no as evidence_key,
+    opened.opened_on as evidence_from,
+    opened.closed_on as evidence_to,
+    certification.period_from as certified_from,
+    certification.period_to as certified_to,
+    cast(days_overlap(opened.opened_on, opened.closed_on, certification.period_from, certification.period_to) as int) as overlap_days,
+    {{ amount_at_risk('days_overlap(opened.opened_on, opened.closed_on, certification.period_from, certification.period_to)') }} as amount_at_risk_won,
+    greatest(certification.known_on, opened.known_on) as known_on,
+    -- what clears it
+    coalesce(certification.period_from >= declared.declared_from, false)
+      or coalesce(opened.closed_on = opened.opened_on, false) as cleared,
+    case
+      when certification.period_from >= declared.declared_from then 'declared in that certification or an earlier one'
+      when opened.closed_on = opened.opened_on then 'closed on the day it opened' end as cleared_by
+  from opened
+  inner join certification
+    on certification.claim_no = opened.claim_no
+  left join declared
+    on declared.claim_no = opened.claim_no
+    and declared.biz_no = opened.biz_no
+  where certification.days_paid > 0
+    and certification.period_to >= opened.opened_on
+    and (opened.closed_on is null or opened.closed_on >= certification.period_from)
+)
+select * from f09
