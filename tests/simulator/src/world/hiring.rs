@@ -95,6 +95,12 @@ impl Block<'_> {
         self.pick(&employers[0], false)
     }
 
+    /// A workplace that insures part of its staff and files wage statements for all.
+    pub(super) fn filing_employer(&mut self, on: Day) -> Option<u32> {
+        let employers = self.employers(on);
+        self.pick(&employers[1], false)
+    }
+
     pub(super) fn contract_kind(&mut self, insured: bool) -> Kind {
         let weights = if insured {
             [48.0, 33.0, 19.0]
