@@ -46,7 +46,8 @@ row_holds as (
         and days_between(counted.evidence_to, counted.fact_on) <= 90 + 31
       when 'F08' then counted.fact_on >= add_months(counted.evidence_from, 3)
         and counted.evidence_to between counted.fact_on and add_days(counted.fact_on, 60)
-        and counted.group_size >= 2
+        and counted.group_matched >= 2
+        and 10 * counted.group_matched >= counted.group_size
       when 'F09' then counted.overlap_days = days_overlap(counted.evidence_from, counted.evidence_to, counted.subject_from, counted.subject_to)
         and counted.overlap_days >= 1
       when 'F10' then counted.group_size >= case counted.evidence_kind when 'shared_account' then 3 else 4 end

@@ -10,11 +10,11 @@ legal_basis: 고용보험법 제15조 · 제61조 · 제62조 · 제116조 · �
 meta:
   severity: high
   evidence: late report of a loss x claim applied for within 60 days of the report; one row per claimant
-  threshold: two leavers of the workplace within half a year; one late report alone is an oversight
+  threshold: two leavers of the workplace within half a year, and a tenth of all it lost in that time; a large one is late now and then
   sources: [ei_insured_spell, ei_benefit_claim, ei_certification]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
-    - a single late report
+    - a single late report, or fewer than a tenth of all losses of the workplace
     - the claim follows a later employment, so that a new employer's own late report brought the old one to light
 columns:
   person_key: {tags: [pseudonym]}
@@ -22,7 +22,8 @@ columns:
   evidence_from: {description: day of the loss}
   evidence_to: {description: day of application}
   fact_on: {description: day the loss was reported}
-  group_size: {description: leavers of the workplace within half a year whose loss was reported as late and who claimed on it, tests: [{range: {min: 0}}]}
+  group_size: {description: losses of the workplace within half a year before and after, tests: [{range: {min: 1}}]}
+  group_matched: {description: those of them reported as late and claimed on, tests: [{range: {min: 0}}]}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with insured_spell as (
@@ -65,7 +66,7 @@ pattern as (
     late_claim.claim_no,
     late_claim.acquired_on,
     late_claim.workplace_no,
-    count(distinct other.person_key) as group_size
+    count(distinct other.person_key) as group_matched
   from late_claim
   left join late_claim as other
     on other.workplace_no = late_claim.workplace_no
@@ -73,37 +74,63 @@ pattern as (
     and abs(days_between(late_claim.lost_on, other.lost_on)) <= 183
   group by late_claim.claim_no, late_claim.acquired_on, late_claim.workplace_no
 ),
+losses as (
+  select
+    late_claim.claim_no,
+    late_claim.acquired_on,
+    late_claim.workplace_no,
+    count(distinct insured_spell.person_key) as group_size
+  from late_claim
+  inner join insured_spell
+    on insured_spell.workplace_no = late_claim.workplace_no
+  where not insured_spell.cancelled
+    and abs(days_between(late_claim.lost_on, insured_spell.lost_on)) <= 183
+  group by late_claim.claim_no, late_claim.acquired_on, late_claim.workplace_no
+),
+judged as (
+  select
+    late_claim.*,
+    losses.group_size,
+    pattern.group_matched,
+    pattern.group_matched >= 2 and 10 * pattern.group_matched >= losses.group_size as is_pattern
+  from late_claim
+  inner join pattern
+    on pattern.claim_no = late_claim.claim_no
+    and pattern.acquired_on = late_claim.acquired_on
+    and pattern.workplace_no = late_claim.workplace_no
+  inner join losses
+    on losses.claim_no = late_claim.claim_no
+    and losses.acquired_on = late_claim.acquired_on
+    and losses.workplace_no = late_claim.workplace_no
+),
 f08 as (
   select
     -- rule
     'F08' as rule_id,
     1 as rule_version,
     -- ids
-    'workplace/' || late_claim.workplace_no as pivot_key,
-    late_claim.person_key,
-    late_claim.workplace_no,
-    late_claim.claim_no,
+    'workplace/' || judged.workplace_no as pivot_key,
+    judged.person_key,
+    judged.workplace_no,
+    judged.claim_no,
     -- evidence
     'late_loss' as evidence_kind,
-    late_claim.workplace_no || '/' || cast(late_claim.acquired_on as varchar) as evidence_key,
-    late_claim.lost_on as evidence_from,
-    late_claim.applied_on as evidence_to,
-    late_claim.lost_reported_on as fact_on,
-    late_claim.paid_from,
-    late_claim.paid_to,
-    pattern.group_size,
-    pattern.group_size as group_matched,
-    late_claim.amount_won as amount_at_risk_won,
-    late_claim.known_on,
+    judged.workplace_no || '/' || cast(judged.acquired_on as varchar) as evidence_key,
+    judged.lost_on as evidence_from,
+    judged.applied_on as evidence_to,
+    judged.lost_reported_on as fact_on,
+    judged.paid_from,
+    judged.paid_to,
+    judged.group_size,
+    judged.group_matched,
+    judged.amount_won as amount_at_risk_won,
+    judged.known_on,
     -- what clears it
-    not late_claim.is_for_this_loss or pattern.group_size < 2 as cleared,
+    not (judged.is_for_this_loss and judged.is_pattern) as cleared,
     case
-      when not late_claim.is_for_this_loss then 'the claim follows a later employment'
-      when pattern.group_size < 2 then 'a single late report' end as cleared_by
-  from late_claim
-  inner join pattern
-    on pattern.claim_no = late_claim.claim_no
-    and pattern.acquired_on = late_claim.acquired_on
-    and pattern.workplace_no = late_claim.workplace_no
+      when not judged.is_for_this_loss then 'the claim follows a later employment'
+      when judged.group_matched < 2 then 'a single late report'
+      when not judged.is_pattern then 'fewer than a tenth of the losses of the workplace' end as cleared_by
+  from judged
 )
 select * from f08
