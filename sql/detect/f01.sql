@@ -5,7 +5,7 @@ description:
 grain: [claim_no, round, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 1
+version: 2
 legal_basis: 고용보험법 제47조 · 제61조 · 제62조
 meta:
   severity: high
@@ -14,6 +14,7 @@ meta:
     - declared in that certification
     - spell cancelled later (such a spell insures no day and gives no evidence)
     - the spell the claim itself ended whose loss is not on record (late or in quarantine)
+    - a spell without loss that began before the employment the claim ended, elsewhere; one is insured in one place (제18조)
     - acquisition reported again with a corrected date
 columns:
   person_key: {tags: [pseudonym]}
@@ -38,6 +39,16 @@ paid as (
   select * from certification
   where certification.days_paid > 0
 ),
+-- the spell each claim ended: who is insured again elsewhere has left the employment before (법 제18조)
+ended as (
+  select claim.claim_no, max(insured_spell.acquired_on) as acquired_on
+  from claim
+  inner join insured_spell
+    on insured_spell.person_key = claim.person_key
+    and insured_spell.workplace_no = claim.workplace_no
+    and insured_spell.insured_to = claim.separated_on
+  group by claim.claim_no
+),
 spell_overlap as (
   select
     paid.claim_no,
@@ -52,12 +63,18 @@ spell_overlap as (
       insured_spell.insured_to is null
         and claim.workplace_no = insured_spell.workplace_no
         and insured_spell.acquired_on <= claim.separated_on, false) as ended_by_claim,
+    coalesce(
+      insured_spell.insured_to is null
+        and claim.workplace_no <> insured_spell.workplace_no
+        and insured_spell.acquired_on < ended.acquired_on, false) as is_superseded,
     insured_spell.known_on
   from paid
   inner join insured_spell
     on insured_spell.person_key = paid.person_key
   left join claim
     on claim.claim_no = paid.claim_no
+  left join ended
+    on ended.claim_no = paid.claim_no
   where not insured_spell.cancelled
     and insured_spell.insured_from <= paid.period_to
     and (insured_spell.insured_to is null or insured_spell.insured_to >= paid.period_from)
@@ -94,20 +111,21 @@ work_overlap as (
       - strpos(reverse(work_window.marks), '1') - 1 as int)) as evidence_to,
     cast(character_length(replace(work_window.marks, '0', '')) as int) as overlap_days,
     false as ended_by_claim,
+    false as is_superseded,
     work_window.known_on
   from work_window
   where strpos(work_window.marks, '1') > 0
 ),
 overlap_row as (
-  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, ended_by_claim, known_on from spell_overlap
+  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, ended_by_claim, is_superseded, known_on from spell_overlap
   union all
-  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, ended_by_claim, known_on from work_overlap
+  select claim_no, round, evidence_kind, evidence_key, evidence_from, evidence_to, overlap_days, ended_by_claim, is_superseded, known_on from work_overlap
 ),
 f01 as (
   select
     -- rule
     'F01' as rule_id,
-    1 as rule_version,
+    2 as rule_version,
     -- ids
     certification.person_key,
     certification.claim_no,
@@ -123,10 +141,11 @@ f01 as (
     {{ amount_at_risk('overlap_row.overlap_days') }} as amount_at_risk_won,
     greatest(certification.known_on, overlap_row.known_on) as known_on,
     -- what clears it
-    certification.declared_work or overlap_row.ended_by_claim as cleared,
+    certification.declared_work or overlap_row.ended_by_claim or overlap_row.is_superseded as cleared,
     case
       when certification.declared_work then 'declared in that certification'
-      when overlap_row.ended_by_claim then 'ended by the claim itself, loss not on record' end as cleared_by
+      when overlap_row.ended_by_claim then 'ended by the claim itself, loss not on record'
+      when overlap_row.is_superseded then 'followed by the employment the claim ended, loss not on record' end as cleared_by
   from overlap_row
   inner join certification
     on certification.claim_no = overlap_row.claim_no
