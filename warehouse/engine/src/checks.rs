@@ -8,6 +8,7 @@ use crate::inputs::{Inputs, Readable};
 use crate::masking::Masks;
 use crate::memo::{Fingerprint, passed_check, remember_check};
 use crate::model_tests::{Failing, describe_rows};
+use crate::sharing::computed_once;
 use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, TestFailure, TestResult};
@@ -109,11 +110,9 @@ async fn rows_of(
         .session(&inner.factory, root, None, None, false)
         .await?;
     let found = async {
-        planning::query(&session, sql)
-            .await?
-            .limit(0, Some(COUNTED_ROWS))?
-            .collect()
-            .await
+        let rows = planning::query(&session, sql).await?;
+        let counted = rows.limit(0, Some(COUNTED_ROWS))?;
+        computed_once(counted)?.collect().await
     };
     let batches = match found.await {
         Ok(batches) => batches,

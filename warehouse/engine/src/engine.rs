@@ -25,6 +25,7 @@ use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, Progress};
 use crate::rows::Rows;
 use crate::session::{Limits, Purpose, SessionFactory};
+use crate::sharing::computed_once;
 use crate::targets::Scope;
 
 /// What the engine may use.
@@ -229,8 +230,8 @@ impl Engine {
             catalog.put(&view, Arc::new(ViewTable::new(view_plan, None)));
         }
         let stream = async {
-            let rows = planning::query(&session, &compiled.sql);
-            rows.await?.execute_stream().await
+            let rows = planning::query(&session, &compiled.sql).await?;
+            computed_once(rows)?.execute_stream().await
         };
         match stream.await {
             Ok(stream) => Ok(Rows::new(stream)),

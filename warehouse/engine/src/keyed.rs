@@ -22,6 +22,7 @@ use crate::locality::{KeyNames, Locality, Lookup, locality};
 use crate::memo::{ReadMemo, content_hash_of};
 use crate::planning;
 use crate::rows_read::rows_read;
+use crate::sharing::computed_once;
 use crate::sorted_rows::SortedRows;
 use crate::storage::{SORT_OPTIONS, to_stored};
 use crate::tables::KnownTable;
@@ -370,6 +371,7 @@ impl<'a> Keyed<'a> {
         let failed = |error| EngineError::of(error, &name);
         let data_schema = data_schema(self.model, schema);
         let context = Arc::new(new_rows.task_ctx());
+        let new_rows = computed_once(new_rows).map_err(failed)?;
         let plan = new_rows.create_physical_plan().await.map_err(failed)?;
         let new_rows = collect(Arc::clone(&plan), context).await.map_err(failed)?;
         let table = &self.model.table;

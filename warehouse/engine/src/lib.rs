@@ -69,6 +69,7 @@ mod run_model;
 mod runtime;
 mod seeds;
 mod session;
+mod sharing;
 mod sorted_rows;
 mod storage;
 mod tables;

@@ -18,6 +18,7 @@ use crate::lake::{LakeCatalog, Versions};
 use crate::planning;
 use crate::rows::Rows;
 use crate::session::{Limits, Purpose, SessionFactory, queries_only};
+use crate::sharing::computed_once;
 
 /// Longest statement that is planned.
 const LONGEST_STATEMENT_BYTES: usize = 256 << 10;
@@ -159,11 +160,11 @@ impl ReadSession {
         }
         let limits = self.limits.clone();
         let explain = move |error: DataFusionError| explain_run_error(&error, &limits);
-        let rows = session
-            .execute_logical_plan(plan)
-            .await
-            .map_err(|error| self.explain_plan_error(&error))?
-            .execute_stream()
+        let rows = async {
+            let rows = session.execute_logical_plan(plan).await?;
+            computed_once(rows)?.execute_stream().await
+        };
+        let rows = rows
             .await
             .map_err(|error| self.explain_plan_error(&error))?;
         let rows = Rows::with_errors(rows, explain);

@@ -20,6 +20,7 @@ use crate::file_footers::FileFooters;
 use crate::functions;
 use crate::intervals::{SpellFunctions, SpellQueryPlanner};
 use crate::lake_files::LakeOnly;
+use crate::sharing::sharing_parts;
 
 /// Name of the catalog that holds every schema of the warehouse.
 pub(crate) const CATALOG: &str = "warehouse";
@@ -54,6 +55,8 @@ pub(crate) enum Purpose {
 #[derive(Debug, Clone)]
 pub(crate) struct SessionFactory {
     state: SessionState,
+    /// Whether queries run in this process alone.
+    is_local: bool,
 }
 
 impl SessionFactory {
@@ -95,7 +98,10 @@ impl SessionFactory {
         }
         match failure {
             Some(error) => Err(EngineError::of(error, "the functions of the engine")),
-            None => Ok(Self { state }),
+            None => Ok(Self {
+                state,
+                is_local: true,
+            }),
         }
     }
 
@@ -110,6 +116,7 @@ impl SessionFactory {
                 .with_optimizer_rules(rules)
                 .with_query_planner(planner)
                 .build(),
+            is_local: false,
         }
     }
 
@@ -130,10 +137,12 @@ impl SessionFactory {
         let mut builder = SessionStateBuilder::new_from_existing(self.state.clone())
             .with_catalog_list(Arc::new(catalogs))
             .with_physical_optimizer_rule(Arc::new(ConstantsAreNoOrder));
+        if self.is_local {
+            builder = sharing_parts(builder, &self.state);
+        }
         if sort_merge {
-            let mut config = self.state.config().clone();
+            let config = builder.config().get_or_insert_default();
             config.options_mut().optimizer.prefer_hash_join = false;
-            builder = builder.with_config(config);
         }
         SessionContext::new_with_state(builder.build())
     }

@@ -34,6 +34,7 @@ use crate::cluster::ran_on_cluster;
 use crate::error::{EngineError, Result};
 use crate::range_sort::{Consumer, sort, sort_into};
 use crate::rows_read::rows_read;
+use crate::sharing::computed_once;
 use crate::storage::{GrainCheck, SORT_OPTIONS, to_stored};
 
 /// Fewer rows than this are not worth a second thread and a second file.
@@ -59,7 +60,7 @@ impl SortedRows {
     pub async fn plan(sorted: DataFrame) -> std::result::Result<Self, DataFusionError> {
         Ok(Self {
             context: Arc::new(sorted.task_ctx()),
-            plan: sorted.create_physical_plan().await?,
+            plan: computed_once(sorted)?.create_physical_plan().await?,
         })
     }
 
@@ -75,7 +76,7 @@ impl SortedRows {
         order: &[String],
     ) -> std::result::Result<Self, DataFusionError> {
         let context = Arc::new(one.task_ctx());
-        let one = one.create_physical_plan().await?;
+        let one = computed_once(one)?.create_physical_plan().await?;
         let schema = one.schema();
         let order = order
             .iter()
@@ -87,7 +88,8 @@ impl SortedRows {
         let Some(order) = LexOrdering::new(order) else {
             return exec_err!("rows to be merged have no order");
         };
-        let both = UnionExec::try_new(vec![one, other.create_physical_plan().await?])?;
+        let other = computed_once(other)?.create_physical_plan().await?;
+        let both = UnionExec::try_new(vec![one, other])?;
         Ok(Self {
             plan: Arc::new(SortPreservingMergeExec::new(order, both)),
             context,

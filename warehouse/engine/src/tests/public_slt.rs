@@ -21,6 +21,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::planning::logical_plan;
 use crate::session::{Limits, Purpose, SessionFactory};
+use crate::sharing::computed_once;
 
 /// Files about queries.
 const FILES: [&str; 44] = [
@@ -239,6 +240,7 @@ async fn run_ours(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch
         .execute_logical_plan(plan)
         .await
         .map_err(|error| error.to_string())?;
+    let frame = computed_once(frame).map_err(|error| error.to_string())?;
     frame.collect().await.map_err(|error| error.to_string())
 }
 

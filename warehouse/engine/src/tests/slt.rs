@@ -19,6 +19,7 @@ use crate::inputs::register;
 use crate::planning::logical_plan;
 use crate::seeds::{seed_rows, seed_table};
 use crate::session::{Limits, Purpose, SessionFactory};
+use crate::sharing::computed_once;
 
 const SCHEMAS: [&str; 8] = [
     "staging", "core", "features", "marts", "detect", "alerts", "ops", "linkage",
@@ -142,6 +143,7 @@ async fn answer(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>,
         .execute_logical_plan(plan)
         .await
         .map_err(|error| error.to_string())?;
+    let frame = computed_once(frame).map_err(|error| error.to_string())?;
     frame.collect().await.map_err(|error| error.to_string())
 }
 
