@@ -187,10 +187,9 @@ paid_total as (
   inner join income
     on income.person_key = insured_months.person_key
     and income.payer_biz_no = insured_months.biz_no
-  cross join last_month
   where income.income_kind = 'wage'
-    and income.month >= last_month.first_month
-    and income.month <= last_month.month
+    and income.month >= (select last_month.first_month from last_month)
+    and income.month <= (select last_month.month from last_month)
     and income.month >= insured_months.from_month
     and income.month <= insured_months.to_month
   group by insured_months.biz_no

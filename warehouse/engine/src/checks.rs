@@ -8,10 +8,10 @@ use crate::inputs::{Inputs, Readable};
 use crate::masking::Masks;
 use crate::memo::{Fingerprint, passed_check, remember_check};
 use crate::model_tests::{Failing, describe_rows};
-use crate::sharing::computed_once;
 use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, TestFailure, TestResult};
+use crate::sharing::computed_once;
 use crate::tables::TableCache;
 use crate::test_log::{TestRecord, json_rows};
 

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use arrow_array::{Array, RecordBatch};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::SpillFile;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::SpillManager;
 use futures::StreamExt;
 
@@ -226,7 +226,10 @@ impl State {
     }
 
     fn turned_away(&mut self) -> Vec<Waker> {
-        self.turned_away.iter_mut().filter_map(Option::take).collect()
+        self.turned_away
+            .iter_mut()
+            .filter_map(Option::take)
+            .collect()
     }
 
     /// Keeps a batch that one reader has computed and has had for the others.
@@ -333,7 +336,9 @@ impl Computing {
 impl Drop for Computing {
     fn drop(&mut self) {
         if !self.is_over {
-            self.end(Err(internal_datafusion_err!("a reader of shared rows broke down")));
+            self.end(Err(internal_datafusion_err!(
+                "a reader of shared rows broke down"
+            )));
         }
     }
 }
@@ -400,7 +405,9 @@ impl Kept {
         let writing = match &mut self.writing {
             Some(writing) => writing,
             None => {
-                let mut file = self.spills.create_in_progress_file("rows with several readers")?;
+                let mut file = self
+                    .spills
+                    .create_in_progress_file("rows with several readers")?;
                 self.writing.insert(Writing {
                     run: Arc::default(),
                     append: Box::new(move |batch| match batch {

@@ -30,6 +30,8 @@ use super::buffer::{Kept, Partition, SpilledRun, Turn};
 #[derive(Debug)]
 pub(super) struct SharedRows {
     number: usize,
+    /// What the part promises its readers of columns and nulls; optimised, its plan may promise less.
+    schema: SchemaRef,
     plan: Arc<dyn ExecutionPlan>,
     readers: AtomicUsize,
     is_shown: AtomicBool,
@@ -38,9 +40,10 @@ pub(super) struct SharedRows {
 }
 
 impl SharedRows {
-    pub fn new(number: usize, plan: Arc<dyn ExecutionPlan>) -> Arc<Self> {
+    pub fn new(number: usize, schema: SchemaRef, plan: Arc<dyn ExecutionPlan>) -> Arc<Self> {
         Arc::new(Self {
             number,
+            schema,
             plan,
             readers: AtomicUsize::new(0),
             is_shown: AtomicBool::new(false),
@@ -54,7 +57,11 @@ impl SharedRows {
         self.running.get_or_init(|| {
             let readers = self.readers.load(Ordering::Relaxed);
             let consumer = MemoryConsumer::new(format!("shared part {}", self.number));
-            let memory = Arc::new(consumer.with_can_spill(true).register(context.memory_pool()));
+            let memory = Arc::new(
+                consumer
+                    .with_can_spill(true)
+                    .register(context.memory_pool()),
+            );
             let partitions = self.plan.output_partitioning().partition_count();
             let partition = |number| {
                 let spills = SpillManager::new(
@@ -81,21 +88,22 @@ pub(super) struct SharedExec {
 
 impl SharedExec {
     /// One reader more.
-    pub fn reader(rows: &Arc<SharedRows>) -> Self {
+    pub fn reader(rows: &Arc<SharedRows>) -> Result<Self> {
         let plan = &rows.plan;
+        let known = plan.equivalence_properties().clone();
         let properties = PlanProperties::new(
-            plan.equivalence_properties().clone(),
+            known.with_new_schema(Arc::clone(&rows.schema))?,
             plan.output_partitioning().clone(),
             plan.pipeline_behavior(),
             plan.boundedness(),
         );
-        Self {
+        Ok(Self {
             reader: rows.readers.fetch_add(1, Ordering::Relaxed),
             rows: Arc::clone(rows),
             shows_plan: false,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
-        }
+        })
     }
 
     fn showing_plan(&self) -> Self {
@@ -146,7 +154,10 @@ impl ExecutionPlan for SharedExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let now = self.children();
-        let same = now.iter().zip(&children).all(|(now, child)| Arc::ptr_eq(now, child));
+        let same = now
+            .iter()
+            .zip(&children)
+            .all(|(now, child)| Arc::ptr_eq(now, child));
         if same && now.len() == children.len() {
             return Ok(self);
         }
@@ -173,7 +184,9 @@ impl ExecutionPlan for SharedExec {
         let mut metrics = self.metrics.clone_inner();
         if self.shows_plan {
             let shared = self.rows.metrics.clone_inner();
-            shared.iter().for_each(|metric| metrics.push(Arc::clone(metric)));
+            shared
+                .iter()
+                .for_each(|metric| metrics.push(Arc::clone(metric)));
         }
         Some(metrics)
     }
@@ -186,7 +199,9 @@ impl ExecutionPlan for SharedExec {
         let rows = &self.rows;
         let kept = match rows.partitions(&context).get(partition) {
             Some(kept) => Arc::clone(kept),
-            None => return internal_err!("shared part {} has no partition {partition}", rows.number),
+            None => {
+                return internal_err!("shared part {} has no partition {partition}", rows.number);
+            }
         };
         if !kept.open(self.reader) {
             return exec_err!("a reader of shared part {} reads it twice", rows.number);
@@ -308,7 +323,7 @@ impl Stream for SharedStream {
 
 impl RecordBatchStream for SharedStream {
     fn schema(&self) -> SchemaRef {
-        self.rows.plan.schema()
+        Arc::clone(&self.rows.schema)
     }
 }
 

@@ -34,7 +34,10 @@ use planner::SharingPlanner;
 struct SharesParts;
 
 /// Lets the queries of a session share parts.
-pub(crate) fn sharing_parts(builder: SessionStateBuilder, state: &SessionState) -> SessionStateBuilder {
+pub(crate) fn sharing_parts(
+    builder: SessionStateBuilder,
+    state: &SessionState,
+) -> SessionStateBuilder {
     let planner = SharingPlanner::new(Arc::clone(state.query_planner()));
     let config = state.config().clone().with_extension(Arc::new(SharesParts));
     builder
@@ -63,6 +66,8 @@ pub(crate) fn computed_once(rows: DataFrame) -> Result<DataFrame> {
 /// Types are made to agree first, as a leaf says what type the columns of its part have.
 fn shared(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     let options = state.config_options();
-    let plan = state.analyzer().execute_and_check(plan, options, |_, _| {})?;
+    let plan = state
+        .analyzer()
+        .execute_and_check(plan, options, |_, _| {})?;
     with_shared_parts(plan)
 }

@@ -67,7 +67,10 @@ fn repeated(plan: &LogicalPlan) -> Result<Vec<Candidate>> {
                 return Ok(());
             }
         }
-        if is_worth_keeping(named)? && is_deterministic(named)? && is_closed(named, &mut Vec::new())? {
+        if is_worth_keeping(named)?
+            && is_deterministic(named)?
+            && is_closed(named, &mut Vec::new())?
+        {
             let candidate = Candidate {
                 size: size(named)?,
                 sources: sources(named)?,
@@ -81,13 +84,15 @@ fn repeated(plan: &LogicalPlan) -> Result<Vec<Candidate>> {
     Ok(repeated.map(|(candidate, _)| candidate).collect())
 }
 
-/// Visits what stands behind names: common table expressions, views and queries in brackets.
+/// Visits what stands behind names: common table expressions, views and queries in brackets. A second name adds nothing.
 fn each_named(
     plan: &LogicalPlan,
     visit: &mut dyn FnMut(&Arc<LogicalPlan>) -> Result<()>,
 ) -> Result<()> {
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::SubqueryAlias(alias) = node {
+        if let LogicalPlan::SubqueryAlias(alias) = node
+            && !matches!(alias.input.as_ref(), LogicalPlan::SubqueryAlias(_))
+        {
             visit(&alias.input)?;
         }
         Ok(TreeNodeRecursion::Continue)

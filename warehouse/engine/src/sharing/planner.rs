@@ -58,7 +58,7 @@ impl QueryPlanner for SharingPlanner {
         for (number, needed, plan) in optimised.into_iter().rev() {
             let plan = with_planned(plan, &planned)?;
             let plan = self.rest.create_physical_plan(&plan, session).await?;
-            planned.insert(number, Arc::new(PlannedPart::new(needed, plan)));
+            planned.insert(number, Arc::new(PlannedPart::new(&needed, plan)?));
         }
         let plan = with_planned(plan.clone(), &planned)?;
         self.rest.create_physical_plan(&plan, session).await
@@ -186,13 +186,15 @@ struct PlannedPart {
 }
 
 impl PlannedPart {
-    fn new(needs: Needs, plan: Arc<dyn ExecutionPlan>) -> Self {
-        let kept = needs.kept_columns().enumerate();
-        Self {
-            positions: kept.map(|(at, column)| (column, at)).collect(),
-            schema: needs.part.schema(),
-            rows: SharedRows::new(needs.part.number, plan),
-        }
+    fn new(needs: &Needs, plan: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        let schema = needs.part.schema();
+        let kept: Vec<usize> = needs.kept_columns().collect();
+        let promised = Arc::new(schema.project(&kept)?);
+        Ok(Self {
+            schema,
+            positions: kept.into_iter().zip(0..).collect(),
+            rows: SharedRows::new(needs.part.number, promised, plan),
+        })
     }
 }
 
@@ -213,10 +215,13 @@ impl TableProvider for PlannedPart {
         _: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let reader: Arc<dyn ExecutionPlan> = Arc::new(SharedExec::reader(&self.rows));
+        let reader: Arc<dyn ExecutionPlan> = Arc::new(SharedExec::reader(&self.rows)?);
         let all = (0..self.schema.fields().len()).collect();
         let wanted = projection.unwrap_or(&all);
-        let as_kept = wanted.iter().zip(0..).all(|(column, at)| self.positions.get(column) == Some(&at));
+        let as_kept = wanted
+            .iter()
+            .zip(0..)
+            .all(|(column, at)| self.positions.get(column) == Some(&at));
         if as_kept && wanted.len() == self.positions.len() {
             return Ok(reader);
         }

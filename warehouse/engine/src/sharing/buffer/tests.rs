@@ -80,7 +80,11 @@ impl Setting {
                     }
                 }
             };
-            let values = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+            let values = batch
+                .column(0)
+                .as_any()
+                .downcast_ref::<Int64Array>()
+                .unwrap();
             return Poll::Ready(Ok(Some(values.value(0))));
         }
     }
@@ -107,7 +111,10 @@ fn batches_are_kept_until_the_last_reader_has_had_them() {
     assert_eq!(setting.pool.reserved(), 3 * 64);
     assert_eq!(setting.value(1), Some(1));
     assert_eq!(setting.pool.reserved(), 2 * 64);
-    assert_eq!([setting.value(1), setting.value(1), setting.value(1)], [Some(2), Some(3), None]);
+    assert_eq!(
+        [setting.value(1), setting.value(1), setting.value(1)],
+        [Some(2), Some(3), None]
+    );
     assert_eq!(setting.pool.reserved(), 0);
 }
 
@@ -117,7 +124,10 @@ fn readers_that_wait_are_woken_whoever_asked_the_input() {
     assert!(setting.ask(0).is_pending());
     assert!(setting.ask(1).is_pending());
     setting.send(1);
-    assert_eq!([setting.woken(0), setting.woken(1), setting.woken(2)], [1, 1, 0]);
+    assert_eq!(
+        [setting.woken(0), setting.woken(1), setting.woken(2)],
+        [1, 1, 0]
+    );
     // Reader 0 asked first, and is in no hurry.
     assert_eq!(setting.value(1), Some(1));
     assert_eq!(setting.value(0), Some(1));
