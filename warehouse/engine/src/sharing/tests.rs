@@ -115,6 +115,11 @@ async fn rows_are_the_same_however_often_a_part_is_read() {
         // One reader stops early.
         ("select count(*) from yearly where person in (select 7 union all
           select person from (select person from yearly order by amount, person limit 3))", "shared by 2"),
+        (
+            "select * from (select count(*) as n from (select person from yearly limit 5))
+             cross join (select sum(amount) as amount from yearly)",
+            "shared by 2",
+        ),
         // Rows are counted without any column.
         ("select * from (select count(*) as n from yearly) cross join (select count(*) as m from yearly)",
          "shared by 2"),
