@@ -381,10 +381,12 @@ pub(super) struct Kept {
 
 struct Writing {
     run: Arc<SpilledRun>,
-    /// Appends a batch, or without one closes the file and hands it out. The type of such files has no public name.
-    append: Box<dyn FnMut(Option<&RecordBatch>) -> Result<Option<Arc<dyn SpillFile>>> + Send>,
+    append: Box<Append>,
     batches: usize,
 }
+
+/// Appends a batch, or without one closes the file and hands it out. The type of such files has no public name.
+type Append = dyn FnMut(Option<&RecordBatch>) -> Result<Option<Arc<dyn SpillFile>>> + Send;
 
 /// Batches in one file, which goes with the last of them.
 #[derive(Default)]

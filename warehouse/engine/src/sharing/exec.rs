@@ -268,7 +268,7 @@ impl SharedStream {
                 Turn::Wait => return Poll::Pending,
                 Turn::Spilled(run, at) => {
                     let batch = ready!(self.poll_spilled(&run, at, context));
-                    if matches!(batch, Ok(_)) {
+                    if batch.is_ok() {
                         self.kept.had(self.reader);
                     }
                     return Poll::Ready(Some(batch));
@@ -276,9 +276,8 @@ impl SharedStream {
                 Turn::Compute(computing) => {
                     let run = Arc::clone(&self.context);
                     let start = || self.rows.plan.execute(self.partition, run);
-                    match ready!(computing.poll(start)) {
-                        Some(batch) => return Poll::Ready(Some(Ok(batch))),
-                        None => {}
+                    if let Some(batch) = ready!(computing.poll(start)) {
+                        return Poll::Ready(Some(Ok(batch)));
                     }
                 }
             }
