@@ -129,8 +129,7 @@ impl Partition {
             None => {}
         }
         if let Some(end) = &state.end {
-            let shared = |error: &Arc<_>| DataFusionError::Shared(Arc::clone(error));
-            return Turn::End(end.as_ref().map(|()| ()).map_err(shared));
+            return Turn::End(end.clone().map_err(DataFusionError::Shared));
         }
         match std::mem::replace(&mut state.input, Input::Computing) {
             Input::NotStarted => self.computing(reader, waker, None),

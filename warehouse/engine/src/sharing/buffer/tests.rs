@@ -1,5 +1,5 @@
 //! Readers that come, wait, stop and leave in every order, driven poll by poll.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
