@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::chunks::ReadLimits;
 use crate::delivery::{Tally, judge_manifest, scale_of, stated_by_name, sum_text};
 use crate::error::{IntakeError, Refusal, RefusalRule};
+use crate::expand::magic;
 use crate::glob::matches_glob;
 use crate::identity::PersonHasher;
 use crate::landing::read_manifest_beside;
@@ -485,15 +486,15 @@ fn can_read(
 /// Whether the file begins like one of that kind.
 fn may_be(format: &Format, path: &Path) -> Result<bool, IntakeError> {
     use std::io::Read;
-    if format.compression != Compression::None {
-        return Ok(true);
-    }
     let mut head = Vec::new();
     std::fs::File::open(path)
         .map_err(|error| IntakeError::file("open", path, error))?
         .take(64)
         .read_to_end(&mut head)
         .map_err(|error| IntakeError::file("read", path, error))?;
+    if magic::compression_of(format, &head) != Compression::None {
+        return Ok(true);
+    }
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head);
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     Ok(match &format.kind {

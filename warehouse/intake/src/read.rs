@@ -170,7 +170,7 @@ impl Content<'_, '_> {
             .map_err(|source| IntakeError::Stream { source })?;
         magic::refuse_other_content(format, &head)?;
         let name = self.name;
-        match format.compression {
+        match magic::compression_of(format, &head) {
             Compression::None if matches!(format.kind, FormatKind::Parquet) => {
                 // Parquet is read from its end; hash first, then the same open file again.
                 let file = passed(reader)?;
@@ -186,7 +186,7 @@ impl Content<'_, '_> {
                 })?;
                 Ok(self.pages.add(name, envelope, records)?)
             }
-            Compression::None => self.read_stream(name, reader, sink),
+            Compression::None | Compression::Detect => self.read_stream(name, reader, sink),
             Compression::Gzip => {
                 let budget = Budget::new(self.limits);
                 self.read_expanded(name, &mut gzip(reader, &budget), sink)

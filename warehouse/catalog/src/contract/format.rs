@@ -89,6 +89,8 @@ pub enum Compression {
     Zstd,
     /// A zip archive whose members are stored or deflated.
     Zip,
+    /// Any of these, as the first bytes of each file say.
+    Detect,
 }
 
 impl Compression {
@@ -99,6 +101,7 @@ impl Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Zip => "zip",
+            Self::Detect => "detect",
         }
     }
 }

@@ -65,6 +65,19 @@ impl Content {
     }
 }
 
+/// The compression of a file with this beginning, which the contract may leave to the file.
+pub(crate) fn compression_of(format: &Format, head: &[u8]) -> Compression {
+    if format.compression != Compression::Detect {
+        return format.compression;
+    }
+    match Content::of(head) {
+        Content::Gzip => Compression::Gzip,
+        Content::Zstd => Compression::Zstd,
+        Content::Zip => Compression::Zip,
+        _ => Compression::None,
+    }
+}
+
 /// Refuses a file that is visibly something else than its contract says. An empty file is left to
 /// the reader, which knows what is missing.
 pub(crate) fn refuse_other_content(format: &Format, head: &[u8]) -> Result<(), Refusal> {
@@ -72,11 +85,11 @@ pub(crate) fn refuse_other_content(format: &Format, head: &[u8]) -> Result<(), R
         return Ok(());
     }
     let found = Content::of(head);
-    let wanted = match format.compression {
+    let wanted = match compression_of(format, head) {
         Compression::Gzip => Content::Gzip,
         Compression::Zstd => Content::Zstd,
         Compression::Zip => Content::Zip,
-        Compression::None => return refuse_other_layout(format, head),
+        Compression::None | Compression::Detect => return refuse_other_layout(format, head),
     };
     if found == wanted {
         return Ok(());

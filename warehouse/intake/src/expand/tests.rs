@@ -53,6 +53,10 @@ fn joined(parts: &[Vec<u8>]) -> Vec<u8> {
     "{kind: csv, compression: zip, member: \"*.csv\"}",
     archive(&[("readme.txt", b"?"), ("in/data.csv", ROWS)])
 )]
+#[case::detected_gzip("{kind: csv, compression: detect}", gzip(ROWS))]
+#[case::detected_zstd("{kind: csv, compression: detect}", zstandard(ROWS))]
+#[case::detected_zip("{kind: csv, compression: detect}", archive(&[("data.csv", ROWS)]))]
+#[case::detected_plain("{kind: csv, compression: detect}", ROWS.to_vec())]
 fn compressed_files_are_read_as_their_content(#[case] format: &str, #[case] bytes: Vec<u8>) {
     let outcome = read_text(&plan(&contract(format)), &bytes).unwrap();
     assert_eq!(outcome.csv(&["a", "b"]), "1,x;2,y");
@@ -193,6 +197,8 @@ fn damaged_streams_are_refused(#[case] compression: &str, #[case] compress: fn(&
     "without a password"
 )]
 #[case("{kind: csv, compression: gzip}", &gzip(b"<html></html>"), "a web page")]
+#[case("{kind: csv, compression: detect}", b"<html></html>", "a web page")]
+#[case("{kind: csv, compression: detect}", &gzip(b"<html></html>"), "a web page")]
 fn other_content_than_agreed_is_named(
     #[case] format: &str,
     #[case] bytes: &[u8],

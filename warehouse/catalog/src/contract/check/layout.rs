@@ -43,6 +43,13 @@ fn check_compression(contract: &Contract, source: &Source<'_>) -> Result<(), Con
             Some("ask for the parquet file without compression around it".into()),
         ));
     }
+    if matches!(format.kind, FormatKind::Xlsx(_)) && format.compression == Compression::Detect {
+        return Err(source.error(
+            "compression:",
+            "a workbook begins as a zip archive does, so its compression cannot be detected".into(),
+            Some("write `none`, or `zip` when workbooks come in an archive".into()),
+        ));
+    }
     Ok(())
 }
 

@@ -285,7 +285,7 @@ impl RawFormat {
             (
                 "member",
                 self.member.is_some(),
-                self.compression == Compression::Zip,
+                matches!(self.compression, Compression::Zip | Compression::Detect),
             ),
             ("repeated_headers", self.repeated_headers.is_some(), csv),
             (
