@@ -34,6 +34,7 @@ mod inventory;
 mod law;
 mod national;
 mod random;
+mod recruitment;
 mod reference;
 mod registers;
 mod run;

@@ -25,6 +25,7 @@ pub(crate) struct Place {
 /// One industry that workplaces are drawn from.
 pub(crate) struct Industry {
     pub ksic: String,
+    pub name: String,
     pub section: u8,
     /// Share of workplaces.
     pub weight: f64,
@@ -321,13 +322,13 @@ fn industries() -> Result<Vec<Industry>, SimulationError> {
     let classes = rows(
         "ksic_class",
         include_str!("../../../sql/seeds/ksic_class.csv"),
-        ["ksic", "division"],
+        ["ksic", "division", "name_ko"],
     )?;
     let mut result: Vec<Industry> = Vec::new();
     for (section, share, daily) in SECTIONS {
         let members: Vec<_> = classes
             .iter()
-            .filter(|[_, division]| {
+            .filter(|[_, division, _]| {
                 divisions
                     .iter()
                     .any(|[code, of]| code == division && of.as_bytes().first() == Some(&section))
@@ -338,9 +339,10 @@ fn industries() -> Result<Vec<Industry>, SimulationError> {
         let weights: f64 = (0..members.len())
             .map(|rank| 1.0 / (rank as f64 + 3.0))
             .sum();
-        for (rank, [ksic, _]) in members.iter().enumerate() {
+        for (rank, [ksic, _, name]) in members.iter().enumerate() {
             result.push(Industry {
                 ksic: ksic.clone(),
+                name: name.clone(),
                 section,
                 weight: share / (rank as f64 + 3.0) / weights,
                 daily,

@@ -8,7 +8,7 @@ use encoding_rs::EUC_KR;
 use goyong_types::ResidentNumber;
 use sha2::{Digest, Sha256};
 
-use super::{country, files, fingerprint, play, rows, truth};
+use super::{country, documents, files, fingerprint, play, rows, truth};
 use crate::deliver::Source;
 
 #[test]
@@ -72,10 +72,22 @@ fn manifests_state_rows_sums_and_hashes_of_their_files() {
             "dat" => bytes.len() / 105,
             "xml" => {
                 let text = String::from_utf8(bytes.clone()).unwrap();
-                ["<wanted>", "<participation>"]
-                    .map(|record| text.matches(record).count())
-                    .iter()
-                    .sum()
+                [
+                    "<wanted>",
+                    "<participation>",
+                    "<scn_list>",
+                    "<dhsOpenEmpInfo>",
+                    "<smallGiant>",
+                ]
+                .map(|record| text.matches(record).count())
+                .iter()
+                .sum()
+            }
+            "zip" => documents(Path::new(data)).len(),
+            "json" if source == "nts_business_status" => {
+                let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+                assert_eq!(document["request_cnt"], rows, "{data}");
+                document["data"].as_array().unwrap().len()
             }
             "json" if source != "kcomwel_workplace" => {
                 let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap();

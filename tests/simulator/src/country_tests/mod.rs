@@ -14,6 +14,7 @@ use crate::{SimulationConfig, SimulationSummary, simulate};
 
 mod behaviour;
 mod deliveries;
+mod interfaces;
 mod registers;
 mod services;
 
@@ -97,6 +98,32 @@ fn rows(country: &Country, source: &str) -> Vec<Vec<String>> {
         }
     }
     rows
+}
+
+/// The members of an archive, in their order.
+fn documents(archive: &Path) -> Vec<String> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(archive).unwrap()).unwrap();
+    (0..archive.len())
+        .map(|index| std::io::read_to_string(archive.by_index(index).unwrap()).unwrap())
+        .collect()
+}
+
+/// The records of all JSON deliveries of a source.
+fn items(source: &str) -> Vec<serde_json::Value> {
+    let mut items = Vec::new();
+    for path in files(&country().folder.join("landing").join(source)) {
+        let name = path.to_string_lossy().into_owned();
+        if name.ends_with(".json") && !name.ends_with(".manifest.json") {
+            let document: serde_json::Value =
+                serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+            let list = ["items", "result", "data"]
+                .iter()
+                .find_map(|list| document.get(*list))
+                .unwrap();
+            items.extend(list.as_array().unwrap().iter().cloned());
+        }
+    }
+    items
 }
 
 fn truth(country: &Country, file: &str) -> Vec<Vec<String>> {

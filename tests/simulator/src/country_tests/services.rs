@@ -1,28 +1,10 @@
 //! Records of the employment services agree with what the registers say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use serde_json::Value;
 
-use super::{country, date, files, rows, truth};
-
-/// The records of all JSON deliveries of a source.
-fn items(source: &str) -> Vec<Value> {
-    let mut items = Vec::new();
-    for path in files(&country().folder.join("landing").join(source)) {
-        let name = path.to_string_lossy().into_owned();
-        if name.ends_with(".json") && !name.ends_with(".manifest.json") {
-            let document: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-            let list = document
-                .get("items")
-                .or_else(|| document.get("result"))
-                .unwrap();
-            items.extend(list.as_array().unwrap().iter().cloned());
-        }
-    }
-    items
-}
+use super::{country, date, items, rows, truth};
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()

@@ -1,8 +1,9 @@
+use crate::deliver::interfaces::INTERFACES;
 use crate::deliver::services::SERVICES;
 use crate::scenario::Scenario;
 
-/// A source the blocks write. The order is that of the names, the records of the employment
-/// services last.
+/// A source the blocks write. The order is that of the names, after the registers the records of
+/// the employment services, then the answers of public interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Source {
@@ -38,13 +39,23 @@ pub(crate) enum Source {
     Assessment,
     Participation,
     Resume,
+    ListedCourse,
+    BusinessStatus,
+    OpenRecruitment,
+    SmallGiant,
+    OpenVacancy,
+    OpenVacancyDetail,
 }
 
 /// How often a source is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cadence {
     Monthly,
+    /// After every third delivered month, and after the last.
+    ThreeMonthly,
     HalfYearly,
+    /// A list that comes after the first month of its year.
+    Yearly,
 }
 
 /// File format of a source.
@@ -54,6 +65,8 @@ pub(crate) enum Format {
     Fixed,
     Xml,
     Json,
+    /// Documents of one record, each a member of an archive.
+    Zip,
 }
 
 /// What stands where in the rows of a source.
@@ -78,12 +91,19 @@ pub(crate) struct Layout {
     pub duplicates: bool,
     /// Index of the period that is first delivered incomplete and corrected by revision 2.
     pub corrected_period: Option<usize>,
-    /// Root and record element of an XML delivery.
-    pub elements: (&'static str, &'static str),
-    /// Belongs to the records of the employment services, whose input errors draw from a stream
+    /// What stands before and after the records of an XML or JSON delivery; `{rows}` is their
+    /// number, `{control}` their control sum.
+    pub envelope: (&'static str, &'static str),
+    /// Belongs to what is written when a block is finished, whose input errors draw from a stream
     /// of their own.
     pub service: bool,
 }
+
+/// Vacancies in XML.
+const WANTED: (&str, &str) = (
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<wantedRoot>\n",
+    "<total>{rows}</total>\n</wantedRoot>\n",
+);
 
 pub(super) const PLAIN: Layout = Layout {
     name: "",
@@ -99,7 +119,7 @@ pub(super) const PLAIN: Layout = Layout {
     text_field: None,
     duplicates: false,
     corrected_period: None,
-    elements: ("wantedRoot", "wanted"),
+    envelope: ("", ""),
     service: false,
 };
 
@@ -405,13 +425,14 @@ const LAYOUTS: [Layout; 20] = [
     Layout {
         name: "wn_vacancy",
         format: Format::Xml,
+        envelope: WANTED,
         known_day: 3,
         ..PLAIN
     },
 ];
 
 impl Source {
-    pub(crate) const COUNT: usize = LAYOUTS.len() + SERVICES.len();
+    pub(crate) const COUNT: usize = LAYOUTS.len() + SERVICES.len() + INTERFACES.len();
 
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::BenefitClaim,
@@ -446,13 +467,21 @@ impl Source {
         Self::Assessment,
         Self::Participation,
         Self::Resume,
+        Self::ListedCourse,
+        Self::BusinessStatus,
+        Self::OpenRecruitment,
+        Self::SmallGiant,
+        Self::OpenVacancy,
+        Self::OpenVacancyDetail,
     ];
 
     pub(crate) fn layout(self) -> &'static Layout {
         let position = self as usize;
+        let written = position.wrapping_sub(LAYOUTS.len());
         LAYOUTS
             .get(position)
-            .unwrap_or_else(|| &SERVICES[position - LAYOUTS.len()])
+            .or_else(|| SERVICES.get(written))
+            .unwrap_or_else(|| &INTERFACES[written - SERVICES.len()])
     }
 }
 
@@ -460,6 +489,11 @@ impl Source {
 pub(crate) fn period_count(scenario: &Scenario, cadence: Cadence) -> usize {
     match cadence {
         Cadence::Monthly => scenario.months,
+        Cadence::ThreeMonthly => scenario.months.div_ceil(3),
+        Cadence::Yearly => {
+            let last = scenario.start_month + scenario.months as i32 - 1;
+            (last.div_euclid(12) - scenario.start_month.div_euclid(12) + 1) as usize
+        }
         Cadence::HalfYearly => {
             let last = scenario.start_month + scenario.months as i32 - 1;
             (last.div_euclid(6) - scenario.start_month.div_euclid(6) + 1) as usize
@@ -484,32 +518,40 @@ pub(crate) fn period_of(
     }
     Some(match cadence {
         Cadence::Monthly => since as usize,
+        Cadence::ThreeMonthly => since as usize / 3,
+        Cadence::Yearly => (month.div_euclid(12) - scenario.start_month.div_euclid(12)) as usize,
         Cadence::HalfYearly => (month.div_euclid(6) - scenario.start_month.div_euclid(6)) as usize,
     })
 }
 
-/// Period as the manifest writes it and the last month of the period, counted from year 0.
+/// Period as the manifest writes it and the month, counted from year 0, after which it is known.
 pub(crate) fn period_text(scenario: &Scenario, cadence: Cadence, index: usize) -> (String, i32) {
+    let index = index as i32;
     match cadence {
-        Cadence::Monthly => {
-            let month = scenario.start_month + index as i32;
-            (
-                format!(
-                    "{:04}-{:02}",
-                    month.div_euclid(12),
-                    month.rem_euclid(12) + 1
-                ),
-                month,
-            )
+        Cadence::Monthly => of_month(scenario.start_month + index),
+        Cadence::ThreeMonthly => of_month(scenario.start_month + last_of_three(scenario, index)),
+        Cadence::Yearly => {
+            let year = scenario.start_month.div_euclid(12) + index;
+            (format!("{year:04}"), year * 12)
         }
         Cadence::HalfYearly => {
-            let half = scenario.start_month.div_euclid(6) + index as i32;
+            let half = scenario.start_month.div_euclid(6) + index;
             (
                 format!("{:04}-H{}", half.div_euclid(2), half.rem_euclid(2) + 1),
                 half * 6 + 5,
             )
         }
     }
+}
+
+/// Last delivered month, counted from 0, of a delivery of three months.
+pub(crate) fn last_of_three(scenario: &Scenario, index: i32) -> i32 {
+    (index * 3 + 2).min(scenario.months as i32 - 1)
+}
+
+fn of_month(month: i32) -> (String, i32) {
+    let (year, of_year) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+    (format!("{year:04}-{of_year:02}"), month)
 }
 
 #[cfg(test)]
@@ -521,7 +563,7 @@ mod tests {
         for (index, source) in Source::ALL.iter().enumerate() {
             assert_eq!(*source as usize, index);
         }
-        for layouts in [&LAYOUTS[..], &SERVICES[..]] {
+        for layouts in [&LAYOUTS[..], &SERVICES[..], &INTERFACES[..]] {
             assert!(layouts.windows(2).all(|pair| pair[0].name < pair[1].name));
         }
         assert!(

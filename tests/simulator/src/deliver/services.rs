@@ -3,7 +3,13 @@
 
 use crate::deliver::layout::{Format, Layout, PLAIN};
 
-const SERVICE: Layout = Layout {
+/// Records in JSON.
+const ITEMS: (&str, &str) = (
+    "{\"resultCode\":\"00\",\"items\":[\n",
+    "\n],\"totalCount\":{rows}}\n",
+);
+
+pub(super) const SERVICE: Layout = Layout {
     service: true,
     known_day: 7,
     ..PLAIN
@@ -37,6 +43,7 @@ pub(super) const SERVICES: [Layout; 12] = [
     Layout {
         name: "centre_feedback",
         format: Format::Json,
+        envelope: ITEMS,
         ..SERVICE
     },
     Layout {
@@ -108,6 +115,7 @@ pub(super) const SERVICES: [Layout; 12] = [
     Layout {
         name: "portal_ad",
         format: Format::Json,
+        envelope: ITEMS,
         known_day: 2,
         ..SERVICE
     },
@@ -121,12 +129,16 @@ pub(super) const SERVICES: [Layout; 12] = [
         name: "wn_programme",
         format: Format::Xml,
         control: Some("allowance_won"),
-        elements: ("participationList", "participation"),
+        envelope: (
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<participationList>\n",
+            "<total>{rows}</total>\n</participationList>\n",
+        ),
         ..SERVICE
     },
     Layout {
         name: "wn_resume",
         format: Format::Json,
+        envelope: ITEMS,
         known_day: 3,
         ..SERVICE
     },

@@ -1,11 +1,12 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::calendar::{civil, first_of};
+use crate::deliver::archive::Archive;
 use crate::deliver::layout::{Format, Source, period_count, period_text};
 use crate::deliver::row::{BlockOutput, Buffer};
 use crate::reference::cp949;
@@ -40,6 +41,8 @@ struct DeliveryFile {
     bytes: u64,
     control: i128,
     created: bool,
+    /// Where documents go that are members of an archive.
+    archive: Option<Archive<File>>,
 }
 
 /// The deliveries being written. No file stays open between blocks.
@@ -58,6 +61,45 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> SimulationError + '_ {
 }
 
 impl DeliveryFile {
+    /// Adds records, in an archive one document a line.
+    fn push_records(&mut self, bytes: &[u8]) -> Result<(), SimulationError> {
+        let layout = self.source.layout();
+        if layout.format != Format::Zip {
+            return self.push(bytes);
+        }
+        for document in bytes.split(|byte| *byte == b'\n') {
+            if document.is_empty() {
+                continue;
+            }
+            let archive = match &mut self.archive {
+                Some(archive) => archive,
+                none => none.insert(Archive::create(&self.path, layout.name, "xml")?),
+            };
+            archive.add(document).map_err(failed(&self.path))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what stands after the records; hash and bytes are then those of the file.
+    fn close(&mut self) -> Result<(), SimulationError> {
+        let Some(archive) = self.archive.take() else {
+            let foot = foot(self);
+            self.push(&foot)?;
+            return self.flush();
+        };
+        archive.finish().map_err(failed(&self.path))?;
+        let mut file = File::open(&self.path).map_err(failed(&self.path))?;
+        let mut part = vec![0; PENDING_BYTES];
+        loop {
+            let read = file.read(&mut part).map_err(failed(&self.path))?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.hash.update(&part[..read]);
+            self.bytes += read as u64;
+        }
+    }
+
     fn push(&mut self, bytes: &[u8]) -> Result<(), SimulationError> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
@@ -109,17 +151,20 @@ impl<'s> Landing<'s> {
                         Format::Fixed => "dat",
                         Format::Xml => "xml",
                         Format::Json => "json",
+                        Format::Zip => "zip",
                     };
                     let name = format!(
                         "{}_{}_r{revision}.{extension}",
                         layout.name,
                         text.replace('-', "")
                     );
+                    let path = folder.join(name);
                     let mut file = DeliveryFile {
                         source,
                         period,
                         revision,
-                        path: folder.join(name),
+                        path,
+                        archive: None,
                         pending: Vec::new(),
                         hash: Sha256::new(),
                         rows: 0,
@@ -152,7 +197,7 @@ impl<'s> Landing<'s> {
             if file.source.layout().format == Format::Json && file.rows > 0 && buffer.rows > 0 {
                 file.push(b",\n")?;
             }
-            file.push(&buffer.bytes)?;
+            file.push_records(&buffer.bytes)?;
             file.rows += buffer.rows;
             file.control += buffer.control;
             self.rows += buffer.rows;
@@ -196,9 +241,11 @@ impl<'s> Landing<'s> {
                 .push((source.layout().name.to_owned(), rows));
         }
         for mut file in self.files.drain(..) {
-            let foot = foot(file.source, file.rows);
-            file.push(&foot)?;
-            file.flush()?;
+            // Where no document was asked for there is no archive either.
+            if file.source.layout().format == Format::Zip && file.rows == 0 {
+                continue;
+            }
+            file.close()?;
             let layout = file.source.layout();
             let (period, last_month) = period_text(self.scenario, layout.cadence, file.period);
             let delay = file.revision as i32;
@@ -261,29 +308,19 @@ pub(crate) fn file_name(path: &Path) -> String {
 
 fn head(source: Source) -> Vec<u8> {
     let layout = source.layout();
-    match layout.format {
-        Format::Csv => {
-            let mut line = cp949(&layout.header.join(","));
-            line.push(b'\n');
-            line
-        }
-        Format::Fixed => Vec::new(),
-        Format::Xml => format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{}>\n",
-            layout.elements.0
-        )
-        .into_bytes(),
-        Format::Json => b"{\"resultCode\":\"00\",\"items\":[\n".to_vec(),
+    if layout.format != Format::Csv {
+        return layout.envelope.0.as_bytes().to_vec();
     }
+    let mut line = cp949(&layout.header.join(","));
+    line.push(b'\n');
+    line
 }
 
-fn foot(source: Source, rows: u64) -> Vec<u8> {
-    let layout = source.layout();
-    match layout.format {
-        Format::Csv | Format::Fixed => Vec::new(),
-        Format::Xml => format!("<total>{rows}</total>\n</{}>\n", layout.elements.0).into_bytes(),
-        Format::Json => format!("\n],\"totalCount\":{rows}}}\n").into_bytes(),
-    }
+fn foot(file: &DeliveryFile) -> Vec<u8> {
+    let foot = file.source.layout().envelope.1;
+    foot.replace("{rows}", &file.rows.to_string())
+        .replace("{control}", &file.control.to_string())
+        .into_bytes()
 }
 
 /// A number of units of the last of `decimals` places.

@@ -8,6 +8,7 @@ use crate::scenario::magnitude;
 use crate::truth::Measure;
 use crate::world::employment::{Cover, Job};
 use crate::world::person::Activity;
+use crate::world::services::Registered;
 use crate::world::{BUSINESSES, Block, Flow};
 
 /// Day labour of one person at one workplace in one month.
@@ -409,6 +410,10 @@ impl Block<'_> {
         closed: Option<Day>,
     ) {
         let month = month_of(closed.unwrap_or(opened));
+        if let Ok(number) = number.try_into() {
+            let registered = Registered { opened, closed };
+            self.service_log.businesses.insert(number, registered);
+        }
         if let Some(row) = self
             .out
             .row(self.scenario, Source::BusinessRegistration, month, true)

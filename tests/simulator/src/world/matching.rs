@@ -44,6 +44,11 @@ pub(super) fn number(letter: u8, block: u32, ordinal: u64) -> [u8; 13] {
     text
 }
 
+fn digits(text: &[u8]) -> usize {
+    text.iter()
+        .fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
+}
+
 impl Block<'_> {
     pub(super) fn open_vacancies(&mut self, month: i32) {
         let (from, to) = (first_of(month), first_of(month + 1) - 1);
@@ -82,8 +87,11 @@ impl Block<'_> {
             self.service_log.offers.push(Offer {
                 number,
                 workplace,
+                occupation,
                 opened,
                 closes,
+                openings: size as u8,
+                filled: None,
                 notice: notice.clone(),
             });
             self.vacancies.push(Vacancy {
@@ -123,11 +131,20 @@ impl Block<'_> {
                     let vacancy = &self.vacancies[position];
                     let (opened, closes) = (vacancy.opened, vacancy.closes);
                     let filled = self.weekday_between(opened + 7, closes);
-                    self.vacancies[position].filled = Some(filled);
+                    self.fill(position, filled);
                     self.deliver_vacancy(position, month_of(from) - 1);
                 }
             }
             self.vacancies.remove(position);
+        }
+    }
+
+    fn fill(&mut self, position: usize, on: Day) {
+        let vacancy = &mut self.vacancies[position];
+        vacancy.filled = Some(on);
+        let ordinal = digits(&vacancy.number[6..]);
+        if let Some(offer) = self.service_log.offers.get_mut(ordinal) {
+            offer.filled = Some(on);
         }
     }
 
@@ -188,7 +205,7 @@ impl Block<'_> {
         let vacancy_state = &mut self.vacancies[vacancy];
         vacancy_state.left -= 1;
         if vacancy_state.left == 0 {
-            vacancy_state.filled = Some(first);
+            self.fill(vacancy, first);
             self.deliver_vacancy(vacancy, month_of(first));
         }
     }

@@ -7,6 +7,7 @@ mod employer_fraud;
 mod employment;
 mod fraud;
 mod hiring;
+mod interfaces;
 mod look_alikes;
 mod matching;
 mod person;

@@ -233,7 +233,7 @@ fn look_alike<'f>(firms: &'f [Listed], firm: &Firm) -> Option<&'f Listed> {
 }
 
 /// An invented road, the same for every list of the firm.
-fn road(number: &[u8; 10], branch: bool) -> String {
+pub(super) fn road(number: &[u8; 10], branch: bool) -> String {
     const ROADS: [&str; 12] = [
         "모의대로",
         "새벽로",

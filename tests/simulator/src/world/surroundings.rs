@@ -6,6 +6,7 @@ use crate::reference::cp949;
 use crate::scenario::magnitude;
 use crate::world::matching::number;
 use crate::world::person::{Activity, NONE};
+use crate::world::services::Course;
 use crate::world::{Block, Flow, Number};
 
 /// Training fields: NCS code and title.
@@ -142,12 +143,13 @@ impl Block<'_> {
             let ends = starts + weeks * 7 - 3;
             let hours = i64::from(weeks) * 30;
             let fee = hours * (6_000 + 100 * self.random.below(40) as i64);
-            let place = self.places[self.random.below(self.places.len())];
-            let place = &self.scenario.reference.places[place as usize];
+            let at = self.places[self.random.below(self.places.len())];
+            let place = &self.scenario.reference.places[at as usize];
+            let title = format!("{title} 과정 {weeks}주");
             let institution = format!("모의{}직업전문학교", place.sido_name);
             if let Some(row) = self.out.row(self.scenario, Source::Course, month, false) {
                 row.text(&course)
-                    .text(&cp949(&format!("{title} 과정 {weeks}주")))
+                    .text(&cp949(&title))
                     .text(ncs.as_bytes())
                     .number(hours)
                     .number(fee)
@@ -157,6 +159,15 @@ impl Block<'_> {
                     .day(ends)
                     .finish(fee);
             }
+            self.service_log.courses.push(Course {
+                number: course,
+                title,
+                institution,
+                place: at,
+                fee_won: fee,
+                starts,
+                ends,
+            });
             for person in trainees.by_ref().take(7) {
                 let completed = self.random.chance(0.82);
                 let left = if completed {

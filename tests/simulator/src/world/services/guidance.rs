@@ -289,6 +289,6 @@ impl Block<'_> {
 }
 
 /// Digits and letters as text.
-pub(super) fn ascii(bytes: &[u8]) -> String {
+pub(in crate::world) fn ascii(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,12 +1,15 @@
 //! Records that the employment services keep of people and firms whose fate is already played:
-//! support paid, counselling, agencies, feedback and the private portals' ads.
+//! support paid, counselling, agencies, feedback, the private portals' ads, and what public
+//! interfaces answer.
 //!
 //! Everything here is written when the block is finished and draws from a stream of its own, so
 //! no other delivery depends on it.
 
-mod guidance;
+pub(super) mod guidance;
 mod portal;
 mod support;
+
+use std::collections::BTreeMap;
 
 use crate::calendar::{Day, first_of};
 use crate::random::Random;
@@ -29,16 +32,42 @@ pub(super) struct Registration {
 pub(super) struct Offer {
     pub number: [u8; 13],
     pub workplace: u32,
+    pub occupation: u8,
     pub opened: Day,
     pub closes: Day,
+    pub openings: u8,
+    /// The day on which the last opening was filled.
+    pub filled: Option<Day>,
     pub notice: Notice,
+}
+
+/// A run of a training course.
+pub(super) struct Course {
+    pub number: [u8; 13],
+    pub title: String,
+    pub institution: String,
+    /// Index in the reference's places.
+    pub place: u16,
+    pub fee_won: i64,
+    pub starts: Day,
+    pub ends: Day,
+}
+
+/// A registration of a business as the tax office last wrote it down.
+pub(super) struct Registered {
+    pub opened: Day,
+    pub closed: Option<Day>,
 }
 
 /// What is noted while the block is played; noting draws nothing.
 #[derive(Default)]
 pub(super) struct ServiceLog {
     pub registrations: Vec<Registration>,
+    /// By the ordinals of their numbers.
     pub offers: Vec<Offer>,
+    pub courses: Vec<Course>,
+    /// By business number.
+    pub businesses: BTreeMap<[u8; 10], Registered>,
     /// Persons who lived on contracts in the months in which emergency support was paid.
     emergencies: Vec<(u8, i32, Vec<u32>)>,
 }
@@ -79,6 +108,8 @@ impl Block<'_> {
         self.record_emergency_support(&log.emergencies);
         self.record_guidance(&log.registrations);
         self.record_portal_ads(&log.offers);
+        self.random = Random::new(self.scenario.seed, 0x5e7d_0000_0000 + u64::from(self.index));
+        self.answer_interfaces(&log);
         self.random = ordinary;
     }
 
