@@ -7,7 +7,7 @@ materialized: table
 owner: core
 legal_basis: 공공기관의 운영에 관한 법률 제11조
 columns:
-  origin: {description: "monthly_list (by period) or open_api (JobAlio's interface); they number their postings independently", tests: [not_null]}
+  origin: {description: "monthly_list (by period) or open_api (JobAlio's interface) for what no monthly list has brought yet", tests: [not_null, {accepted_values: [monthly_list, open_api]}]}
   institution_type: {description: "기관유형; null when the institution is not listed"}
   institution_class: {description: "기관분류; null when the institution is not listed"}
   field: {description: "채용분야, NCS names as delivered"}
@@ -41,6 +41,15 @@ monthly_latest as (
 open_latest as (
   {{ latest_listed('open_list', ['posting_no']) }}
 ),
+-- both lists number a notice alike; another institution's notice of the same number is another one
+open_only as (
+  select open_latest.*
+  from open_latest
+  left join monthly_latest
+    on monthly_latest.posting_no = open_latest.posting_no
+    and monthly_latest.institution = open_latest.institution
+  where monthly_latest.posting_no is null
+),
 posting as (
   select
     'monthly_list' as origin, posting_no, institution, title, ncs_name as field, hire_type, region,
@@ -50,7 +59,7 @@ posting as (
   select
     'open_api' as origin, posting_no, institution, title, ncs_names as field, hire_types as hire_type, regions as region,
     career, openings, opens_on as opened_on, closes_on, _known_on
-  from open_latest
+  from open_only
 ),
 stepped as (
   select

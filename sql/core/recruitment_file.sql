@@ -4,7 +4,7 @@ grain: [origin, file_no]
 materialized: table
 owner: core
 columns:
-  origin: {tests: [{accepted_values: [monthly_list, open_api]}]}
+  origin: {description: "monthly_list or open_api, as in recruitment_step", tests: [{accepted_values: [monthly_list, open_api]}]}
   document: {description: "what the file is, by its kind or else by its name", tests: [{accepted_values: [notice, form, job_description, other]}]}
 ---*/
 with monthly as (
@@ -19,12 +19,21 @@ monthly_latest as (
 detail_latest as (
   {{ latest_listed('detail', ['file_no']) }}
 ),
+-- both lists number a notice and what belongs to it alike
+detail_only as (
+  select detail_latest.*
+  from detail_latest
+  left join monthly_latest
+    on monthly_latest.file_no = detail_latest.file_no
+    and monthly_latest.posting_no = detail_latest.posting_no
+  where monthly_latest.file_no is null
+),
 listed as (
   select 'monthly_list' as origin, file_no, posting_no, file_name, file_kind, sort_order, _known_on
   from monthly_latest
   union all
   select 'open_api' as origin, file_no, posting_no, file_name, file_kind, sort_order, _known_on
-  from detail_latest
+  from detail_only
 ),
 recruitment_file as (
   select

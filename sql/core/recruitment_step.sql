@@ -4,8 +4,8 @@ grain: [origin, step_no]
 materialized: table
 owner: core
 columns:
-  origin: {description: "monthly_list or open_api, as in recruitment", tests: [{accepted_values: [monthly_list, open_api]}]}
-  step_order: {description: "position of the step, from 1"}
+  origin: {description: "monthly_list, or open_api for what no monthly list has brought yet, as in recruitment", tests: [{accepted_values: [monthly_list, open_api]}]}
+  step_order: {description: "position of the step, from 1; the interface counts from 0"}
   applicants: {tests: [{range: {min: 0}}]}
 ---*/
 with monthly as (
@@ -19,6 +19,15 @@ monthly_latest as (
 ),
 detail_latest as (
   {{ latest_listed('detail', ['step_no']) }}
+),
+-- both lists number a notice and what belongs to it alike
+detail_only as (
+  select detail_latest.*
+  from detail_latest
+  left join monthly_latest
+    on monthly_latest.step_no = detail_latest.step_no
+    and monthly_latest.posting_no = detail_latest.posting_no
+  where monthly_latest.step_no is null
 ),
 recruitment_step as (
   select
@@ -42,12 +51,12 @@ recruitment_step as (
     step_no,
     posting_no,
     title,
-    sort_order as step_order,
+    sort_order + 1 as step_order,
     cast(null as date) as held_on,
     _known_on as known_on,
     applicants,
     openings,
     try_cast(competition_rate as decimal(10, 2)) as competition_rate
-  from detail_latest
+  from detail_only
 )
 select * from recruitment_step

@@ -11,6 +11,7 @@ tests:
 columns:
   origin: {tests: [{accepted_values: [administrative, open_api]}]}
   course_no: {description: "number of the run; of the open interface the course and its round"}
+  counts: {description: "false where the open interface lists a run that the administrative file has too: rows that count are each run once", tests: [not_null]}
   ncs_major: {description: first two digits of the NCS code}
   hours: {tests: [{range: {min: 1}}]}
 ---*/
@@ -26,11 +27,21 @@ administrative_latest as (
 listed_latest as (
   {{ latest_listed('listed', ['course_no', 'round']) }}
 ),
+listed_run as (
+  select
+    listed_latest.*,
+    concat(listed_latest.course_no, '-', listed_latest.round) as run_no,
+    administrative_latest.course_no is null as counts
+  from listed_latest
+  left join administrative_latest
+    on administrative_latest.course_no = listed_latest.course_no
+),
 training_course as (
   select
     -- ids
     'administrative' as origin,
     course_no,
+    true as counts,
     title,
     institution,
     ncs,
@@ -48,7 +59,8 @@ training_course as (
   union all
   select
     'open_api' as origin,
-    concat(course_no, '-', round) as course_no,
+    run_no as course_no,
+    counts,
     title,
     institution,
     cast(null as varchar) as ncs,
@@ -60,6 +72,6 @@ training_course as (
     _known_on as known_on,
     cast(null as int) as hours,
     fee_won
-  from listed_latest
+  from listed_run
 )
 select * from training_course

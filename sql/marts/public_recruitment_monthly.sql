@@ -9,6 +9,7 @@ materialized: table
 owner: public_institutions
 legal_basis: 공공기관의 운영에 관한 법률 제11조
 columns:
+  is_whole: {description: "the month was over on the day of the night; of the month that runs the open interface tells only what has been published so far", tests: [not_null]}
   postings: {description: notices in the cell, tests: [{range: {min: 1}}]}
   postings_once: {description: "of those the ones counted here and nowhere else: sums over cells count every notice once", tests: [{range: {min: 0}}]}
   openings_once: {description: openings of those, tests: [{range: {min: 0}}]}
@@ -46,6 +47,7 @@ public_recruitment_monthly as (
     total.institution_class,
     total.field,
     total.region,
+    total.month < month_start(date '{{ var('as_of') }}') as is_whole,
     -- counts
     total.postings,
     total.postings_once,
