@@ -125,8 +125,8 @@ async fn render(project: &OpenProject, release: &Release, out: &Path) -> Result<
         },
         notice: project.configuration().simulated.then(|| {
             Bilingual::new(
-                "모의 국가의 자료입니다. 공개자료 쪽의 수치만 실제입니다.",
-                "Figures of a simulated country; only those on the open-data page are real.",
+                "모의 국가의 자료입니다. 공개자료 쪽에서 다른 기관이 공표한 통계만 실제입니다.",
+                "Figures of a simulated country; only statistics that others published, on the open-data page, are real.",
             )
         }),
         publisher: Bilingual::same(&project.configuration().publisher),
