@@ -144,7 +144,9 @@ fn answer(one: &Asked, state: State) -> String {
             .unwrap_or_default()
     };
     // Some came to their kind of tax later, from another one.
-    let changed = ((one.drawn >> 24) % 12 == 0).then(|| one.opened + 200);
+    let changed = (one.drawn >> 24)
+        .is_multiple_of(12)
+        .then(|| one.opened + 200);
     let closed = match state {
         State::Closed(closed) => Some(closed),
         _ => None,
