@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::{
-    BUILD, Draws, PUBLISH, at_every_operation, build, copy_folder, damaged, other_fault, publish,
-    published_project, repetitions, small_project, state, try_all, with_fault,
+    BUILD, Draws, OTHER_FAULTS, PUBLISH, at_every_operation, build, copy_folder, damaged, faults,
+    publish, published_project, repetitions, small_project, state, try_all, with_fault,
 };
 
 /// What happens at which operation of which command.
@@ -59,15 +59,20 @@ fn process_that_dies_at_any_durable_operation_leaves_what_the_next_run_completes
     assert!(lengths[0] > 5 && lengths[1] > 50, "{lengths:?}");
 
     let mut draws = Draws::seeded();
-    let cases = (0..repetitions("GOYONG_FAULTS", 16))
-        .map(|number| {
-            let of_publication = draws.below(8) == 0;
-            let length = lengths[usize::from(!of_publication)];
-            Case {
-                fault: other_fault(number),
-                at: draws.below(length - 1) + 1,
-                of_publication,
-            }
+    let drawn = repetitions("GOYONG_FAULTS", 16);
+    // A publication is short: an eighth of what is drawn.
+    let of = [(true, drawn / 8), (false, drawn - drawn / 8)];
+    let cases = of
+        .into_iter()
+        .zip(lengths)
+        .flat_map(|((of_publication, drawn), length)| {
+            faults(&OTHER_FAULTS, length, drawn, &mut draws)
+                .into_iter()
+                .map(move |(fault, at)| Case {
+                    fault,
+                    at,
+                    of_publication,
+                })
         })
         .collect();
     try_all(cases, |case| {

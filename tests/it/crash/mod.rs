@@ -8,6 +8,8 @@ mod releases;
 mod sweep;
 mod system;
 
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -155,47 +157,115 @@ fn damaged(project: &Path) -> (Vec<PathBuf>, i32) {
 }
 
 /// Has a run end at each of its durable operations in turn, two runs side by side, until one gets through. Answers how
-/// many operations there are, plus one.
+/// many operations there are, plus one. What fails is told at the end, all together.
 fn at_every_operation(is_reached: impl Fn(u64) -> bool + Sync) -> u64 {
     let next = AtomicU64::new(1);
     let length = AtomicU64::new(u64::MAX);
+    let failed = Failed::default();
     let work = || {
         loop {
             let at = next.fetch_add(1, Ordering::SeqCst);
-            if at >= length.load(Ordering::SeqCst) {
+            if at >= length.load(Ordering::SeqCst) || failed.are_too_many() {
                 break;
             }
-            if !is_reached(at) {
+            let is_through = failed.guard(&format!("die@{at}"), || !is_reached(at));
+            if is_through == Some(true) {
                 length.fetch_min(at, Ordering::SeqCst);
             }
+            tell_progress(at, None);
         }
     };
     std::thread::scope(|scope| {
         scope.spawn(work);
         work();
     });
+    failed.assert_none();
     length.into_inner()
 }
 
-/// Tries cases, two side by side.
-fn try_all<Case: Send>(cases: Vec<Case>, attempt: impl Fn(Case) + Sync) {
-    let waiting = Mutex::new(cases.into_iter());
+/// Tries cases, two side by side. What fails is told at the end, all together.
+fn try_all<Case: Send + Debug>(cases: Vec<Case>, attempt: impl Fn(Case) + Sync) {
+    let total = cases.len() as u64;
+    let waiting = Mutex::new((1..).zip(cases));
+    let failed = Failed::default();
     let work = || {
-        loop {
+        while !failed.are_too_many() {
             let case = waiting.lock().unwrap().next();
-            let Some(case) = case else { break };
-            attempt(case);
+            let Some((number, case)) = case else { break };
+            failed.guard(&format!("{case:?}"), || attempt(case));
+            tell_progress(number, Some(total));
         }
     };
     std::thread::scope(|scope| {
         scope.spawn(work);
         work();
     });
+    failed.assert_none();
 }
 
-/// The faults other than dying, in turn.
-fn other_fault(number: u64) -> &'static str {
-    ["fail", "lost", "full", "torn"][(number % 4) as usize]
+/// A long walk says how far it is.
+fn tell_progress(number: u64, total: Option<u64>) {
+    if walks_everything() && (number.is_multiple_of(20) || Some(number) == total) {
+        match total {
+            Some(total) => println!("{number} of {total} cases"),
+            None => println!("died at {number} operations"),
+        }
+    }
+}
+
+/// Cases that failed; a walk goes on, unless everything does.
+#[derive(Debug, Default)]
+struct Failed(Mutex<Vec<String>>);
+
+impl Failed {
+    const TOO_MANY: usize = 20;
+
+    fn guard<T>(&self, case: &str, attempt: impl FnOnce() -> T) -> Option<T> {
+        let outcome = catch_unwind(AssertUnwindSafe(attempt));
+        if outcome.is_err() {
+            println!("{case} failed");
+            self.0.lock().unwrap().push(case.to_owned());
+        }
+        outcome.ok()
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.0.lock().unwrap().len() >= Self::TOO_MANY
+    }
+
+    fn assert_none(self) {
+        let failed = self.0.into_inner().unwrap();
+        assert!(failed.is_empty(), "{} failed: {failed:?}", failed.len());
+    }
+}
+
+/// The faults other than dying.
+const OTHER_FAULTS: [&str; 4] = ["fail", "lost", "full", "torn"];
+
+/// A fault at an operation, for each of `faults` at each operation before `length` when everything is walked, else so
+/// many that are drawn.
+fn faults(
+    faults: &[&'static str],
+    length: u64,
+    drawn: u64,
+    draws: &mut Draws,
+) -> Vec<(&'static str, u64)> {
+    if walks_everything() {
+        let at_each = |at| faults.iter().map(move |fault| (*fault, at));
+        return (1..length).flat_map(at_each).collect();
+    }
+    (0..drawn)
+        .map(|number| {
+            let fault = faults[number as usize % faults.len()];
+            (fault, draws.below(length - 1) + 1)
+        })
+        .collect()
+}
+
+/// `GOYONG_CRASH_WALK=all` tries every fault at every operation, which takes an hour or more, where otherwise some are
+/// drawn.
+fn walks_everything() -> bool {
+    std::env::var("GOYONG_CRASH_WALK").is_ok_and(|value| value == "all")
 }
 
 /// How often something random is done; settable, so that a long run can be started by hand.
@@ -212,7 +282,7 @@ struct Draws(u64);
 impl Draws {
     fn seeded() -> Self {
         let seed = repetitions("GOYONG_FAULT_SEED", 20_261_122);
-        println!("GOYONG_FAULT_SEED={seed}");
+        println!("GOYONG_FAULT_SEED={seed} (GOYONG_CRASH_WALK=all draws nothing, it tries all)");
         Self(seed)
     }
 

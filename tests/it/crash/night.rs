@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Draws, SMALL_NIGHT, at_every_operation, copy_folder, damaged, delivered_project, other_fault,
-    repetitions, state, text, try_all, with_fault,
+    Draws, OTHER_FAULTS, SMALL_NIGHT, at_every_operation, copy_folder, damaged, delivered_project,
+    faults, repetitions, state, text, try_all, with_fault,
 };
 use crate::support::{files, goyong_ok, query};
 
@@ -86,9 +86,8 @@ fn night_that_dies_at_any_durable_operation_is_completed_by_the_next() {
     assert!(length > 100, "{length}");
 
     let mut draws = Draws::seeded();
-    let cases = (0..repetitions("GOYONG_FAULTS", 16))
-        .map(|number| (other_fault(number), draws.below(length - 1) + 1))
-        .collect();
+    let drawn = repetitions("GOYONG_FAULTS", 16);
+    let cases = faults(&OTHER_FAULTS, length, drawn, &mut draws);
     try_all(cases, |(fault, at)| {
         survive(fault, at, &delivered, &clean);
     });

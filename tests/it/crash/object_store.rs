@@ -8,8 +8,9 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{
-    Draws, build, copy_folder, damaged, publish, published_project, repetitions, small_project,
-    state, text, with_fault,
+    Draws, OTHER_FAULTS, at_every_operation, build, copy_folder, damaged, faults, publish,
+    published_project, repetitions, small_project, state, text, try_all, walks_everything,
+    with_fault,
 };
 use crate::s3_server::{S3Server, SECRET_ACCESS_KEY};
 use crate::support::{MONTHS, PERSONS, SEED, copy_keys, demo, files, goyong, goyong_ok, query};
@@ -210,25 +211,40 @@ fn content(state: &str) -> Vec<String> {
     tables
 }
 
+/// Whether the build got as far as the fault.
+fn survive(fault: &str, at: u64, empty: &Path, clean: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("shop");
+    copy_folder(empty, &project);
+    set_lake(&project);
+    let fault = format!("{fault}@{at}");
+    let first = with_fault(&project, &super::BUILD, &fault);
+    let (named, code) = damaged(&project);
+    assert!(named.is_empty() && code == 0, "{fault}: {named:?}");
+    build(&project);
+    publish(&project);
+    assert_eq!(state(&project), clean, "{fault}");
+    let shown = String::from_utf8_lossy(&first.stderr).into_owned();
+    assert!(!shown.contains(SECRET_ACCESS_KEY), "{shown}");
+    !first.status.success()
+}
+
 #[test]
 fn build_with_a_fault_at_an_object_is_completed_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let empty = small_project(&folder.path().join("empty"));
     let clean = state(&published_project(&folder.path().join("clean")));
     let mut draws = Draws::seeded();
-    for number in 0..repetitions("GOYONG_FAULTS_S3", 6) {
-        let fault = ["die", "lost", "fail"][(number % 3) as usize];
-        let project = folder.path().join(format!("shop-{number}"));
-        copy_folder(&empty, &project);
-        set_lake(&project);
-        let fault = format!("{fault}@{}", draws.below(60) + 1);
-        let first = with_fault(&project, &super::BUILD, &fault);
-        let (named, code) = damaged(&project);
-        assert!(named.is_empty() && code == 0, "{fault}: {named:?}");
-        build(&project);
-        publish(&project);
-        assert_eq!(state(&project), clean, "{fault}");
-        let shown = String::from_utf8_lossy(&first.stderr).into_owned();
-        assert!(!shown.contains(SECRET_ACCESS_KEY), "{shown}");
-    }
+    let (kinds, length) = match walks_everything() {
+        true => {
+            let length = at_every_operation(|at| survive("die", at, &empty, &clean));
+            println!("durable operations of a build in the object store: {length}");
+            (&OTHER_FAULTS[..], length)
+        }
+        false => (&["die", "lost", "fail"][..], 61),
+    };
+    let drawn = repetitions("GOYONG_FAULTS_S3", 6);
+    try_all(faults(kinds, length, drawn, &mut draws), |(fault, at)| {
+        survive(fault, at, &empty, &clean);
+    });
 }
