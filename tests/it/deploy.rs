@@ -58,6 +58,12 @@ fn goyong_ok(environment: &[(&str, &str)], arguments: &[&str]) -> String {
 fn units_are_well_formed_and_hardened() {
     let folder = tempfile::tempdir().unwrap();
     copy(&deploy().join("systemd"), folder.path());
+    // As installed where the tables lie in an object store.
+    std::fs::rename(
+        folder.path().join("object-store.conf"),
+        folder.path().join("goyong-.service.d/object-store.conf"),
+    )
+    .unwrap();
     let mut units: Vec<String> = Vec::new();
     let mut services = 0;
     for path in files(folder.path()) {
