@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use postgres::{Postgres, PostgresTransaction};
-use sqlite::Sqlite;
+use sqlite::{Sqlite, SqliteTransaction};
 
 /// Why a database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +130,16 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
+/// Statements that are sent together at most. Texts of so few come again, so that they stay prepared.
+const MOST_SENT_TOGETHER: usize = 12;
+
+/// A statement with the values of its parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<Value>,
+}
+
 /// One row of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row(pub(crate) Vec<Value>);
@@ -162,7 +172,7 @@ impl Row {
 /// A database.
 #[derive(Debug)]
 pub(crate) enum Database {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     Postgres(Box<Postgres>),
 }
 
@@ -172,23 +182,38 @@ pub struct Transaction(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(SqliteTransaction),
     Postgres(PostgresTransaction),
 }
 
 impl Database {
     pub(crate) async fn open(location: &Location) -> Result<Self, DatabaseError> {
         Ok(match location {
-            Location::Sqlite(path) => Self::Sqlite(Sqlite::open(path).await?),
+            Location::Sqlite(path) => Self::Sqlite(Box::new(Sqlite::open(path).await?)),
             Location::Postgres(text) => Self::Postgres(Box::new(Postgres::open(text).await?)),
         })
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, DatabaseError> {
-        Ok(Transaction(match self {
-            Self::Sqlite(database) => Inner::Sqlite(database.begin().await?),
-            Self::Postgres(database) => Inner::Postgres(database.begin().await?),
-        }))
+        Ok(self.begin_with(&[]).await?.0)
+    }
+
+    /// Begins a transaction with statements that are sent together; answers the rows of each. What it costs to reach the
+    /// database is paid once.
+    pub(crate) async fn begin_with(
+        &self,
+        statements: &[Statement],
+    ) -> Result<(Transaction, Vec<Vec<Row>>), DatabaseError> {
+        Ok(match self {
+            Self::Sqlite(database) => {
+                let (transaction, rows) = database.begin_with(statements).await?;
+                (Transaction(Inner::Sqlite(transaction)), rows)
+            }
+            Self::Postgres(database) => {
+                let (transaction, rows) = database.begin_with(statements).await?;
+                (Transaction(Inner::Postgres(transaction)), rows)
+            }
+        })
     }
 
     /// Rows as they stand now, without keeping writers out.
@@ -231,7 +256,7 @@ impl Transaction {
         values: &[Value],
     ) -> Result<u64, DatabaseError> {
         match &mut self.0 {
-            Inner::Sqlite(transaction) => sqlite::execute(&mut *transaction, sql, values).await,
+            Inner::Sqlite(transaction) => transaction.execute(sql, values).await,
             Inner::Postgres(transaction) => transaction.execute(sql, values).await,
         }
     }
@@ -243,7 +268,7 @@ impl Transaction {
         values: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
         match &mut self.0 {
-            Inner::Sqlite(transaction) => sqlite::query(&mut *transaction, sql, values).await,
+            Inner::Sqlite(transaction) => transaction.query(sql, values).await,
             Inner::Postgres(transaction) => transaction.query(sql, values).await,
         }
     }
@@ -251,10 +276,7 @@ impl Transaction {
     /// Runs several statements without parameters.
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
         match &mut self.0 {
-            Inner::Sqlite(transaction) => {
-                sqlx::raw_sql(sql).execute(&mut **transaction).await?;
-                Ok(())
-            }
+            Inner::Sqlite(transaction) => transaction.script(sql).await,
             Inner::Postgres(transaction) => transaction.script(sql).await,
         }
     }

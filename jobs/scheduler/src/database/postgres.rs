@@ -3,13 +3,14 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{try_join, try_join_all};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Config, NoTls, Statement as Prepared};
 
-use super::{DatabaseError, Row, Value};
+use super::{DatabaseError, MOST_SENT_TOGETHER, Row, Statement, Value};
 
 /// One writer at a time: the lock every transaction takes first. The number is arbitrary and ours.
 const ONE_WRITER: &str = "begin; select pg_advisory_xact_lock(5218045190)";
@@ -23,7 +24,7 @@ pub(crate) struct Postgres {
 
 struct Connection {
     client: Client,
-    statements: HashMap<&'static str, Statement>,
+    statements: HashMap<&'static str, Prepared>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -79,14 +80,30 @@ impl Postgres {
         Ok(guard)
     }
 
-    pub(super) async fn begin(&self) -> Result<PostgresTransaction, DatabaseError> {
-        let guard = self.connected().await?;
+    /// Begins a transaction and runs statements in it without waiting for one answer before the next is sent. Answers
+    /// the rows of each.
+    pub(super) async fn begin_with(
+        &self,
+        statements: &[Statement],
+    ) -> Result<(PostgresTransaction, Vec<Vec<Row>>), DatabaseError> {
+        let mut guard = self.connected().await?;
+        let mut known = Vec::with_capacity(statements.len());
+        for statement in statements {
+            known.push(prepared(&mut guard, statement.sql).await?.1);
+        }
         let mut transaction = PostgresTransaction {
             guard,
             is_open: true,
         };
-        transaction.script(ONE_WRITER).await?;
-        Ok(transaction)
+        let client = &open(&mut transaction.guard)?.client;
+        let begin = async { Ok(client.batch_execute(ONE_WRITER).await?) };
+        let sent: Vec<_> = statements.iter().zip(&known).collect();
+        let (first, others) = sent.split_at(sent.len().min(MOST_SENT_TOGETHER));
+        let ((), mut rows) = try_join(begin, answers(client, first)).await?;
+        for some in others.chunks(MOST_SENT_TOGETHER) {
+            rows.extend(answers(client, some).await?);
+        }
+        Ok((transaction, rows))
     }
 
     pub(super) async fn query(
@@ -156,7 +173,7 @@ fn open(guard: &mut Option<Connection>) -> Result<&mut Connection, DatabaseError
 async fn prepared<'c>(
     guard: &'c mut Option<Connection>,
     sql: &'static str,
-) -> Result<(&'c mut Connection, Statement), DatabaseError> {
+) -> Result<(&'c mut Connection, Prepared), DatabaseError> {
     let connection = open(guard)?;
     if let Some(statement) = connection.statements.get(sql) {
         let statement = statement.clone();
@@ -173,10 +190,26 @@ async fn query(
     values: &[Value],
 ) -> Result<Vec<Row>, DatabaseError> {
     let (connection, statement) = prepared(guard, sql).await?;
-    let rows = connection
-        .client
-        .query(&statement, &parameters(values))
-        .await?;
+    answer(&connection.client, &statement, values).await
+}
+
+/// Sends statements one behind the other. Each is sent when its future is polled first, and so few are polled in order.
+async fn answers(
+    client: &Client,
+    sent: &[(&Statement, &Prepared)],
+) -> Result<Vec<Vec<Row>>, DatabaseError> {
+    let waiting = sent
+        .iter()
+        .map(|(statement, known)| answer(client, known, &statement.values));
+    try_join_all(waiting).await
+}
+
+async fn answer(
+    client: &Client,
+    statement: &Prepared,
+    values: &[Value],
+) -> Result<Vec<Row>, DatabaseError> {
+    let rows = client.query(statement, &parameters(values)).await?;
     rows.iter()
         .map(|row| {
             let values = (0..row.len()).map(|column| row.try_get(column));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Ledger, State, milliseconds};
-use crate::database::{DatabaseError, Transaction};
+use crate::database::{DatabaseError, Statement, Transaction};
 use crate::error::{Result, SchedulerError};
 
 /// One attempt of a step.
@@ -59,46 +59,35 @@ impl Ledger {
     }
 }
 
-pub(super) async fn begin(
-    transaction: &mut Transaction,
-    run_id: &str,
-    step: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DatabaseError> {
-    transaction
-        .execute(
-            "insert into scheduler_step_attempts (run_id, step, number, state, reason, detail, started_at_ms, \
-             finished_at_ms) select $1, $2, coalesce(max(number), 0) + 1, 'running', '', '', $3, null \
-             from scheduler_step_attempts where run_id = $1 and step = $2",
-            &[run_id.into(), step.into(), milliseconds(now).into()],
-        )
-        .await?;
-    Ok(())
+/// Begins the next attempt of a step.
+pub(super) fn begin(run_id: &str, step: &str, now: DateTime<Utc>) -> Statement {
+    Statement {
+        sql: "insert into scheduler_step_attempts (run_id, step, number, state, reason, detail, started_at_ms, \
+              finished_at_ms) select $1, $2, coalesce(max(number), 0) + 1, 'running', '', '', $3, null \
+              from scheduler_step_attempts where run_id = $1 and step = $2",
+        values: vec![run_id.into(), step.into(), milliseconds(now).into()],
+    }
 }
 
 /// Ends the attempt of a step that is under way; a step that has none stays as it is.
-pub(super) async fn end(
-    transaction: &mut Transaction,
+pub(super) fn end(
     run_id: &str,
     step: &str,
     (state, reason, detail): (State, &str, &str),
     now: DateTime<Utc>,
-) -> Result<(), DatabaseError> {
-    transaction
-        .execute(
-            "update scheduler_step_attempts set state = $3, reason = $4, detail = $5, finished_at_ms = $6 \
-             where run_id = $1 and step = $2 and finished_at_ms is null",
-            &[
-                run_id.into(),
-                step.into(),
-                state.word().into(),
-                reason.into(),
-                detail.into(),
-                milliseconds(now).into(),
-            ],
-        )
-        .await?;
-    Ok(())
+) -> Statement {
+    Statement {
+        sql: "update scheduler_step_attempts set state = $3, reason = $4, detail = $5, finished_at_ms = $6 \
+              where run_id = $1 and step = $2 and finished_at_ms is null",
+        values: vec![
+            run_id.into(),
+            step.into(),
+            state.word().into(),
+            reason.into(),
+            detail.into(),
+            milliseconds(now).into(),
+        ],
+    }
 }
 
 /// Ends every attempt of a run that is under way: its worker is gone.

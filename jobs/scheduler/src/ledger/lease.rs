@@ -8,7 +8,7 @@ use super::attempts;
 use super::decide::{insert_step, request_cancel};
 use super::tell::tell_of_progress;
 use super::{Ledger, State, account_text, after, milliseconds, only};
-use crate::database::{DatabaseError, Row, Transaction};
+use crate::database::{DatabaseError, Row, Statement, Transaction};
 use crate::error::{Result, SchedulerError};
 use crate::plan::{Overlap, Plan};
 use crate::step::StepAccount;
@@ -141,26 +141,28 @@ impl Ledger {
     ) -> Result<Heartbeat> {
         let error = SchedulerError::database("renew a lease");
         let expires_at = after(now, time);
-        let mut transaction = self.begin_verified(lease).await?;
-        transaction
-            .execute(
-                "update scheduler_leases set heartbeat_at_ms = $2, expires_at_ms = $3 where run_id = $1",
-                &[
-                    (&lease.run_id).into(),
-                    milliseconds(now).into(),
-                    milliseconds(expires_at).into(),
+        let (transaction, rows) = self
+            .begin_verified_with(
+                lease,
+                vec![
+                    Statement {
+                        sql: "update scheduler_leases set heartbeat_at_ms = $2, expires_at_ms = $3 where run_id = $1",
+                        values: vec![
+                            (&lease.run_id).into(),
+                            milliseconds(now).into(),
+                            milliseconds(expires_at).into(),
+                        ],
+                    },
+                    Statement {
+                        sql: "select cancel_requested_at_ms, reason from scheduler_runs where run_id = $1",
+                        values: vec![(&lease.run_id).into()],
+                    },
                 ],
+                "renew a lease",
             )
-            .await
-            .map_err(&error)?;
-        let rows = transaction
-            .query(
-                "select cancel_requested_at_ms, reason from scheduler_runs where run_id = $1",
-                &[(&lease.run_id).into()],
-            )
-            .await
-            .map_err(&error)?;
-        let row = only(&rows).map_err(&error)?;
+            .await?;
+        let rows = rows.last().map(Vec::as_slice).unwrap_or_default();
+        let row = only(rows).map_err(&error)?;
         let is_cancelled = row.optional_integer(0).map_err(&error)?.is_some();
         let reason = row.text(1).map_err(&error)?;
         transaction.commit().await.map_err(&error)?;
@@ -173,22 +175,36 @@ impl Ledger {
     /// A transaction of the ledger's database in which the lease holds until its end: what is written in it is
     /// committed by the run's only worker or not at all.
     pub async fn begin_verified(&self, lease: &Lease) -> Result<Transaction> {
-        let mut transaction = self.begin("verify a lease").await?;
-        let rows = transaction
-            .query(
-                "select 1 from scheduler_leases l join scheduler_runs r on r.run_id = l.run_id \
-                 where l.run_id = $1 and l.token = $2 and r.state = 'running'",
-                &[(&lease.run_id).into(), lease.token.into()],
-            )
+        let verified = self.begin_verified_with(lease, Vec::new(), "verify a lease");
+        Ok(verified.await?.0)
+    }
+
+    /// The same, with statements that are already run in it; answers the rows of each. When the lease is lost they are
+    /// undone.
+    async fn begin_verified_with(
+        &self,
+        lease: &Lease,
+        mut statements: Vec<Statement>,
+        operation: &'static str,
+    ) -> Result<(Transaction, Vec<Vec<Row>>)> {
+        let verify = Statement {
+            sql: "select 1 from scheduler_leases l join scheduler_runs r on r.run_id = l.run_id \
+                  where l.run_id = $1 and l.token = $2 and r.state = 'running'",
+            values: vec![(&lease.run_id).into(), lease.token.into()],
+        };
+        statements.insert(0, verify);
+        let (transaction, mut rows) = self
+            .database
+            .begin_with(&statements)
             .await
-            .map_err(SchedulerError::database("verify a lease"))?;
-        if rows.is_empty() {
+            .map_err(SchedulerError::database(operation))?;
+        if rows.remove(0).is_empty() {
             return Err(SchedulerError::LeaseLost {
                 run: lease.run_id.clone(),
                 token: lease.token,
             });
         }
-        Ok(transaction)
+        Ok((transaction, rows))
     }
 
     /// Writes what became of steps, and of the run when it ended, in one transaction under the lease, with the notices
@@ -202,10 +218,8 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let error = SchedulerError::database(WRITE);
-        let mut transaction = self.begin_verified(lease).await?;
-        write_progress(&mut transaction, lease, changes, end, now)
-            .await
-            .map_err(&error)?;
+        let statements = progress(lease, changes, end, now).map_err(&error)?;
+        let (mut transaction, _) = self.begin_verified_with(lease, statements, WRITE).await?;
         tell_of_progress(&mut transaction, plan, lease, changes, end, now)
             .await
             .map_err(&error)?;
@@ -459,57 +473,55 @@ async fn resumed_steps(
     Ok(steps)
 }
 
-async fn write_progress(
-    transaction: &mut Transaction,
+/// What a worker writes of steps, and of the run when it ended.
+fn progress(
     lease: &Lease,
     changes: &[StepChange],
     end: Option<(State, &'static str, &str)>,
     now: DateTime<Utc>,
-) -> Result<(), DatabaseError> {
+) -> Result<Vec<Statement>, DatabaseError> {
     let at = milliseconds(now);
+    let run_id = &lease.run_id;
+    let mut statements = Vec::with_capacity(changes.len() * 2 + 2);
     for change in changes {
         let is_running = change.state == State::Running;
-        transaction
-            .execute(
-                "update scheduler_step_runs set state = $3, reason = $4, detail = $5, attempt = $6, \
-                 not_before_ms = $7, started_at_ms = coalesce($8, started_at_ms), finished_at_ms = $9, account = $10 \
-                 where run_id = $1 and step = $2",
-                &[
-                    (&lease.run_id).into(),
-                    (&change.step).into(),
-                    change.state.word().into(),
-                    change.reason.into(),
-                    (&change.detail).into(),
-                    i64::from(change.attempt).into(),
-                    change.not_before.map(milliseconds).into(),
-                    is_running.then_some(at).into(),
-                    (!is_running && change.state != State::Queued).then_some(at).into(),
-                    account_text(&change.account)?.as_str().into(),
-                ],
-            )
-            .await?;
-        let (run_id, step) = (&lease.run_id, &change.step);
+        let has_ended = !is_running && change.state != State::Queued;
+        statements.push(Statement {
+            sql: "update scheduler_step_runs set state = $3, reason = $4, detail = $5, attempt = $6, \
+                  not_before_ms = $7, started_at_ms = coalesce($8, started_at_ms), finished_at_ms = $9, account = $10 \
+                  where run_id = $1 and step = $2",
+            values: vec![
+                run_id.into(),
+                (&change.step).into(),
+                change.state.word().into(),
+                change.reason.into(),
+                (&change.detail).into(),
+                i64::from(change.attempt).into(),
+                change.not_before.map(milliseconds).into(),
+                is_running.then_some(at).into(),
+                has_ended.then_some(at).into(),
+                account_text(&change.account)?.as_str().into(),
+            ],
+        });
         if is_running {
-            attempts::begin(transaction, run_id, step, now).await?;
-        } else if change.state != State::Queued {
+            statements.push(attempts::begin(run_id, &change.step, now));
+        } else if has_ended {
             let end = (change.state, change.reason, change.detail.as_str());
-            attempts::end(transaction, run_id, step, end, now).await?;
+            statements.push(attempts::end(run_id, &change.step, end, now));
         }
     }
     if let Some((state, reason, detail)) = end {
-        transaction
-            .execute(
-                "update scheduler_runs set state = $2, reason = $3, detail = $4, finished_at_ms = $5 \
-                 where run_id = $1",
-                &[
-                    (&lease.run_id).into(),
-                    state.word().into(),
-                    reason.into(),
-                    detail.into(),
-                    at.into(),
-                ],
-            )
-            .await?;
+        statements.push(Statement {
+            sql: "update scheduler_runs set state = $2, reason = $3, detail = $4, finished_at_ms = $5 \
+                  where run_id = $1",
+            values: vec![
+                run_id.into(),
+                state.word().into(),
+                reason.into(),
+                detail.into(),
+                at.into(),
+            ],
+        });
     }
-    Ok(())
+    Ok(statements)
 }

@@ -68,7 +68,15 @@ pub(super) async fn tell_of_progress(
     end: Option<(State, &'static str, &str)>,
     now: DateTime<Utc>,
 ) -> Result<(), DatabaseError> {
-    if plan.notify.is_empty() {
+    let is_above = |change: &StepChange| {
+        let mut limits = plan.notify_above.iter();
+        limits.any(|(figure, limit)| {
+            let value = change.account.figures.get(figure);
+            value.is_some_and(|value| value > limit)
+        })
+    };
+    // Nearly always there is nothing to tell.
+    if plan.notify.is_empty() || (end.is_none() && !changes.iter().any(is_above)) {
         return Ok(());
     }
     let rows = transaction

@@ -7,12 +7,14 @@ use super::at;
 use super::machine::{LEASE, Machine, Steps, ended, never, run_id};
 use super::on_both;
 use super::places::Place;
+use crate::database::Statement;
 use crate::{
     Event, FakeClock, Lease, Ledger, Plan, RunEnd, SchedulerError, State, StepAccount, StepChange,
     StepDone, StepError, Value,
 };
 
 on_both!(
+    statements_sent_together_answer_in_order_and_are_undone_when_dropped,
     a_dead_workers_run_goes_on_within_twice_the_lease_behind_what_succeeded,
     a_paused_workers_late_commit_is_refused,
     two_schedulers_and_a_trigger_race_two_hundred_times_and_commit_once_each,
@@ -68,6 +70,41 @@ async fn commits(ledger: &Ledger) -> Vec<(String, i64)> {
     rows.iter()
         .map(|row| (row.text(0).unwrap(), row.integer(1).unwrap()))
         .collect()
+}
+
+async fn statements_sent_together_answer_in_order_and_are_undone_when_dropped(place: &Place) {
+    let ledger = place.ledger().await;
+    create_commits(&ledger).await;
+    let statements: Vec<Statement> = (1..=20i64)
+        .flat_map(|token| {
+            let insert = Statement {
+                sql: "insert into commits (run_id, token) values ($2, $1)",
+                values: vec![token.into(), "many".into()],
+            };
+            let count = Statement {
+                sql: "select count(*) from commits where run_id = $1",
+                values: vec!["many".into()],
+            };
+            [insert, count]
+        })
+        .collect();
+    for is_committed in [false, true] {
+        let (transaction, rows) = ledger.database.begin_with(&statements).await.unwrap();
+        assert_eq!(rows.len(), statements.len());
+        let counts: Vec<_> = rows
+            .concat()
+            .iter()
+            .map(|row| row.integer(0).unwrap())
+            .collect();
+        assert_eq!(counts, (1..=20).collect::<Vec<i64>>());
+        match is_committed {
+            true => transaction.commit().await.unwrap(),
+            false => drop(transaction),
+        }
+        let kept = if is_committed { 20 } else { 0 };
+        let reader = place.ledger().await;
+        assert_eq!(commits(&reader).await.len(), kept);
+    }
 }
 
 /// Steps that commit something of theirs.
