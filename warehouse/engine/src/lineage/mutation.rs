@@ -447,7 +447,7 @@ async fn no_column_changes_that_lineage_says_cannot() {
     wrong.dedup();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // Edits that move nothing show nothing, nor do those that may move everything.
-    assert!(moved >= EDITS / 2, "only {moved} tables moved");
+    assert!(moved >= EDITS / 3, "only {moved} tables moved");
     assert!(
         checked >= EDITS / 2,
         "only {checked} tables could show anything"
