@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, get_required_group_by_exprs_indices};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, LogicalPlan, SubqueryAlias, TableSource};
 
@@ -95,9 +95,27 @@ fn each_named(
         {
             visit(&alias.input)?;
         }
-        Ok(TreeNodeRecursion::Continue)
+        Ok(match is_grouped_by_dependents(node) {
+            true => TreeNodeRecursion::Jump,
+            false => TreeNodeRecursion::Continue,
+        })
     })?;
     Ok(())
+}
+
+/// Whether columns are grouped by that depend on others of the group. The SQL planner adds them, also ones that the
+/// query does not name, and the optimiser takes those out again by the dependencies of the input. A leaf has none of
+/// these, so such an input is left as it was written.
+fn is_grouped_by_dependents(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Aggregate(aggregate) = plan else {
+        return false;
+    };
+    let groups = aggregate.group_expr.iter();
+    let groups: Vec<String> = groups
+        .map(|group| group.schema_name().to_string())
+        .collect();
+    let needed = get_required_group_by_exprs_indices(aggregate.input.schema(), &groups);
+    needed.is_some_and(|needed| needed.len() < groups.len())
 }
 
 fn count(plan: &LogicalPlan, candidate: &Candidate) -> Result<usize> {
@@ -115,6 +133,9 @@ fn replace(plan: LogicalPlan, candidate: &Candidate, part: &Arc<Part>) -> Result
             let leaf = SubqueryAlias::try_new(Arc::new(part.leaf()?), alias.alias)?;
             let leaf = LogicalPlan::SubqueryAlias(leaf);
             Ok(Transformed::new(leaf, true, TreeNodeRecursion::Jump))
+        }
+        node if is_grouped_by_dependents(&node) => {
+            Ok(Transformed::new(node, false, TreeNodeRecursion::Jump))
         }
         node => Ok(Transformed::no(node)),
     })?;

@@ -93,6 +93,28 @@ const YEARLY: &str = "with yearly as (
 )";
 
 #[tokio::test]
+async fn a_group_by_what_determines_other_columns_stays_one_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = session(&folder, 1 << 30);
+    let sql = "with busy as (
+        select payer, count(distinct person) as persons from paid group by payer having count(distinct person) > 3
+    ),
+    use_of as (
+        select busy.payer, busy.persons, paid.month, min(paid.amount) as least
+        from busy inner join paid on paid.payer = busy.payer
+        group by busy.payer, busy.persons, paid.month
+    ),
+    pattern as (select payer, min(least) as least from use_of group by payer)
+    select use_of.payer, use_of.month, pattern.least, other.least as later
+    from use_of inner join pattern on pattern.payer = use_of.payer
+    left join use_of as other on other.payer = use_of.payer and other.month = use_of.month + 1";
+    let (plan, rows) = run(&session, sql).await;
+    assert!(rows.len() > 501, "{}", rows.len());
+    let text = text_of(&plan);
+    assert!(text.contains("shared by 2"), "{text}");
+}
+
+#[tokio::test]
 async fn rows_are_the_same_however_often_a_part_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let session = session(&folder, 1 << 30);
