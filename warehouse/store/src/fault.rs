@@ -10,7 +10,7 @@
 //! | `fail` | nothing, and answers an input/output error |
 //! | `lost` | its work, and answers an input/output error |
 //! | `full` | nothing, and answers that no space is left |
-//! | `torn` | a file that was not synced yet loses its second half, and the process ends; objects are never torn |
+//! | `torn` | a file that was not synced yet loses its second half, and the process ends; objects and what is removed never do |
 
 use std::future::Future;
 use std::io::{Error, Result};
@@ -56,11 +56,22 @@ fn next() -> Option<Fault> {
 
 /// Does one durable operation on a file or directory.
 pub(crate) fn step<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    tearing(Some(path), work)
+}
+
+/// Removes a file whose bytes are on the disk: it is there whole or not at all.
+pub(crate) fn removing(work: impl FnOnce() -> Result<()>) -> Result<()> {
+    tearing(None, work)
+}
+
+fn tearing<T>(path: Option<&Path>, work: impl FnOnce() -> Result<T>) -> Result<T> {
     match next() {
         None => work(),
         Some(Fault::Die) => std::process::abort(),
         Some(Fault::Torn) => {
-            tear(path);
+            if let Some(path) = path {
+                tear(path);
+            }
             std::process::abort()
         }
         Some(Fault::Fail) => Err(Error::from_raw_os_error(INPUT_OUTPUT_ERROR)),

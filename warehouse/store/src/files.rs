@@ -37,7 +37,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 
 /// Removes a file; durable once its folder was synced.
 pub fn remove(path: &Path) -> Result<()> {
-    fault::step(path, || std::fs::remove_file(path))
+    fault::removing(|| std::fs::remove_file(path))
 }
 
 /// Writes a small file that is on the disk, with its name, when this returns; replaces one that exists.
