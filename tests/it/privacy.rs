@@ -227,7 +227,7 @@ fn nothing_a_run_leaves_or_says_holds_an_identity() {
                 "sql",
                 "--format",
                 "csv",
-                "select * from quarantine.wn_seeker",
+                "select * from quarantine.nts_wage_statement",
             ],
             "",
             0,
