@@ -52,6 +52,7 @@ mod memo;
 mod model_tests;
 mod month_days;
 mod open_tables;
+mod operator;
 mod plan;
 mod plan_details;
 mod planned_schemas;

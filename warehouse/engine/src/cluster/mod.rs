@@ -20,6 +20,7 @@ mod build_id;
 mod codec;
 mod deep_plans;
 mod executor;
+mod join_modes;
 mod operators;
 mod planner;
 mod query;

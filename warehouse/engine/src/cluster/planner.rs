@@ -80,7 +80,7 @@ impl QueryPlanner for ClusterPlanner {
             }
             other => (other, [].as_slice()),
         };
-        if !reads_tables(below)? {
+        if !is_for_cluster(below)? {
             return self.here.create_physical_plan(plan, session).await;
         }
         let rows = match self.travelling(below) {
@@ -113,8 +113,9 @@ fn why(error: &DataFusionError) -> String {
     }
 }
 
-/// Whether a plan is a query over stored rows. Explanations and the like say what this process would do.
-fn reads_tables(plan: &LogicalPlan) -> Result<bool> {
+/// Whether a plan is a query over stored rows that stages can compute. Explanations and the like say what this process
+/// would do; a recursive query reads what its round before gave, which no stage sees of another.
+fn is_for_cluster(plan: &LogicalPlan) -> Result<bool> {
     let is_query = !matches!(
         plan,
         LogicalPlan::Explain(_)
@@ -125,17 +126,21 @@ fn reads_tables(plan: &LogicalPlan) -> Result<bool> {
             | LogicalPlan::Statement(_)
             | LogicalPlan::DescribeTable(_)
     );
-    let mut found = false;
+    let (mut reads_tables, mut is_recursive) = (false, false);
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            found |= source_as_provider(&scan.source)
-                .is_ok_and(|provider| provider.downcast_ref::<SnapshotTable>().is_some());
+        match node {
+            LogicalPlan::TableScan(scan) => {
+                reads_tables |= source_as_provider(&scan.source)
+                    .is_ok_and(|provider| provider.downcast_ref::<SnapshotTable>().is_some());
+            }
+            LogicalPlan::RecursiveQuery(_) => is_recursive = true,
+            _ => {}
         }
-        Ok::<_, DataFusionError>(if found {
+        Ok::<_, DataFusionError>(if is_recursive {
             TreeNodeRecursion::Stop
         } else {
             TreeNodeRecursion::Continue
         })
     })?;
-    Ok(is_query && found)
+    Ok(is_query && reads_tables && !is_recursive)
 }

@@ -9,17 +9,18 @@ use ballista_core::execution_plans::DistributedQueryExec;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::serde::protobuf::{CancelJobParams, CleanJobDataParams};
 use ballista_core::utils::create_grpc_client_endpoint;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+};
 use datafusion_proto::protobuf::LogicalPlanNode;
 use futures::future::ready;
 use futures::stream::{self, StreamExt};
 
 use super::Cluster;
+use crate::operator::{has_no_expressions, with_new_children_replaces};
 
 /// Rows that a cluster computes.
 #[derive(Debug)]
@@ -58,16 +59,12 @@ impl ExecutionPlan for ClusterQuery {
         Vec::new()
     }
 
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    has_no_expressions!();
 
-    fn with_new_children(
+    fn replace_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if children.is_empty() {
             Ok(self)
@@ -75,6 +72,8 @@ impl ExecutionPlan for ClusterQuery {
             internal_err!("a query on a cluster has no inputs in this process")
         }
     }
+
+    with_new_children_replaces!();
 
     fn execute(
         &self,

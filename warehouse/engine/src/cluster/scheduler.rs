@@ -25,6 +25,7 @@ use goyong_store::Warehouse;
 use super::build_id::{build_id, refusal};
 use super::codec::{PlanCodec, StageCodec};
 use super::deep_plans::{CutStages, JoinPieces};
+use super::join_modes::with_spread_joins;
 use super::{Cluster, check_bind, cluster_config, cluster_rules, free_port, node_error};
 use crate::error::Result;
 use crate::session::{Limits, Purpose, SessionFactory};
@@ -119,11 +120,15 @@ fn scheduler_cluster(warehouse: &Warehouse, address: SocketAddr) -> Result<Balli
     let config: ConfigProducer = Arc::new(move || own_config.clone());
     let mut analyzer_rules = state.analyzer().rules.clone();
     analyzer_rules.insert(0, Arc::new(JoinPieces));
+    let Some(stage_rules) = with_spread_joins(state.physical_optimizers()) else {
+        return Err(node_error("plan queries", "its rules are not known"));
+    };
     let session: SessionBuilder = Arc::new(move |config| {
         Ok(SessionStateBuilder::new_from_existing(state.clone())
             .with_config(config)
             .with_analyzer_rules(analyzer_rules.clone())
             .with_optimizer_rules(cluster_rules(state.optimizers()))
+            .with_physical_optimizer_rules(stage_rules.clone())
             .with_physical_optimizer_rule(Arc::new(CutStages))
             .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
             .build())

@@ -36,6 +36,7 @@ use super::merge::Merge;
 use super::node::keeps_rows;
 use super::rows::{Input, Shape};
 use super::settings::{Operation, Positions, Settings};
+use crate::operator::with_new_children_replaces;
 use crate::storage::SORT_OPTIONS;
 
 /// Runs a spell function over inputs sorted by (key, start) and kept together by key.
@@ -396,15 +397,7 @@ impl ExecutionPlan for IntervalExec {
         }))
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(
-            children,
-            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
-        )
-    }
+    with_new_children_replaces!();
 
     fn execute(
         &self,

@@ -9,11 +9,10 @@ use std::task::{Context, Poll, ready};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result, Statistics, exec_err, internal_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics,
@@ -25,6 +24,7 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt};
 
 use super::buffer::{Kept, Partition, SpilledRun, Turn};
+use crate::operator::{has_no_expressions, with_new_children_replaces};
 
 /// The rows of a part during one run of a query, and how they are computed.
 #[derive(Debug)]
@@ -141,12 +141,7 @@ impl ExecutionPlan for SharedExec {
         }
     }
 
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    has_no_expressions!();
 
     fn replace_children(
         self: Arc<Self>,
@@ -164,13 +159,7 @@ impl ExecutionPlan for SharedExec {
         internal_err!("a shared plan cannot be another one for one of its readers")
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mode = datafusion::physical_plan::execution_plan::ChildrenPropertiesMode::Recompute;
-        self.replace_children(children, ReplaceChildrenOptions::new(mode))
-    }
+    with_new_children_replaces!();
 
     fn statistics_from_inputs(
         &self,
