@@ -72,7 +72,7 @@ pub use error::{LogDamage, Result, StoreError};
 pub use expire::{ExpireReport, Retention};
 pub use fence::Fence;
 pub use history::PartitionSpan;
-pub use lake::OpenedFile;
+pub use lake::{LakeFault, LakeProbe, OpenedFile, probe_lake};
 pub use lock::{LockGuard, lock_in};
 pub use release::{Release, ReleaseRequest, ReleasedTable};
 pub use repair::{LostFile, RepairReport};

@@ -286,6 +286,12 @@ impl Warehouse {
         self.inner.lake.base()
     }
 
+    /// Bytes that a file of the lake has.
+    pub async fn length_of(&self, file: &Path) -> Result<u64> {
+        let found = self.lake().stat(file).await;
+        Ok(found.map_err(StoreError::io("look at", file))?.bytes)
+    }
+
     /// The files of the lake by their paths below [`Warehouse::lake_base`], for whoever reads them.
     pub fn lake_files(&self) -> Result<Arc<dyn ObjectStore>> {
         files_of(self.lake())

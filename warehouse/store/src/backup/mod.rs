@@ -30,7 +30,7 @@ pub use send::BackupReport;
 use crate::content_hash::sha256_hex;
 use crate::durable::{DurableLocalStore, create_directories};
 use crate::error::{Result, StoreError};
-use crate::lake::{Lake, open_remote, without_credentials};
+use crate::lake::{Lake, Patience, open_remote, without_credentials};
 
 const FORMAT: u32 = 1;
 /// Digits of the manifest's digest in its name.
@@ -114,7 +114,7 @@ impl BackupStore {
         }
         if url.scheme() == "s3" {
             let (store, prefix, shown) =
-                open_remote(location).map_err(|problem| StoreError::Backup {
+                open_remote(location, Patience::Work).map_err(|problem| StoreError::Backup {
                     location: without_credentials(location),
                     problem,
                 })?;

@@ -7,6 +7,7 @@
 mod claim;
 mod copy;
 mod open_file;
+mod probe;
 mod remote;
 mod settings;
 mod upload;
@@ -30,7 +31,8 @@ use sha2::{Digest, Sha256};
 pub(crate) use claim::{Claim, claim_for_restore};
 pub(crate) use copy::{CopyError, store_checked};
 pub use open_file::OpenedFile;
-pub(crate) use remote::{open_remote, wait_for};
+pub use probe::{LakeFault, LakeProbe, probe_lake};
+pub(crate) use remote::{Patience, open_remote, wait_for};
 pub(crate) use settings::without_credentials;
 pub(crate) use upload::{Completion, Upload};
 
@@ -62,6 +64,10 @@ pub(crate) struct StoredFile {
 impl Lake {
     /// The lake of a warehouse folder, or at the URL of an object store.
     pub(crate) fn open(root: &Path, url: Option<&str>) -> crate::Result<Self> {
+        Self::open_with(root, url, Patience::Work)
+    }
+
+    fn open_with(root: &Path, url: Option<&str>, patience: Patience) -> crate::Result<Self> {
         let Some(url) = url else {
             return Ok(Self {
                 base: root.join("lake"),
@@ -69,10 +75,11 @@ impl Lake {
                 prefix: None,
             });
         };
-        let (store, prefix, base) = open_remote(url).map_err(|problem| StoreError::Lake {
-            location: without_credentials(url),
-            problem,
-        })?;
+        let (store, prefix, base) =
+            open_remote(url, patience).map_err(|problem| StoreError::Lake {
+                location: without_credentials(url),
+                problem,
+            })?;
         Ok(Self {
             base: PathBuf::from(base),
             store,

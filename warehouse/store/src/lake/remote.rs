@@ -56,12 +56,22 @@ pub(crate) fn wait_for<T: Send + 'static>(
     })
 }
 
+/// How long requests are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// A night survives a store that is away for a moment.
+    Work,
+    /// Somebody waits for the answer: each request is sent once.
+    Question,
+}
+
 /// Opens `s3://bucket/prefix`: the store, where in it, and the URL as it may be shown.
 pub(crate) fn open_remote(
     url: &str,
+    patience: Patience,
 ) -> std::result::Result<(Arc<dyn ObjectStore>, Path, String), String> {
     let place = Place::parse(url)?;
-    let store = client(&place, &variables())?;
+    let store = client(&place, &variables(), patience)?;
     let store = RemoteStore {
         inner: Arc::new(store),
     };
@@ -234,7 +244,7 @@ mod tests {
         variables.insert("AWS_SECRET_ACCESS_KEY".to_owned(), "wrong-hush".to_owned());
         let place = Place::parse(&server.new_place()).unwrap();
         let store = RemoteStore {
-            inner: Arc::new(client(&place, &variables).unwrap()),
+            inner: Arc::new(client(&place, &variables, Patience::Work).unwrap()),
         };
         let error = store.get(&place.prefix.join("x")).await.unwrap_err();
         let shown = format!("{error} {error:?} {store:?}");

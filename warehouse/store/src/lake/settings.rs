@@ -17,7 +17,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use url::Url;
 
-use super::remote::runtime;
+use super::remote::{Patience, runtime};
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -85,12 +85,20 @@ pub(crate) fn without_credentials(location: &str) -> String {
 }
 
 /// A client of the bucket.
-pub(super) fn client(place: &Place, variables: &BTreeMap<String, String>) -> Result<AmazonS3> {
+pub(super) fn client(
+    place: &Place,
+    variables: &BTreeMap<String, String>,
+    patience: Patience,
+) -> Result<AmazonS3> {
     let values = values(variables)?;
+    let (connecting, answering, max_retries) = match patience {
+        Patience::Work => (10, 120, 5),
+        Patience::Question => (5, 15, 0),
+    };
     let mut builder = AmazonS3Builder::new().with_client_options(
         ClientOptions::new()
-            .with_connect_timeout(Duration::from_secs(10))
-            .with_timeout(Duration::from_secs(120)),
+            .with_connect_timeout(Duration::from_secs(connecting))
+            .with_timeout(Duration::from_secs(answering)),
     );
     for (key, value) in values {
         builder = builder.with_config(key, value);
@@ -103,7 +111,7 @@ pub(super) fn client(place: &Place, variables: &BTreeMap<String, String>) -> Res
                 max_backoff: Duration::from_secs(5),
                 ..BackoffConfig::default()
             },
-            max_retries: 5,
+            max_retries,
             retry_timeout: Duration::from_secs(60),
         })
         .build()

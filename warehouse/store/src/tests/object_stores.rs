@@ -8,7 +8,7 @@ use object_store::ObjectStoreExt;
 use super::faults::{Fault, FaultyStore};
 use super::*;
 use crate::lake::Claim;
-use crate::{BackupStore, ReleaseRequest, StoreError};
+use crate::{BackupStore, ReleaseRequest, StoreError, probe_lake};
 
 const AUGUST: &str = "2024-08-01";
 
@@ -242,4 +242,74 @@ async fn files_are_read_by_ranges_below_the_base() {
         assert_eq!(bytes, whole[range.start as usize..range.end as usize]);
     }
     assert_eq!(files.head(&object).await.unwrap().size, whole.len() as u64);
+}
+
+/// Objects of probes that are still there.
+async fn probes_left(fixture: &Fixture) -> usize {
+    let lake = fixture.warehouse.lake();
+    let folder = lake.base().join("_goyong_probe");
+    lake.list(&folder).await.unwrap().len()
+}
+
+#[rstest]
+#[tokio::test]
+async fn sound_lake_answers_a_probe_and_keeps_nothing_of_it(#[values(Folder, S3)] place: Place) {
+    let fixture = Fixture::new(place).await;
+    let probe = probe_lake(&fixture.config).await;
+    assert_eq!(probe.faults, []);
+    assert_eq!(probe.is_remote, place == S3);
+    // Both run on this machine.
+    let ahead = probe.clock_ahead.unwrap();
+    assert!(ahead.num_seconds().abs() < 60, "{ahead}");
+    assert_eq!(probes_left(&fixture).await, 0);
+    assert_eq!(fixture.warehouse.table_names().await.unwrap(), []);
+    fixture.is_sound().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn probe_of_a_store_that_fails_names_the_fault_and_removes_its_object(
+    #[values(Folder, S3)] place: Place,
+) {
+    use crate::LakeFault;
+    type Expected = fn(&LakeFault) -> bool;
+    let unreachable: Expected = |fault| matches!(fault, LakeFault::Unreachable(_));
+    let cases: [(Fault, u64, Expected); 5] = [
+        (Fault::IgnoreConditions, 1, |fault| {
+            *fault == LakeFault::IgnoresConditions
+        }),
+        (Fault::FailBefore, 1, unreachable),
+        (Fault::LoseResponse, 1, unreachable),
+        (Fault::Full, 1, unreachable),
+        (Fault::FailBefore, 2, unreachable),
+    ];
+    for (kind, at, expected) in cases {
+        let fixture = Fixture::new(place).await;
+        let store = FaultyStore::new(&fixture, kind, at);
+        let faulty = fixture.warehouse.with_store(store);
+        let probe = faulty.lake().probe().await;
+        let is_named = matches!(probe.faults.as_slice(), [fault] if expected(fault));
+        assert!(is_named, "{kind:?} at {at}: {:?}", probe.faults);
+        assert_eq!(probes_left(&fixture).await, 0, "{kind:?} at {at}");
+    }
+    // What is torn is read back.
+    let fixture = Fixture::new(place).await;
+    let store = FaultyStore::new(&fixture, Fault::Tear, 1);
+    let probe = fixture.warehouse.with_store(store).lake().probe().await;
+    assert_eq!(probe.faults.len(), 1, "{:?}", probe.faults);
+    assert_eq!(probes_left(&fixture).await, 0);
+}
+
+#[tokio::test]
+async fn folder_that_is_not_there_is_not_made_by_a_probe() {
+    let folder = tempfile::tempdir().unwrap();
+    let probe = probe_lake(&StoreConfig::in_folder(folder.path())).await;
+    assert_eq!(probe.faults, [crate::LakeFault::Missing]);
+    assert!(!folder.path().join("lake").exists());
+    let other = StoreConfig {
+        lake: Some("s3://no-such-bucket-of-the-tests/x".to_owned()),
+        ..StoreConfig::in_folder(folder.path())
+    };
+    let probe = probe_lake(&other).await;
+    assert_eq!(probe.faults, [crate::LakeFault::Missing]);
 }
