@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use goyong_store::{Warehouse, files};
-use goyong_types::PersonKey;
+use goyong_types::{PersonKey, holds_resident_number};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +34,7 @@ pub struct Access {
     account: String,
     purpose: String,
     case: String,
+    origin: Option<String>,
 }
 
 impl Access {
@@ -44,7 +45,14 @@ impl Access {
             account: checked("account", account)?,
             purpose: checked("purpose", purpose)?,
             case: checked("case", case)?,
+            origin: None,
         })
+    }
+
+    /// The same with where it comes from: the machine, or the address of a client.
+    pub fn with_origin(mut self, origin: &str) -> Result<Self, IntakeError> {
+        self.origin = Some(checked("origin", origin)?);
+        Ok(self)
     }
 }
 
@@ -54,7 +62,7 @@ fn checked(name: &str, text: &str) -> Result<String, IntakeError> {
         Some("is empty: say who asks, why and for which case")
     } else if text.chars().count() > TEXT_CHARACTERS || text.chars().any(char::is_control) {
         Some("is no plain text of one line and at most 500 characters")
-    } else if names_a_number(text) {
+    } else if holds_resident_number(text) {
         Some("holds what looks like a resident number: leave it out, the audit is no place for it")
     } else {
         None
@@ -65,22 +73,6 @@ fn checked(name: &str, text: &str) -> Result<String, IntakeError> {
             message: format!("the {name} of the access {problem}"),
         }),
     }
-}
-
-/// Thirteen digits in a row, blanks and hyphens not counted.
-fn names_a_number(text: &str) -> bool {
-    let mut digits = 0;
-    for character in text.chars() {
-        match character {
-            _ if character.is_numeric() => digits += 1,
-            ' ' | '-' | '.' => {}
-            _ => digits = 0,
-        }
-        if digits >= 13 {
-            return true;
-        }
-    }
-    false
 }
 
 /// What an entry is about.
@@ -94,20 +86,32 @@ pub struct AuditAction<'a> {
     pub note: String,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One entry of the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
-    number: u64,
+pub struct AuditEntry {
+    /// Its number, from 1.
+    pub number: u64,
     /// Coordinated universal time, for people.
-    at: String,
-    action: String,
-    account: String,
-    purpose: String,
-    case: String,
+    pub at: String,
+    /// What was done.
+    pub action: String,
+    /// Who did it.
+    pub account: String,
+    /// What for.
+    pub purpose: String,
+    /// In which case.
+    pub case: String,
+    /// Where it came from, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Digest of the person key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    person: Option<String>,
-    note: String,
-    before: String,
+    pub person: Option<String>,
+    /// Anything else; never a personal value.
+    pub note: String,
+    /// Hash of the entry before.
+    pub before: String,
 }
 
 /// What a verification found.
@@ -153,13 +157,14 @@ impl AuditLog {
         // Held until the file is dropped: two commands append one after the other.
         file.lock().map_err(error)?;
         let (number, before) = self.continue_from(&mut file).await?;
-        let entry = Entry {
+        let entry = AuditEntry {
             number,
             at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
             action: action.action.to_owned(),
             account: access.account.clone(),
             purpose: access.purpose.clone(),
             case: access.case.clone(),
+            origin: access.origin.clone(),
             person: action.person.map(subject),
             note: action.note.clone(),
             before,
@@ -210,7 +215,7 @@ impl AuditLog {
             None => (0, START.to_owned(), String::new()),
             Some(line) => {
                 let line = String::from_utf8_lossy(line).into_owned();
-                let entry: Entry = serde_json::from_str(&line)
+                let entry: AuditEntry = serde_json::from_str(&line)
                     .map_err(|_| broken("the newest audit entry cannot be read".to_owned()))?;
                 (entry.number, hash_of(&line), entry.before)
             }
@@ -239,6 +244,33 @@ impl AuditLog {
         }))
     }
 
+    /// Every entry in order.
+    ///
+    /// # Errors
+    /// A line that is no entry.
+    pub fn entries(&self) -> Result<Vec<AuditEntry>, IntakeError> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => {
+                return Err(IntakeError::file(
+                    "read the audit chain",
+                    &self.path,
+                    source,
+                ));
+            }
+        };
+        let entry = |(position, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|_| IntakeError::Audit {
+                message: format!(
+                    "line {} is no entry: run `goyong audit verify`",
+                    position + 1
+                ),
+            })
+        };
+        text.lines().enumerate().map(entry).collect()
+    }
+
     /// Reads the whole chain and compares it with itself and with the state database.
     pub async fn verify(&self) -> Result<AuditReport, IntakeError> {
         let error = |source| IntakeError::file("read the audit chain", &self.path, source);
@@ -261,7 +293,7 @@ impl AuditLog {
                 report.entries += 1;
                 let position = report.entries;
                 let text = line.trim_end_matches('\n');
-                match serde_json::from_str::<Entry>(text) {
+                match serde_json::from_str::<AuditEntry>(text) {
                     Err(_) => report.problems.push(format!("line {position} is no entry")),
                     Ok(entry) => {
                         if entry.number != position {

@@ -54,7 +54,7 @@ mod testing_warehouse;
 mod unique;
 mod value;
 
-pub use audit::{Access, AuditAction, AuditLog, AuditReport};
+pub use audit::{Access, AuditAction, AuditEntry, AuditLog, AuditReport};
 pub use chunks::ReadLimits;
 pub use deliver::IntakeContext;
 pub use delivery::{DeliveryOutcome, DeliveryStatus};

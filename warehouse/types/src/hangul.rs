@@ -24,12 +24,12 @@ pub fn normalise_hangul(text: &str) -> String {
     }
     let mut letters = Vec::with_capacity(text.len());
     for character in text.chars() {
-        widen(character, &mut letters);
+        widen_hangul(character, &mut letters);
     }
     let mut settled = String::with_capacity(text.len());
     let mut rest = letters.as_slice();
     while let Some((&first, others)) = rest.split_first() {
-        let (next, used) = compose(rest).unwrap_or((first, 1));
+        let (next, used) = compose_hangul(rest).unwrap_or((first, 1));
         rest = if used == 1 { others } else { &rest[used..] };
         if next == ' ' && (settled.is_empty() || settled.ends_with(' ')) {
             continue;
@@ -40,8 +40,9 @@ pub fn normalise_hangul(text: &str) -> String {
     settled
 }
 
-/// Settles the width of a character and leaves out what is invisible.
-fn widen(character: char, letters: &mut Vec<char>) {
+/// Settles the width of a character, adding what it stands for to `letters`: nothing when it is invisible, a blank for
+/// any white space.
+pub fn widen_hangul(character: char, letters: &mut Vec<char>) {
     match character {
         '㈜' | '㈱' => letters.extend(['(', '주', ')']),
         '㈔' => letters.extend(['(', '사', ')']),
@@ -78,8 +79,9 @@ fn half_width_letter(character: char) -> Option<char> {
     }
 }
 
-/// The syllable at the beginning of the letters and how many of them it takes.
-fn compose(letters: &[char]) -> Option<(char, usize)> {
+/// The syllable that the letters at the beginning make together, and how many of them it takes; nothing when they make
+/// none.
+pub fn compose_hangul(letters: &[char]) -> Option<(char, usize)> {
     let first = *letters.first()?;
     if let Some(syllable) = (first as u32)
         .checked_sub(FIRST_SYLLABLE)

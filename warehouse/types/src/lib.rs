@@ -21,9 +21,9 @@ mod suggestion;
 mod table_name;
 
 pub use business_number::{BusinessNumber, BusinessNumberError};
-pub use hangul::normalise_hangul;
+pub use hangul::{compose_hangul, normalise_hangul, widen_hangul};
 pub use keys::{DeliveryId, PersonKey};
 pub use month::{Month, MonthError};
-pub use resident_number::{ResidentNumber, ResidentNumberError, Sex};
+pub use resident_number::{ResidentNumber, ResidentNumberError, Sex, holds_resident_number};
 pub use suggestion::nearest_name;
 pub use table_name::{TableName, TableNameError};

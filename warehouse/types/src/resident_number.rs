@@ -31,6 +31,22 @@ pub struct ResidentNumber {
     birth_date: NaiveDate,
 }
 
+/// Whether a text holds what may be a resident number: thirteen digits in a row, blanks, hyphens and points not counted.
+pub fn holds_resident_number(text: &str) -> bool {
+    let mut digits = 0;
+    for character in text.chars() {
+        match character {
+            _ if character.is_numeric() => digits += 1,
+            ' ' | '-' | '.' => {}
+            _ => digits = 0,
+        }
+        if digits >= 13 {
+            return true;
+        }
+    }
+    false
+}
+
 /// Why 13 characters are no resident number. Never carries the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResidentNumberError {

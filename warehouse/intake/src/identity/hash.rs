@@ -2,6 +2,8 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::hex;
+
 /// The first 128 bits of the keyed hash of a resident number; the vault's key for a person.
 pub type PersonDigest = [u8; 16];
 
@@ -45,6 +47,14 @@ impl PersonHasher {
         let mut digest = [0; 8];
         digest.copy_from_slice(&state.finalize().into_bytes()[..8]);
         digest
+    }
+
+    /// A secret for a purpose, from which nobody gets back to the key.
+    pub fn secret(&self, purpose: &str) -> String {
+        let mut state = self.keyed.clone();
+        state.update(b"secret\0");
+        state.update(purpose.as_bytes());
+        hex(&state.finalize().into_bytes())
     }
 
     /// Keyed digest of a name or contact of a person, cut to 128 bits.
