@@ -17,6 +17,7 @@
 //! ```
 
 pub mod contract;
+mod declared_model;
 mod declared_test;
 mod files;
 mod graph;
@@ -35,6 +36,10 @@ mod source_map;
 mod template;
 mod unit_test;
 
+pub use declared_model::{
+    Baseline, Capacity, DeclaredModel, End, EvaluationDesign, FeatureUse, GroupUse, Learner,
+    LearnerKind, Promotion,
+};
 pub use declared_test::{
     ColumnTest, ColumnTestKind, DeclaredTest, ModelRange, ModelTest, ModelTestKind, Range,
     Relationship, Scalar, Severity,

@@ -11,6 +11,7 @@ use self::read::{
     resolve_model,
 };
 use crate::contract::Contract;
+use crate::declared_model::{self, DeclaredModel};
 use crate::files::ProjectFiles;
 use crate::graph;
 use crate::model::{Check, Model};
@@ -35,6 +36,7 @@ pub struct Project {
     models: BTreeMap<TableName, Model>,
     checks: BTreeMap<String, Check>,
     unit_tests: Vec<UnitTest>,
+    declared_models: BTreeMap<String, DeclaredModel>,
     order: Vec<TableName>,
 }
 
@@ -96,6 +98,7 @@ impl Project {
         }
         let checks = read_checks(&files, &macros, &names, &mut problems);
         let unit_tests = unit_test::read_all(&files, &names, &models, &mut problems);
+        let declared_models = declared_model::read_all(&files, &models, &mut problems);
         for model in models.values() {
             check_reads(model, &models, &contracts, &mut problems);
         }
@@ -110,6 +113,7 @@ impl Project {
             models,
             checks,
             unit_tests,
+            declared_models,
             order,
         })
     }
@@ -147,6 +151,11 @@ impl Project {
     /// Tests of models on rows written by hand, in file order.
     pub fn unit_tests(&self) -> &[UnitTest] {
         &self.unit_tests
+    }
+
+    /// Probability models by name, as `models/*.yml` declares them.
+    pub fn declared_models(&self) -> &BTreeMap<String, DeclaredModel> {
+        &self.declared_models
     }
 
     /// Every model after everything it reads; the same for the same project.

@@ -1,0 +1,502 @@
+//! A probability model as the project declares it: `models/<name>.yml`.
+//!
+//! A declaration says which label model is learned from which feature model and under which
+//! conditions the result may serve. One job trains every declared model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use goyong_types::{TableName, nearest_name};
+
+use crate::contract::BilingualText;
+use crate::files::{ProjectFiles, stem};
+use crate::header::parse_yaml;
+use crate::model::Model;
+use crate::problem::Problem;
+
+/// The folder of the declarations.
+const FOLDER: &str = "models";
+
+/// A declared probability model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredModel {
+    /// Its name, that of the file.
+    pub model: String,
+    /// What it predicts.
+    pub title: BilingualText,
+    /// Who or what is scored.
+    pub population: BilingualText,
+    /// What it is for, and what not.
+    pub intended_use: BilingualText,
+    /// What is not known about it.
+    #[serde(default)]
+    pub limits: Vec<BilingualText>,
+    /// The feature model.
+    pub features: TableName,
+    /// The label model, joined by entity and day of entry.
+    pub labels: TableName,
+    /// The column that names what is scored.
+    pub entity: String,
+    /// The day from which the outcome is followed.
+    pub entered_on: String,
+    /// The outcome: true, false, or null while it is not known.
+    #[serde(default = "label_column")]
+    pub label: String,
+    /// The day on which the outcome is or will be known.
+    #[serde(default = "label_known_on_column")]
+    pub label_known_on: String,
+    /// Days after entry before which no outcome can be known.
+    pub label_gap_days: i64,
+    /// The columns of the feature model that the model sees, each with the basis to use it.
+    #[serde(rename = "use")]
+    pub uses: Vec<FeatureUse>,
+    /// Columns to report by, for fairness; they need not be features.
+    #[serde(default)]
+    pub groups: Vec<GroupUse>,
+    /// The rule to beat.
+    pub baseline: Baseline,
+    /// How the model is fitted.
+    pub learner: Learner,
+    /// How it is judged.
+    #[serde(default)]
+    pub evaluation: EvaluationDesign,
+    /// Whom there is room to act for: the end of the ranking and its share.
+    pub capacity: Capacity,
+    /// The probability at which a score is acted upon; that of the capacity when absent. It is
+    /// part of the trained model: another one needs another training.
+    #[serde(default)]
+    pub threshold: Option<f64>,
+    /// Who lets a version that passed its gates serve.
+    #[serde(default)]
+    pub promotion: Promotion,
+    /// Where it was declared.
+    #[serde(skip)]
+    pub file: String,
+    /// The declaration as written.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// Feature columns with the basis to use them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureUse {
+    /// The article of law or the licence that allows the use.
+    pub legal_basis: String,
+    /// The columns.
+    pub columns: Vec<String>,
+    /// Columns of numbers that are codes: each number becomes a category.
+    #[serde(default)]
+    pub codes: Vec<String>,
+}
+
+/// A column to report by.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupUse {
+    /// The column of the feature model.
+    pub column: String,
+    /// What it is called.
+    pub title: BilingualText,
+}
+
+/// The rate of each group in the past: a rule in one or a few variables.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// The columns whose combinations are the groups.
+    pub columns: Vec<String>,
+    /// What the rule is called.
+    pub title: BilingualText,
+}
+
+/// How a model is fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learner {
+    /// Which learner.
+    pub kind: LearnerKind,
+    /// L2 penalty on the standardised scale.
+    #[serde(default = "one")]
+    pub ridge: f64,
+    /// A category with fewer training rows is pooled.
+    #[serde(default = "minimum_count")]
+    pub minimum_count: usize,
+    /// At most this many rows are held in memory and trained on.
+    #[serde(default = "row_budget")]
+    pub row_budget: usize,
+}
+
+/// The learners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearnerKind {
+    /// Regularised logistic regression.
+    Logistic,
+}
+
+/// How a model is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationDesign {
+    /// Folds drawn by entity instead of months, for data that has no time.
+    pub folds: Option<usize>,
+    /// Months of entry judged per cut-off.
+    pub months: u32,
+    /// Months a window may be widened to where it has too few rows.
+    pub maximum_months: u32,
+    /// At most this many cut-offs.
+    pub cutoffs: usize,
+    /// Labelled rows needed before a cut-off.
+    pub minimum_training_rows: usize,
+    /// Labelled rows needed after a cut-off.
+    pub minimum_evaluation_rows: usize,
+}
+
+impl Default for EvaluationDesign {
+    fn default() -> Self {
+        Self {
+            folds: None,
+            months: 1,
+            maximum_months: 3,
+            cutoffs: 6,
+            minimum_training_rows: 500,
+            minimum_evaluation_rows: 200,
+        }
+    }
+}
+
+/// Whom there is room to act for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    /// Share of the rows.
+    pub share: f64,
+    /// Which end of the ranking.
+    pub end: End,
+}
+
+/// An end of the ranking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Those with the lowest probability.
+    Lowest,
+    /// Those with the highest probability.
+    Highest,
+}
+
+/// Who lets a version serve.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Promotion {
+    /// The gates: a version that passes all of them serves.
+    #[default]
+    Gates,
+    /// A person, with `goyong models promote`; the gates have to have passed as well.
+    Person,
+}
+
+fn label_column() -> String {
+    "label".to_owned()
+}
+
+fn label_known_on_column() -> String {
+    "label_known_on".to_owned()
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn minimum_count() -> usize {
+    50
+}
+
+fn row_budget() -> usize {
+    1_500_000
+}
+
+impl DeclaredModel {
+    /// Every feature column in the order declared.
+    pub fn feature_columns(&self) -> impl Iterator<Item = &str> {
+        let columns = self.uses.iter().flat_map(|allowed| &allowed.columns);
+        columns.map(String::as_str)
+    }
+
+    /// The problem of a key that names no column of a table.
+    pub fn unknown_column<'a>(
+        &self,
+        key: &str,
+        name: &str,
+        table: &TableName,
+        columns: impl IntoIterator<Item = &'a str>,
+    ) -> Problem {
+        self.problem(name, format!("`{key}`: {table} has no column `{name}`"))
+            .with_nearest(name, columns)
+    }
+
+    /// A problem at the first line that holds a word.
+    pub fn problem(&self, word: &str, message: String) -> Problem {
+        let line = self.text.lines().position(|line| {
+            line.split(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '.'))
+                .any(|found| found == word)
+        });
+        Problem::new(&format!("sql/{}", self.file), message).at_line(line.map(|line| line + 1))
+    }
+}
+
+/// Reads every declaration; what is wrong is added to `problems`.
+pub(crate) fn read_all(
+    files: &ProjectFiles,
+    models: &BTreeMap<TableName, Model>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, DeclaredModel> {
+    let mut declared = BTreeMap::new();
+    for (path, text) in files.below(FOLDER, "yml") {
+        match parse_yaml::<DeclaredModel>(path, 1, text) {
+            Ok(mut model) => {
+                model.file = path.to_owned();
+                model.text = text.to_owned();
+                check(&model, models, problems);
+                declared.insert(model.model.clone(), model);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    declared
+}
+
+fn check(
+    declared: &DeclaredModel,
+    models: &BTreeMap<TableName, Model>,
+    problems: &mut Vec<Problem>,
+) {
+    let name = stem(&declared.file);
+    if declared.model != name {
+        let message = format!(
+            "`model`: calls the model `{}`, its file `{name}`",
+            declared.model
+        );
+        problems.push(declared.problem("model", message));
+    }
+    for (key, table) in [
+        ("features", &declared.features),
+        ("labels", &declared.labels),
+    ] {
+        let Some(model) = models.get(table) else {
+            let known: Vec<String> = models.keys().map(TableName::to_string).collect();
+            let message = format!("`{key}`: no model makes {table}");
+            problems.push(
+                declared
+                    .problem(key, message)
+                    .with_nearest(&table.to_string(), known.iter().map(String::as_str)),
+            );
+            continue;
+        };
+        if model.header.label != (key == "labels") {
+            let message = match key {
+                "labels" => {
+                    format!("`labels`: {table} is no label model, its header lacks `label: true`")
+                }
+                _ => {
+                    format!(
+                        "`features`: {table} is a label model, which looks past the day it is asked on"
+                    )
+                }
+            };
+            problems.push(declared.problem(key, message));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for column in declared.feature_columns() {
+        if !seen.insert(column) {
+            problems.push(declared.problem(column, format!("`use`: names `{column}` twice")));
+        }
+        let reserved = [
+            &declared.label,
+            &declared.label_known_on,
+            &declared.entity,
+            &declared.entered_on,
+        ];
+        if reserved.iter().any(|reserved| *reserved == column) {
+            let message =
+                format!("`use`: `{column}` names the row or its outcome and is no feature");
+            problems.push(declared.problem(column, message));
+        }
+    }
+    if seen.is_empty() {
+        problems.push(declared.problem("use", "`use`: names no column".to_owned()));
+    }
+    for allowed in &declared.uses {
+        if allowed.legal_basis.trim().is_empty() {
+            let message = "`legal_basis`: says nothing".to_owned();
+            problems.push(declared.problem("legal_basis", message));
+        }
+        for code in &allowed.codes {
+            if !allowed.columns.contains(code) {
+                let known = allowed.columns.iter().map(String::as_str);
+                let message = format!("`codes`: `{code}` is not among the columns beside it");
+                problems.push(declared.problem("codes", message).with_nearest(code, known));
+            }
+        }
+    }
+    check_numbers(declared, problems);
+    let groups: Vec<&str> = declared.groups.iter().map(|g| g.column.as_str()).collect();
+    for column in &declared.baseline.columns {
+        if !groups.contains(&column.as_str()) && !seen.contains(column.as_str()) {
+            let known = groups.iter().chain(&seen).copied();
+            let advice = nearest_name(column, known)
+                .map(|nearest| format!("did you mean `{nearest}`?"))
+                .unwrap_or_else(|| "name a column of `groups` or `use`".to_owned());
+            let message =
+                format!("`baseline`: `{column}` is neither among `groups` nor among `use`");
+            problems.push(declared.problem("baseline", message).with_help(advice));
+        }
+    }
+}
+
+fn check_numbers(declared: &DeclaredModel, problems: &mut Vec<Problem>) {
+    let share = declared.capacity.share;
+    let mut wrong = |key: &str, message: String| {
+        problems.push(declared.problem(key, format!("`{key}`: {message}")))
+    };
+    if !(share > 0.0 && share < 1.0) {
+        wrong("share", format!("{share} is no share between 0 and 1"));
+    }
+    if let Some(threshold) = declared.threshold
+        && !(threshold > 0.0 && threshold < 1.0)
+    {
+        let message = format!("{threshold} is no probability between 0 and 1");
+        wrong("threshold", message);
+    }
+    if declared.label_gap_days < 0 {
+        wrong("label_gap_days", "is negative".to_owned());
+    }
+    if !(declared.learner.ridge >= 0.0 && declared.learner.ridge.is_finite()) {
+        wrong("ridge", "is no penalty of zero or more".to_owned());
+    }
+    if declared.evaluation.folds.is_some_and(|folds| folds < 2) {
+        wrong("folds", "at least two are needed".to_owned());
+    }
+    if declared.evaluation.months == 0 || declared.evaluation.cutoffs == 0 {
+        wrong("evaluation", "months and cutoffs begin at 1".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::project::Project;
+
+    const DECLARATION: &str = "model: outcome
+title: outcome
+population: persons
+intended_use: tests
+features: features.outcome
+labels: features.outcome_label
+entity: person_no
+entered_on: entered_on
+label_gap_days: 30
+use:
+  - {legal_basis: a law, columns: [age, trade]}
+groups:
+  - {column: sex, title: sex}
+baseline: {columns: [sex], title: rate by sex}
+learner: {kind: logistic}
+capacity: {share: 0.2, end: lowest}
+";
+
+    fn project(declaration: &str) -> Result<Project, String> {
+        Project::from_files(ProjectFiles::from_texts([
+            (
+                "features/outcome.sql",
+                "/*---\ndescription: d\ngrain: [person_no]\nmaterialized: table\n---*/\nselect 1 as person_no",
+            ),
+            (
+                "features/outcome_label.sql",
+                "/*---\ndescription: d\ngrain: [person_no]\nmaterialized: table\nlabel: true\n---*/\nselect 1 as person_no",
+            ),
+            ("models/outcome.yml", declaration),
+        ]))
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_declaration_is_read_with_its_defaults() {
+        let project = project(DECLARATION).unwrap();
+        let declared = &project.declared_models()["outcome"];
+        assert_eq!(
+            declared.feature_columns().collect::<Vec<_>>(),
+            ["age", "trade"]
+        );
+        assert_eq!(declared.label, "label");
+        assert_eq!(declared.promotion, Promotion::Gates);
+        assert_eq!(declared.evaluation.cutoffs, 6);
+        assert_eq!(declared.file, "models/outcome.yml");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_at_file_line_and_key_with_the_nearest_name() {
+        for (right, wrong, told) in [
+            (
+                "capacity:",
+                "capacitiy:",
+                "models/outcome.yml:16: unknown field `capacitiy`",
+            ),
+            (
+                "kind: logistic",
+                "kind: logistik",
+                "did you mean `logistic`?",
+            ),
+            (
+                "features: features.outcome\n",
+                "features: features.outcom\n",
+                "sql/models/outcome.yml:5: `features`: no model makes features.outcom; did you mean `features.outcome`?",
+            ),
+            (
+                "labels: features.outcome_label",
+                "labels: features.outcome",
+                "lacks `label: true`",
+            ),
+            (
+                "features: features.outcome\n",
+                "features: features.outcome_label\n",
+                "looks past the day",
+            ),
+            (
+                "[age, trade]",
+                "[age, label]",
+                "sql/models/outcome.yml:11: `use`: `label` names the row or its outcome",
+            ),
+            ("[age, trade]", "[age, age]", "twice"),
+            ("share: 0.2", "share: 20", "`share`: 20 is no share"),
+            (
+                "columns: [sex], title: rate",
+                "columns: [sec], title: rate",
+                "did you mean `sex`?",
+            ),
+            ("model: outcome", "model: outcomes", "its file `outcome`"),
+            ("a law", "''", "`legal_basis`: says nothing"),
+        ] {
+            assert!(DECLARATION.contains(right), "{right}");
+            let error = project(&DECLARATION.replacen(right, wrong, 1)).unwrap_err();
+            assert!(error.contains(told), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_told_with_its_line() {
+        let project = project(DECLARATION).unwrap();
+        let declared = &project.declared_models()["outcome"];
+        let problem =
+            declared.unknown_column("use", "trade", &declared.features, ["age", "trades"]);
+        assert_eq!(
+            problem.to_string(),
+            "sql/models/outcome.yml:11: `use`: features.outcome has no column `trade`; did you mean `trades`?"
+        );
+    }
+}
