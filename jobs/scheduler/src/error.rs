@@ -1,4 +1,4 @@
-use crate::database::DatabaseError;
+use goyong_database::DatabaseError;
 
 /// What a plan, calendar or schedule says wrong, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -32,7 +32,6 @@
 
 mod calendar;
 mod clock;
-mod database;
 mod document;
 pub mod due;
 mod error;
@@ -47,14 +46,14 @@ mod step;
 
 pub use calendar::{Calendar, Holiday, HolidayKind};
 pub use clock::{Clock, FakeClock, SystemClock};
-pub use database::{DatabaseError, Location, Row, Transaction, Value};
 pub use document::parse_duration;
 pub use error::{Problem, Result, SchedulerError};
 pub use executor::RunEnd;
+pub use goyong_database::{DatabaseError, Location, Row, Transaction, Value};
 pub use ledger::{
     AttemptRow, Claim, Heartbeat, Lease, Ledger, LedgerFigures, MissedDeadline, OccurrenceRow,
-    PlanRow, ProcessRow, RunRow, State, StepChange, StepProgress, StepRow, Triggered,
-    UndeliveredRow,
+    OldOccurrence, OldRun, PlanRow, ProcessRow, RunRow, State, StepChange, StepProgress, StepRow,
+    Triggered, UndeliveredRow,
 };
 pub use notice::{Notice, NoticeKind, NoticeSender};
 pub use plan::{Catchup, DEFAULT_POOL, Deadline, OnHoliday, Overlap, Plan, Step};

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Ledger, State, milliseconds};
-use crate::database::{DatabaseError, Statement, Transaction};
+use super::{Ledger, LedgerRow, State, milliseconds};
 use crate::error::{Result, SchedulerError};
+use goyong_database::{DatabaseError, Statement, Transaction};
 
 /// One attempt of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::tell::{Fact, tell};
-use super::{Ledger, milliseconds, only};
+use super::{Ledger, commit, milliseconds, only};
 use crate::calendar::Calendar;
-use crate::database::{DatabaseError, Transaction};
 use crate::due::{Due, History, NotRun, Verdict, due};
 use crate::error::{Result, SchedulerError};
 use crate::notice::NoticeKind;
 use crate::plan::Plan;
+use goyong_database::{DatabaseError, Transaction};
 
 const DECIDE: &str = "decide what is due";
 
@@ -42,8 +42,7 @@ impl Ledger {
             .decide_within(&mut transaction, plan, calendar, now)
             .await
             .map_err(SchedulerError::database(DECIDE))?;
-        transaction
-            .commit()
+        commit(transaction)
             .await
             .map_err(SchedulerError::database(DECIDE))?;
         Ok(decided)
@@ -147,7 +146,7 @@ impl Ledger {
             }
             found.push(deadline);
         }
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(found)
     }
 }

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use super::attempts;
 use super::decide::{insert_step, request_cancel};
 use super::tell::tell_of_progress;
-use super::{Ledger, State, account_text, after, milliseconds, only};
-use crate::database::{DatabaseError, Row, Statement, Transaction};
+use super::{Ledger, LedgerRow, State, account_text, after, commit, milliseconds, only};
 use crate::error::{Result, SchedulerError};
 use crate::plan::{Overlap, Plan};
 use crate::step::StepAccount;
+use goyong_database::{DatabaseError, Row, Statement, Transaction};
 
 const CLAIM: &str = "take up a run";
 const WRITE: &str = "write the progress of a run";
@@ -128,7 +128,7 @@ impl Ledger {
         let claim = claim_within(&mut transaction, plans, only_run, holder, lease, now)
             .await
             .map_err(&error)?;
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(claim)
     }
 
@@ -165,7 +165,7 @@ impl Ledger {
         let row = only(rows).map_err(&error)?;
         let is_cancelled = row.optional_integer(0).map_err(&error)?.is_some();
         let reason = row.text(1).map_err(&error)?;
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(Heartbeat {
             expires_at,
             cancel: is_cancelled.then_some(reason),
@@ -223,8 +223,7 @@ impl Ledger {
         tell_of_progress(&mut transaction, plan, lease, changes, end, now)
             .await
             .map_err(&error)?;
-        transaction
-            .commit()
+        commit(transaction)
             .await
             .map_err(SchedulerError::database(WRITE))
     }
@@ -251,7 +250,7 @@ impl Ledger {
             )
             .await
             .map_err(&error)?;
-        transaction.commit().await.map_err(&error)
+        commit(transaction).await.map_err(&error)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Ledger, State};
-use crate::database::{DatabaseError, Row, Value};
+use super::{Ledger, LedgerRow, State};
 use crate::error::{Result, SchedulerError};
 use crate::step::StepAccount;
+use goyong_database::{DatabaseError, Row, Value};
 
 /// A plan as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Ledger {
         );
         let values = [plan.unwrap_or_default().into(), i64::from(limit).into()];
         self.list("list the runs", sql, &values, |row| {
-            let is_run = row.0.first() != Some(&Value::Null);
+            let is_run = !row.is_null(0);
             Ok(OccurrenceRow {
                 plan: row.text(13)?,
                 scheduled_at: row.time(14)?,

@@ -5,6 +5,9 @@
 
 mod attempts;
 mod decide;
+mod expire;
+#[cfg(test)]
+pub(crate) mod faults;
 mod lease;
 mod list;
 mod operate;
@@ -17,23 +20,32 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use attempts::AttemptRow;
 pub use decide::MissedDeadline;
+pub use expire::{OldOccurrence, OldRun};
 pub use lease::{Claim, Heartbeat, Lease, StepChange, StepProgress};
 pub use list::{OccurrenceRow, PlanRow, RunRow, StepRow};
 pub use operate::Triggered;
 pub(crate) use tell::SIGN_OF_LIFE;
 pub use watch::{LedgerFigures, ProcessRow, UndeliveredRow};
 
-use crate::database::{Database, DatabaseError, Location, Row, Transaction};
 use crate::error::{Result, SchedulerError};
 use crate::step::StepAccount;
+use goyong_database::{
+    Database, DatabaseError, Location, Migration, MigrationError, Migrations, Row, Transaction,
+};
 
-/// Migrations in order, forward only; a table counts those applied.
-const MIGRATIONS: [&str; 4] = [
-    include_str!("0001_plans_and_runs.sql"),
-    include_str!("0002_accounts_of_steps.sql"),
-    include_str!("0003_attempts_of_steps.sql"),
-    include_str!("0004_notices_and_processes.sql"),
-];
+/// The schema, forward only.
+const MIGRATIONS: Migrations = Migrations {
+    make_table: "create table if not exists scheduler_migrations (number bigint primary key)",
+    newest: "select coalesce(max(number), 0) from scheduler_migrations",
+    count: "insert into scheduler_migrations (number) values ($1)",
+    steps: &[
+        Migration::Same(include_str!("0001_plans_and_runs.sql")),
+        Migration::Same(include_str!("0002_accounts_of_steps.sql")),
+        Migration::Same(include_str!("0003_attempts_of_steps.sql")),
+        Migration::Same(include_str!("0004_notices_and_processes.sql")),
+        Migration::Same(include_str!("0005_expired_occurrences.sql")),
+    ],
+};
 
 /// How a run or a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,38 +118,15 @@ impl Ledger {
     }
 
     async fn migrate(&self) -> Result<()> {
-        let error = SchedulerError::database("migrate");
-        let mut transaction = self.database.begin().await.map_err(&error)?;
-        transaction
-            .script("create table if not exists scheduler_migrations (number bigint primary key)")
-            .await
-            .map_err(&error)?;
-        let found = transaction
-            .query(
-                "select coalesce(max(number), 0) from scheduler_migrations",
-                &[],
-            )
-            .await
-            .and_then(|rows| only(&rows)?.integer(0))
-            .map_err(&error)?;
-        let known = MIGRATIONS.len() as i64;
-        if found > known {
-            return Err(SchedulerError::NewerLedger { found, known });
-        }
-        for (number, migration) in (1i64..).zip(MIGRATIONS) {
-            if number <= found {
-                continue;
+        match self.database.migrate(&MIGRATIONS).await {
+            Ok(()) => Ok(()),
+            Err(MigrationError::Newer { found, known }) => {
+                Err(SchedulerError::NewerLedger { found, known })
             }
-            transaction.script(migration).await.map_err(&error)?;
-            transaction
-                .execute(
-                    "insert into scheduler_migrations (number) values ($1)",
-                    &[number.into()],
-                )
-                .await
-                .map_err(&error)?;
+            Err(MigrationError::Database(source)) => {
+                Err(SchedulerError::database("migrate")(source))
+            }
         }
-        transaction.commit().await.map_err(&error)
     }
 
     /// Closes the connections. Optional; a crash instead loses nothing.
@@ -174,18 +163,23 @@ fn after(at: DateTime<Utc>, time: Duration) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-impl Row {
-    fn time(&self, column: usize) -> Result<DateTime<Utc>, DatabaseError> {
-        self.optional_time(column)?
-            .ok_or(DatabaseError::Column(column))
-    }
+/// Commits, unless a test made it fail.
+async fn commit(transaction: Transaction) -> Result<(), DatabaseError> {
+    #[cfg(test)]
+    let fault = faults::before_commit().await?;
+    transaction.commit().await?;
+    #[cfg(test)]
+    faults::after_commit(fault)?;
+    Ok(())
+}
 
-    fn optional_time(&self, column: usize) -> Result<Option<DateTime<Utc>>, DatabaseError> {
-        self.optional_integer(column)?
-            .map(|at| DateTime::from_timestamp_millis(at).ok_or(DatabaseError::Column(column)))
-            .transpose()
-    }
+/// What the columns of the ledger hold besides numbers and texts.
+trait LedgerRow {
+    fn state(&self, column: usize) -> Result<State, DatabaseError>;
+    fn account(&self, column: usize) -> Result<StepAccount, DatabaseError>;
+}
 
+impl LedgerRow for Row {
     fn state(&self, column: usize) -> Result<State, DatabaseError> {
         let word = self.text(column)?;
         State::ALL
@@ -199,9 +193,5 @@ impl Row {
             "" => Ok(StepAccount::default()),
             text => Ok(serde_json::from_str(text)?),
         }
-    }
-
-    fn count(&self, column: usize) -> Result<u32, DatabaseError> {
-        u32::try_from(self.integer(column)?).map_err(|_| DatabaseError::Column(column))
     }
 }

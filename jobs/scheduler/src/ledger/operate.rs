@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::decide::{NewOccurrence, insert_occurrence, register, request_cancel};
-use super::{Ledger, State, milliseconds};
-use crate::database::DatabaseError;
+use super::{Ledger, State, commit, milliseconds};
 use crate::error::{Result, SchedulerError};
 use crate::plan::Plan;
+use goyong_database::DatabaseError;
 
 /// What a trigger did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Ledger {
                     .map_err(&error)?,
             });
         }
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(triggered)
     }
 
@@ -68,7 +68,7 @@ impl Ledger {
             )
             .await
             .map_err(&error)?;
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(changed > 0)
     }
 
@@ -87,7 +87,7 @@ impl Ledger {
             )
             .await
             .map_err(&error)?;
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(changed > 0)
     }
 
@@ -105,7 +105,7 @@ impl Ledger {
         request_cancel(&mut transaction, run_id, "cancelled", now)
             .await
             .map_err(&error)?;
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(self.run(run_id).await?.state)
     }
 
@@ -141,6 +141,6 @@ impl Ledger {
             Ok::<_, DatabaseError>(())
         };
         reset.await.map_err(&error)?;
-        transaction.commit().await.map_err(&error)
+        commit(transaction).await.map_err(&error)
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Ledger, State, StepChange, milliseconds, only};
-use crate::database::{DatabaseError, Row, Transaction};
+use super::{Ledger, State, StepChange, commit, milliseconds, only};
 use crate::error::{Result, SchedulerError};
 use crate::notice::{Notice, NoticeKind};
 use crate::plan::Plan;
+use goyong_database::{DatabaseError, Row, Transaction};
 
 /// A sender that died lets others send after this time. Longer than any attempt takes.
 const SENDING: TimeDelta = TimeDelta::minutes(5);
@@ -200,7 +200,7 @@ impl Ledger {
                 .await
                 .map_err(&error)?;
         }
-        transaction.commit().await.map_err(&error)?;
+        commit(transaction).await.map_err(&error)?;
         Ok(notice)
     }
 
@@ -232,7 +232,7 @@ impl Ledger {
             )
             .await
             .map_err(&error)?;
-        transaction.commit().await.map_err(&error)
+        commit(transaction).await.map_err(&error)
     }
 }
 
@@ -290,6 +290,6 @@ impl Ledger {
             )
             .await
             .map_err(&error)?;
-        transaction.commit().await.map_err(&error)
+        commit(transaction).await.map_err(&error)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Ledger, State, milliseconds};
+use super::{Ledger, LedgerRow, State, milliseconds};
 use crate::error::{Result, SchedulerError};
 
 /// Steps among which figures are looked for, newest first.
@@ -62,10 +62,16 @@ impl Ledger {
     pub async fn figures(&self) -> Result<LedgerFigures> {
         let operation = "count runs";
         let runs = "select plan, state, count(*) from scheduler_runs group by plan, state order by plan, state";
-        let occurrences = "select plan, reason, count(*) from scheduler_occurrences \
-             group by plan, reason order by plan, reason";
-        let deadlines = "select plan, count(*) from scheduler_occurrences \
-             where deadline_missed_at_ms is not null group by plan order by plan";
+        // Those that were forgotten count on: what only grows must not shrink.
+        let occurrences = "select plan, reason, cast(sum(counted) as bigint) from ( \
+               select plan, reason, count(*) as counted from scheduler_occurrences group by plan, reason \
+               union all select plan, reason, occurrences from scheduler_expired_occurrences \
+             ) as occurred group by plan, reason order by plan, reason";
+        let deadlines = "select plan, cast(sum(counted) as bigint) from ( \
+               select plan, count(*) as counted from scheduler_occurrences \
+               where deadline_missed_at_ms is not null group by plan \
+               union all select plan, deadlines_missed from scheduler_expired_occurrences where deadlines_missed > 0 \
+             ) as missed group by plan order by plan";
         let heartbeats = "select r.plan, l.heartbeat_at_ms from scheduler_runs r \
              join scheduler_leases l on l.run_id = r.run_id where r.state = 'running' order by r.plan";
         let notices = "select kind, \

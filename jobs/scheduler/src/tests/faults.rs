@@ -12,7 +12,7 @@ use super::machine::{LEASE, Machine, Steps, run_id};
 use super::on_both;
 use super::places::Place;
 use super::running::night;
-use crate::database::faults::{Fault, during};
+use crate::ledger::faults::{Fault, during};
 use crate::{FakeClock, Ledger, State};
 
 on_both!(a_fault_at_any_commit_leaves_a_run_that_the_next_process_completes);

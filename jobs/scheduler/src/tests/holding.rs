@@ -7,11 +7,11 @@ use super::at;
 use super::machine::{LEASE, Machine, Steps, ended, never, run_id};
 use super::on_both;
 use super::places::Place;
-use crate::database::Statement;
 use crate::{
     Event, FakeClock, Lease, Ledger, Plan, RunEnd, SchedulerError, State, StepAccount, StepChange,
     StepDone, StepError, Value,
 };
+use goyong_database::Statement;
 
 on_both!(
     statements_sent_together_answer_in_order_and_are_undone_when_dropped,

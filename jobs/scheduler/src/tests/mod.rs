@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deciding;
+mod encrypting;
+mod expiring;
 mod faults;
 mod holding;
 mod machine;

@@ -1,12 +1,11 @@
 //! Faults of commits, for tests: the fault strikes what the task that asked for it commits.
 
-use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
-use super::DatabaseError;
+use goyong_database::DatabaseError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -63,13 +62,6 @@ pub(crate) async fn during(
     *injected.is_hit.borrow()
 }
 
-fn lost() -> DatabaseError {
-    DatabaseError::Sqlite(sqlx::Error::Io(Error::new(
-        ErrorKind::ConnectionReset,
-        "on purpose",
-    )))
-}
-
 /// The fault of the commit that begins now, if its work is to be done first.
 pub(super) async fn before_commit() -> Result<Option<Fault>, DatabaseError> {
     let Ok(injected) = INJECTED.try_with(Arc::clone) else {
@@ -81,11 +73,11 @@ pub(super) async fn before_commit() -> Result<Option<Fault>, DatabaseError> {
     injected.is_hit.send_replace(true);
     match injected.fault {
         Fault::Die => std::future::pending().await,
-        Fault::Fail => Err(lost()),
+        Fault::Fail => Err(DatabaseError::Lost),
         Fault::Lost => Ok(Some(Fault::Lost)),
     }
 }
 
 pub(super) fn after_commit(fault: Option<Fault>) -> Result<(), DatabaseError> {
-    fault.map_or(Ok(()), |_| Err(lost()))
+    fault.map_or(Ok(()), |_| Err(DatabaseError::Lost))
 }

@@ -10,6 +10,7 @@ use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Statement as Prepared};
 
+use super::tls::{Encryption, Wish};
 use super::{DatabaseError, MOST_SENT_TOGETHER, Row, Statement, Value};
 
 /// One writer at a time: the lock every transaction takes first. The number is arbitrary and ours.
@@ -19,6 +20,8 @@ const ONE_WRITER: &str = "begin; select pg_advisory_xact_lock(5218045190)";
 #[derive(Debug)]
 pub(crate) struct Postgres {
     config: Config,
+    /// `None` where everything stays on this machine, or was asked to be in the clear.
+    encryption: Option<Encryption>,
     connection: Arc<Mutex<Option<Connection>>>,
 }
 
@@ -35,21 +38,22 @@ impl std::fmt::Debug for Connection {
 
 impl Postgres {
     pub(super) async fn open(text: &str) -> Result<Self, DatabaseError> {
-        let mut config: Config = text.parse()?;
+        let wish = Wish::read(text);
+        let mut config: Config = wish.address.parse()?;
         let leaves_the_machine = config.get_hosts().iter().any(|host| match host {
             Host::Tcp(host) => !matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1"),
             Host::Unix(_) => false,
         });
-        if leaves_the_machine && config.get_ssl_mode() != SslMode::Disable {
-            return Err(DatabaseError::Location(
-                "the connection to another machine would not be encrypted; use a tunnel that ends on this machine, \
-                 or say sslmode=disable on a network of its own"
-                    .to_owned(),
-            ));
-        }
+        let encryption = wish.encryption(leaves_the_machine);
+        let encryption = encryption.map_err(DatabaseError::Location)?;
+        config.ssl_mode(match &encryption {
+            Some(_) => SslMode::Require,
+            None => SslMode::Disable,
+        });
         config.connect_timeout(Duration::from_secs(10));
         let database = Self {
             config,
+            encryption,
             connection: Arc::new(Mutex::new(None)),
         };
         database.connected().await?;
@@ -62,12 +66,19 @@ impl Postgres {
             .as_ref()
             .is_some_and(|connection| !connection.client.is_closed());
         if !is_open {
-            let (client, connection) = self.config.connect(NoTls).await?;
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::warn!("the connection to the ledger of runs was lost: {error}");
+            let client = match &self.encryption {
+                None => {
+                    let (client, connection) = self.config.connect(NoTls).await?;
+                    tokio::spawn(keep(connection));
+                    client
                 }
-            });
+                Some(encryption) => {
+                    let made = self.config.connect(encryption.clone()).await;
+                    let (client, connection) = made.map_err(of_encryption)?;
+                    tokio::spawn(keep(connection));
+                    client
+                }
+            };
             // A process that was stopped in a transaction would keep every other writer out for good.
             client
                 .batch_execute("set idle_in_transaction_session_timeout = '10s'")
@@ -113,6 +124,22 @@ impl Postgres {
     ) -> Result<Vec<Row>, DatabaseError> {
         let mut guard = self.connected().await?;
         query(&mut guard, sql, values).await
+    }
+}
+
+/// Moves bytes as long as the connection lasts.
+async fn keep(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+    if let Err(error) = connection.await {
+        tracing::warn!("the connection to the state database was lost: {error}");
+    }
+}
+
+/// Tells a certificate that is not trusted, or a server without encryption, from a server that is away.
+fn of_encryption(error: tokio_postgres::Error) -> DatabaseError {
+    let text = error.to_string();
+    match text.strip_prefix("error performing TLS handshake: ") {
+        Some(problem) => DatabaseError::Encryption(problem.to_owned()),
+        None => error.into(),
     }
 }
 
@@ -165,9 +192,7 @@ impl Drop for PostgresTransaction {
 }
 
 fn open(guard: &mut Option<Connection>) -> Result<&mut Connection, DatabaseError> {
-    guard
-        .as_mut()
-        .ok_or_else(|| DatabaseError::Location("the connection was lost".to_owned()))
+    guard.as_mut().ok_or(DatabaseError::Lost)
 }
 
 async fn prepared<'c>(

@@ -35,6 +35,8 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What a person is forgotten from is not left on a free page.
+            .pragma("secure_delete", "ON")
             .busy_timeout(LONGEST_WAIT);
         let database = Self {
             options,
@@ -97,7 +99,7 @@ impl Sqlite {
         if let Some(connection) = self.connection.lock().await.take()
             && let Err(error) = connection.close().await
         {
-            tracing::warn!("the ledger of runs was not closed: {error}");
+            tracing::warn!("the state database was not closed: {error}");
         }
     }
 }

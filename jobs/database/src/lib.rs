@@ -1,17 +1,21 @@
 //! SQLite and PostgreSQL behind one face: whole numbers and texts, `$1` for parameters, one writer at a time.
 //!
 //! Both databases take the same statements. A transaction holds the only writer's place from its first statement
-//! (`begin immediate`, an advisory lock), so what it read still holds when it writes, on either.
+//! (`begin immediate`, an advisory lock), so what it read still holds when it writes, on either. Where they differ
+//! (triggers, rows handed over in bulk) a statement has a text for each: [`Dialects`], [`Load`].
 
-#[cfg(test)]
-pub(crate) mod faults;
+mod load;
+mod migration;
 mod postgres;
 mod sqlite;
+mod tls;
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+pub use load::{ColumnKind, Load};
+pub use migration::{Migration, MigrationError, Migrations};
 use postgres::{Postgres, PostgresTransaction};
 use sqlite::{Sqlite, SqliteTransaction};
 
@@ -25,6 +29,15 @@ pub enum DatabaseError {
     /// PostgreSQL said so.
     #[error("{}", of_postgres(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// The server's certificate is not trusted, or it offers no encryption.
+    #[error(
+        "the connection to the database cannot be encrypted: {0}; correct the host or the certificates that sslrootcert \
+         names"
+    )]
+    Encryption(String),
+    /// The connection is gone.
+    #[error("the connection was lost")]
+    Lost,
     /// The location is no database's.
     #[error("{0}")]
     Location(String),
@@ -47,7 +60,7 @@ impl DatabaseError {
     /// Whether the same can succeed later: the database was busy, or the connection was lost.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Sqlite(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            Self::Lost | Self::Sqlite(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
             // 5 is busy, 6 locked; the rest of the number says more about it.
             Self::Sqlite(sqlx::Error::Database(error)) => error
                 .code()
@@ -58,7 +71,11 @@ impl DatabaseError {
                 Some(code) => ["08", "40", "53", "57"].contains(&&code.code()[..2]),
                 None => true,
             },
-            Self::Sqlite(_) | Self::Location(_) | Self::Json(_) | Self::Column(_) => false,
+            Self::Sqlite(_)
+            | Self::Encryption(_)
+            | Self::Location(_)
+            | Self::Json(_)
+            | Self::Column(_) => false,
         }
     }
 }
@@ -96,7 +113,8 @@ impl std::str::FromStr for Location {
 }
 
 /// A value of a parameter or an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(untagged)]
 pub enum Value {
     /// None.
     Null,
@@ -118,6 +136,12 @@ impl From<&str> for Value {
     }
 }
 
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl From<&String> for Value {
     fn from(text: &String) -> Self {
         Self::Text(text.clone())
@@ -135,14 +159,25 @@ const MOST_SENT_TOGETHER: usize = 12;
 
 /// A statement with the values of its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Statement {
-    pub(crate) sql: &'static str,
-    pub(crate) values: Vec<Value>,
+pub struct Statement {
+    /// The text.
+    pub sql: &'static str,
+    /// A value for each parameter.
+    pub values: Vec<Value>,
+}
+
+/// A text for each database, where the two say the same thing differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialects {
+    /// For SQLite.
+    pub sqlite: &'static str,
+    /// For PostgreSQL.
+    pub postgres: &'static str,
 }
 
 /// One row of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row(pub(crate) Vec<Value>);
+pub struct Row(Vec<Value>);
 
 impl Row {
     /// A whole number.
@@ -169,9 +204,46 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Whether there is nothing in a column.
+    pub fn is_null(&self, column: usize) -> bool {
+        self.0.get(column) == Some(&Value::Null)
+    }
+
+    /// A text or nothing.
+    pub fn optional_text(&self, column: usize) -> Result<Option<String>, DatabaseError> {
+        match self.0.get(column) {
+            Some(Value::Text(text)) => Ok(Some(text.clone())),
+            Some(Value::Null) => Ok(None),
+            _ => Err(DatabaseError::Column(column)),
+        }
+    }
+
+    /// A time kept as milliseconds since 1970 in UTC.
+    pub fn time(&self, column: usize) -> Result<DateTime<Utc>, DatabaseError> {
+        self.optional_time(column)?
+            .ok_or(DatabaseError::Column(column))
+    }
+
+    /// A time or nothing.
+    pub fn optional_time(&self, column: usize) -> Result<Option<DateTime<Utc>>, DatabaseError> {
+        self.optional_integer(column)?
+            .map(|at| DateTime::from_timestamp_millis(at).ok_or(DatabaseError::Column(column)))
+            .transpose()
+    }
+
+    /// A small count.
+    pub fn count(&self, column: usize) -> Result<u32, DatabaseError> {
+        u32::try_from(self.integer(column)?).map_err(|_| DatabaseError::Column(column))
+    }
+}
+
 /// A database.
 #[derive(Debug)]
-pub(crate) enum Database {
+pub struct Database(Backend);
+
+#[derive(Debug)]
+enum Backend {
     Sqlite(Box<Sqlite>),
     Postgres(Box<Postgres>),
 }
@@ -187,29 +259,31 @@ enum Inner {
 }
 
 impl Database {
-    pub(crate) async fn open(location: &Location) -> Result<Self, DatabaseError> {
-        Ok(match location {
-            Location::Sqlite(path) => Self::Sqlite(Box::new(Sqlite::open(path).await?)),
-            Location::Postgres(text) => Self::Postgres(Box::new(Postgres::open(text).await?)),
-        })
+    /// Opens a database; a file that is not there is made.
+    pub async fn open(location: &Location) -> Result<Self, DatabaseError> {
+        Ok(Self(match location {
+            Location::Sqlite(path) => Backend::Sqlite(Box::new(Sqlite::open(path).await?)),
+            Location::Postgres(text) => Backend::Postgres(Box::new(Postgres::open(text).await?)),
+        }))
     }
 
-    pub(crate) async fn begin(&self) -> Result<Transaction, DatabaseError> {
+    /// Begins a transaction, once no other writer has the place.
+    pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
         Ok(self.begin_with(&[]).await?.0)
     }
 
     /// Begins a transaction with statements that are sent together; answers the rows of each. What it costs to reach the
     /// database is paid once.
-    pub(crate) async fn begin_with(
+    pub async fn begin_with(
         &self,
         statements: &[Statement],
     ) -> Result<(Transaction, Vec<Vec<Row>>), DatabaseError> {
-        Ok(match self {
-            Self::Sqlite(database) => {
+        Ok(match &self.0 {
+            Backend::Sqlite(database) => {
                 let (transaction, rows) = database.begin_with(statements).await?;
                 (Transaction(Inner::Sqlite(transaction)), rows)
             }
-            Self::Postgres(database) => {
+            Backend::Postgres(database) => {
                 let (transaction, rows) = database.begin_with(statements).await?;
                 (Transaction(Inner::Postgres(transaction)), rows)
             }
@@ -217,22 +291,22 @@ impl Database {
     }
 
     /// Rows as they stand now, without keeping writers out.
-    pub(crate) async fn query(
+    pub async fn query(
         &self,
         sql: &'static str,
         values: &[Value],
     ) -> Result<Vec<Row>, DatabaseError> {
-        match self {
-            Self::Sqlite(database) => database.query(sql, values).await,
-            Self::Postgres(database) => database.query(sql, values).await,
+        match &self.0 {
+            Backend::Sqlite(database) => database.query(sql, values).await,
+            Backend::Postgres(database) => database.query(sql, values).await,
         }
     }
 
     /// The time of the database's machine; a file has none.
-    pub(crate) async fn time(&self) -> Result<Option<DateTime<Utc>>, DatabaseError> {
-        match self {
-            Self::Sqlite(_) => Ok(None),
-            Self::Postgres(database) => {
+    pub async fn time(&self) -> Result<Option<DateTime<Utc>>, DatabaseError> {
+        match &self.0 {
+            Backend::Sqlite(_) => Ok(None),
+            Backend::Postgres(database) => {
                 let sql = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
                 let rows = database.query(sql, &[]).await?;
                 let at = rows.first().ok_or(DatabaseError::Column(0))?.integer(0)?;
@@ -241,8 +315,9 @@ impl Database {
         }
     }
 
-    pub(crate) async fn close(&self) {
-        if let Self::Sqlite(database) = self {
+    /// Closes the connection. Optional; a crash instead loses nothing.
+    pub async fn close(&self) {
+        if let Backend::Sqlite(database) = &self.0 {
             database.close().await;
         }
     }
@@ -274,23 +349,26 @@ impl Transaction {
     }
 
     /// Runs several statements without parameters.
-    pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
+    pub async fn script(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
         match &mut self.0 {
             Inner::Sqlite(transaction) => transaction.script(sql).await,
             Inner::Postgres(transaction) => transaction.script(sql).await,
         }
     }
 
+    /// The text of these two that this database understands.
+    pub fn text_of(&self, dialects: Dialects) -> &'static str {
+        match &self.0 {
+            Inner::Sqlite(_) => dialects.sqlite,
+            Inner::Postgres(_) => dialects.postgres,
+        }
+    }
+
     /// Makes it durable and visible.
     pub async fn commit(self) -> Result<(), DatabaseError> {
-        #[cfg(test)]
-        let fault = faults::before_commit().await?;
         match self.0 {
-            Inner::Sqlite(transaction) => transaction.commit().await?,
-            Inner::Postgres(transaction) => transaction.commit().await?,
+            Inner::Sqlite(transaction) => transaction.commit().await,
+            Inner::Postgres(transaction) => transaction.commit().await,
         }
-        #[cfg(test)]
-        faults::after_commit(fault)?;
-        Ok(())
     }
 }
