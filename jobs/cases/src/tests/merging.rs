@@ -1,0 +1,309 @@
+use std::collections::HashSet;
+
+use super::{Place, act, all, claims, day, evidence, later, night, on_both};
+use crate::{Command, MergeSummary, Outcome, Renaming, Scope, State};
+
+on_both!(
+    a_night_merged_again_changes_nothing,
+    new_evidence_appends_and_corrections_follow,
+    a_closed_case_reopens_on_new_evidence_only,
+    a_list_is_capped_and_a_suppression_counts,
+    a_draw_is_the_same_again_and_nothing_tells_of_it,
+    pseudonyms_follow_a_rotation_and_a_forgotten_person_leaves,
+    a_hundred_thousand_rows_are_merged,
+);
+
+/// Takes case 1 to its end without accusing anybody.
+async fn close(place: &Place, case_no: i64, on: chrono::NaiveDate) {
+    let book = &place.book;
+    for (account, command) in [
+        (
+            "kim",
+            Command::Move {
+                to: State::Investigating,
+            },
+        ),
+        (
+            "kim",
+            Command::Move {
+                to: State::AwaitingVerification,
+            },
+        ),
+        (
+            "lee",
+            Command::Close {
+                outcome: Outcome::FalsePositive,
+                reason: "declared at the counter".to_owned(),
+                evidence: Vec::new(),
+            },
+        ),
+    ] {
+        book.apply(case_no, &command, &act(account, on))
+            .await
+            .unwrap();
+    }
+}
+
+async fn a_night_merged_again_changes_nothing(place: Place) {
+    let incoming = night(
+        "2024-03-01",
+        vec![evidence(1, 0), evidence(1, 1), evidence(2, 0)],
+    );
+    let first = place.book.merge(&incoming).await.unwrap();
+    assert_eq!((first.opened, first.evidence, first.listed), (2, 3, 2));
+    let events = place.book.events(None).await.unwrap();
+    let again = place.book.merge(&incoming).await.unwrap();
+    assert_eq!(
+        again,
+        MergeSummary {
+            listed: 2,
+            ..MergeSummary::default()
+        }
+    );
+    assert_eq!(place.book.events(None).await.unwrap(), events);
+    assert_eq!(
+        place.book.verify(&[]).await.unwrap().problems,
+        Vec::<String>::new()
+    );
+}
+
+async fn new_evidence_appends_and_corrections_follow(place: Place) {
+    let book = &place.book;
+    book.merge(&night("2024-03-01", vec![evidence(1, 0)]))
+        .await
+        .unwrap();
+    book.merge(&night("2024-03-02", vec![evidence(1, 0), evidence(1, 1)]))
+        .await
+        .unwrap();
+    let case = book.case(1).await.unwrap();
+    assert_eq!(
+        (case.state.evidence_count, case.state.amount_at_risk_won),
+        (2, 300_000)
+    );
+    let mut corrected = evidence(1, 1);
+    corrected.amount_at_risk_won = 50_000;
+    let merged = book
+        .merge(&night("2024-03-03", vec![corrected]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (merged.updated, merged.withdrawn, merged.evidence),
+        (1, 1, 0)
+    );
+    let case = book.case(1).await.unwrap();
+    assert_eq!(
+        (case.state.evidence_count, case.state.amount_at_risk_won),
+        (1, 50_000)
+    );
+    // What is raised again is the same row.
+    book.merge(&night("2024-03-04", vec![evidence(1, 0), evidence(1, 1)]))
+        .await
+        .unwrap();
+    assert_eq!(book.evidence(1).await.unwrap().len(), 2);
+    assert_eq!(book.case(1).await.unwrap().state.evidence_count, 2);
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+async fn a_closed_case_reopens_on_new_evidence_only(place: Place) {
+    let book = &place.book;
+    book.merge(&night("2024-03-01", vec![evidence(1, 0)]))
+        .await
+        .unwrap();
+    close(&place, 1, day("2024-03-05")).await;
+    let same = book
+        .merge(&night("2024-03-06", vec![evidence(1, 0)]))
+        .await
+        .unwrap();
+    assert_eq!((same.reopened, same.updated, same.listed), (0, 0, 0));
+    let again = Command::Move {
+        to: State::Investigating,
+    };
+    let refused = book.apply(1, &again, &act("kim", day("2024-03-06"))).await;
+    assert!(refused.unwrap_err().to_string().contains("new evidence"));
+    let more = book
+        .merge(&night("2024-03-07", vec![evidence(1, 0), evidence(1, 1)]))
+        .await
+        .unwrap();
+    assert_eq!((more.reopened, more.opened), (1, 0));
+    let case = book.case(1).await.unwrap();
+    assert_eq!(case.state.state, State::Investigating);
+    assert_eq!(
+        (case.state.evidence_count, case.state.undecided_count),
+        (2, 1)
+    );
+    let labels = book.labels().await.unwrap();
+    assert_eq!(labels.len(), 1, "the decision of before stays");
+    assert_eq!(
+        (labels[0].outcome.as_str(), labels[0].decided_on.as_str()),
+        ("false_positive", "2024-03-05")
+    );
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+async fn a_list_is_capped_and_a_suppression_counts(place: Place) {
+    let book = &place.book;
+    let mut incoming = night(
+        "2024-03-01",
+        (1..=5).map(|person| evidence(person, person)).collect(),
+    );
+    incoming.capacity.per_centre = 2;
+    let merged = book.merge(&incoming).await.unwrap();
+    assert_eq!((merged.opened, merged.listed, merged.suppressed), (5, 2, 0));
+    let filter = crate::CaseFilter {
+        is_listed: true,
+        ..all()
+    };
+    let listed: Vec<i64> = book
+        .cases(&filter)
+        .await
+        .unwrap()
+        .iter()
+        .map(|case| case.case_no)
+        .collect();
+    assert_eq!(listed, [5, 4], "the largest amounts");
+    let on = day("2024-03-01");
+    let number = book
+        .suppress(
+            &Scope::Case(5),
+            "seen by the court already",
+            later(on, 30),
+            &act("park", on),
+        )
+        .await
+        .unwrap();
+    let merged = book.merge(&incoming).await.unwrap();
+    assert_eq!((merged.listed, merged.suppressed), (2, 1));
+    assert_eq!(book.suppressions().await.unwrap()[0].cases, 1);
+    let expired = night("2024-04-05", incoming.evidence.clone());
+    assert_eq!(book.merge(&expired).await.unwrap().suppressed, 0);
+    book.lift(number, "the court is done", &act("park", on))
+        .await
+        .unwrap();
+    assert_eq!(book.merge(&incoming).await.unwrap().suppressed, 0);
+    let whole_rule = Scope::Rule("F01".to_owned());
+    book.suppress(
+        &whole_rule,
+        "the source is late",
+        later(on, 3),
+        &act("park", on),
+    )
+    .await
+    .unwrap();
+    let merged = book.merge(&incoming).await.unwrap();
+    assert_eq!((merged.listed, merged.suppressed), (0, 5));
+    let forever = book
+        .suppress(&whole_rule, "no", later(on, 1_000), &act("park", on))
+        .await;
+    assert!(forever.is_err(), "a suppression expires");
+    let trials = [crate::Capacity {
+        per_centre: 3,
+        random_basis_points: 0,
+        ..crate::Capacity::default()
+    }];
+    let trial = &book.simulate_capacity(later(on, 3), &trials).await.unwrap()[0];
+    assert_eq!(
+        (trial.waiting, trial.listed, trial.nights_to_clear),
+        (5, 3, Some(2))
+    );
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+async fn a_draw_is_the_same_again_and_nothing_tells_of_it(place: Place) {
+    let book = &place.book;
+    let mut incoming = night("2024-03-01", vec![evidence(1, 0)]);
+    incoming.active_claims = claims(400);
+    incoming.capacity.per_centre = 25;
+    incoming.capacity.random_basis_points = 800;
+    let merged = book.merge(&incoming).await.unwrap();
+    assert_eq!(merged.drawn, 8, "two of a hundred in each of four centres");
+    let again = book.merge(&incoming).await.unwrap();
+    assert_eq!(
+        (again.drawn, again.opened, again.listed),
+        (0, 0, merged.listed)
+    );
+    let events = book.events(None).await.unwrap();
+    assert!(
+        events
+            .iter()
+            .all(|event| event.action == "open" && !event.after.contains("drawn"))
+    );
+    let estimates = book.estimates().await.unwrap();
+    assert_eq!((estimates.drawn, estimates.drawn_decided), (8, 0));
+    assert_eq!(estimates.prevalence, None);
+    let drawn = book.cases(&all()).await.unwrap();
+    let drawn: Vec<_> = drawn
+        .iter()
+        .filter(|case| case.state.evidence_count == 0)
+        .collect();
+    close(&place, drawn[0].case_no, day("2024-03-05")).await;
+    let estimates = book.estimates().await.unwrap();
+    assert_eq!(estimates.drawn_decided, 1);
+    let prevalence = estimates.prevalence.unwrap();
+    assert!(
+        prevalence.value == 0.0 && prevalence.upper > 0.5,
+        "one claim says little"
+    );
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+async fn pseudonyms_follow_a_rotation_and_a_forgotten_person_leaves(place: Place) {
+    let book = &place.book;
+    book.merge(&night("2024-03-01", vec![evidence(1, 0), evidence(2, 0)]))
+        .await
+        .unwrap();
+    let renaming = Renaming {
+        person: &|key| (key < 100).then_some(key + 1_000),
+        opaque: &|_| None,
+    };
+    assert!(book.rename_pseudonyms(&renaming).await.unwrap() > 0);
+    assert_eq!(
+        book.rename_pseudonyms(&renaming).await.unwrap(),
+        0,
+        "done again it changes nothing"
+    );
+    let mut known = evidence(1_001, 0);
+    known.subject_key = "C1/0".to_owned();
+    known.claim_no = Some("C1".to_owned());
+    let mut other = evidence(1_002, 0);
+    other.subject_key = "C2/0".to_owned();
+    let merged = book
+        .merge(&night("2024-03-02", vec![known.clone(), other]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (merged.opened, merged.evidence, merged.withdrawn),
+        (0, 0, 0)
+    );
+    book.forget(&HashSet::from([1_002])).await.unwrap();
+    let case = book.case(2).await.unwrap();
+    assert_eq!(
+        (case.person_key, case.pivot_key.as_str()),
+        (None, "forgotten/2")
+    );
+    let merged = book.merge(&night("2024-03-03", vec![known])).await.unwrap();
+    assert_eq!((merged.opened, merged.withdrawn, merged.listed), (0, 1, 1));
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+async fn a_hundred_thousand_rows_are_merged(place: Place) {
+    let rows = (0..100_000)
+        .map(|number| evidence(number / 3, number % 3))
+        .collect();
+    let incoming = night_of_sorted("2024-03-01", rows);
+    let merged = place.book.merge(&incoming).await.unwrap();
+    assert_eq!((merged.opened, merged.evidence), (33_334, 100_000));
+    let again = place.book.merge(&incoming).await.unwrap();
+    assert_eq!((again.opened, again.evidence, again.updated), (0, 0, 0));
+    assert!(place.book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+/// The same as [`night`] for many rows that stand together by person.
+fn night_of_sorted(as_of: &str, rows: Vec<crate::IncomingEvidence>) -> crate::Incoming {
+    let mut all = night(as_of, Vec::new());
+    for some in rows.chunk_by(|left, right| left.pivot_key == right.pivot_key) {
+        all.candidates
+            .extend(night(as_of, some.to_vec()).candidates);
+    }
+    all.evidence = rows;
+    all
+}
