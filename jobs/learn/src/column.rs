@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 use goyong_types::nearest_name;
 
 use crate::error::LearnError;
-use crate::feature::FeatureKind;
+use crate::feature::{FeatureKind, FeatureSpec};
 
 /// The code of a missing category.
 pub(crate) const MISSING: u32 = u32::MAX;
@@ -60,6 +60,10 @@ impl ColumnData {
                 };
                 let numbers = cast(name, &source, &DataType::Float64, "a number")?;
                 let numbers = numbers.as_primitive::<Float64Type>();
+                if numbers.null_count() == 0 {
+                    values.extend(numbers.values().iter().copied().map(finite_or_missing));
+                    return Ok(());
+                }
                 values.extend(numbers.iter().map(|value| match value {
                     Some(number) if number.is_finite() => number,
                     _ => f64::NAN,
@@ -105,6 +109,34 @@ pub(crate) fn select<T: Clone>(values: &mut Vec<T>, order: &[u32]) {
         .iter()
         .map(|row| values[*row as usize].clone())
         .collect();
+}
+
+/// Appends the numbers of some rows of an Arrow column; missing is NaN.
+pub(crate) fn numbers_at(
+    feature: &FeatureSpec,
+    array: &ArrayRef,
+    rows: &[usize],
+    values: &mut Vec<f64>,
+) -> Result<(), LearnError> {
+    if let Some(numbers) = array.as_primitive_opt::<Float64Type>()
+        && numbers.null_count() == 0
+    {
+        values.extend(
+            rows.iter()
+                .map(|row| finite_or_missing(numbers.value(*row))),
+        );
+        return Ok(());
+    }
+    let mut data = ColumnData::new(feature.kind);
+    data.append(feature.kind, &feature.name, array)?;
+    if let ColumnData::Numbers(numbers) = data {
+        values.extend(rows.iter().map(|row| numbers[*row]));
+    }
+    Ok(())
+}
+
+fn finite_or_missing(number: f64) -> f64 {
+    if number.is_finite() { number } else { f64::NAN }
 }
 
 /// Finds a column by name, naming the nearest one when it is absent.
@@ -172,6 +204,16 @@ impl EntityKeys {
             }
         }
         Ok(())
+    }
+
+    /// 64 bits that equal keys share.
+    pub(crate) fn hash(&self, row: usize) -> u64 {
+        match self {
+            EntityKeys::Numbers(keys) => crate::parallel::mix(keys[row] as u64, 0),
+            EntityKeys::Texts(keys) => keys[row]
+                .bytes()
+                .fold(0, |hash, byte| crate::parallel::mix(hash, u64::from(byte))),
+        }
     }
 
     pub(crate) fn select(&mut self, order: &[u32]) {

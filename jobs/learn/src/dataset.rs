@@ -255,6 +255,13 @@ impl Dataset {
         self.entered_on.last().map(|day| date_of_day(*day))
     }
 
+    /// The rows with a label, in order.
+    pub fn labelled_rows(&self) -> Vec<u32> {
+        (0..self.len() as u32)
+            .filter(|row| self.labels[*row as usize].is_some())
+            .collect()
+    }
+
     /// The rows with a label known on or before `as_of`, in order.
     pub fn rows_known_by(&self, as_of: NaiveDate) -> Vec<u32> {
         let as_of = day_of_date(as_of);

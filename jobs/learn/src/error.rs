@@ -133,6 +133,9 @@ pub enum LearnError {
         /// What is wrong.
         reason: String,
     },
+    /// The batches could not be read, or not twice the same.
+    #[error("the training rows cannot be read: {0}")]
+    Source(String),
     /// The solver gave up.
     #[error("the logistic solver failed: {0}")]
     Solver(String),

@@ -47,48 +47,73 @@
 //! # }
 //! ```
 
+mod artefact;
 mod baseline;
+mod boosting;
 mod calibration;
+mod calibrator;
 mod card;
 mod column;
 mod dataset;
+mod drift;
 mod encoding;
 mod error;
 mod evaluation;
+mod fairness;
 mod feature;
 mod gate;
+mod learner;
 mod linfa_solver;
 mod logistic;
 mod metrics;
 mod newton;
 mod oracle;
+mod parallel;
+mod promotion;
 mod ranking;
 mod sampling;
 mod split;
+mod streaming;
 mod training;
 
 #[cfg(test)]
 mod tests;
 
+pub use artefact::ScoringArtefact;
 pub use baseline::BaselineSpec;
+pub use boosting::{
+    BinnedFeature, BoostFacts, BoostOptions, BoostedModel, Boosting, EarlyStopping, FeatureBins,
+    Monotone, Tree,
+};
 pub use calibration::{
     CalibrationBin, Recalibration, calibration_table, expected_calibration_error, recalibration,
 };
+pub use calibrator::{Calibrator, CalibratorChoice, choose_calibrator};
 pub use card::{BaselineEvaluation, CoefficientRow, CutoffEvaluation, ModelCard, coefficient_rows};
 pub use dataset::{Dataset, DatasetBuilder, DatasetSpec, GroupSpec};
+pub use drift::{FeatureDrift, FeatureSuspicion, ks, psi, psi_of_counts, rank_correlation};
 pub use encoding::{ColumnRole, EncodedFeature, Encoding, PoolingRule};
 pub use error::LearnError;
 pub use evaluation::{Evaluation, EvaluationOptions, SubgroupEvaluation, evaluate};
+pub use fairness::{GroupFairness, risk_ratio};
 pub use feature::{Bilingual, FeatureKind, FeatureSpec};
 pub use gate::{Gate, GateLimits};
+pub use learner::{BatchVisitor, Batches, Learner, LearningTask, ProbabilityModel, read_model};
 pub use logistic::{
     Contribution, Explanation, FitOptions, FittedColumn, LogisticModel, Solver, SolverReport,
     TrainingFacts,
 };
 pub use metrics::{Estimate, auc, auc_difference, auc_with_interval, brier, log_loss, wilson};
 pub use oracle::{OracleComparison, compare_with_oracle};
+pub use promotion::{
+    PromotionCheck, PromotionEvidence, PromotionGate, PromotionLimits, PromotionReport, Verdict,
+    judge_promotion,
+};
 pub use ranking::{CapacityMetric, RankingEnd, at_capacity};
 pub use split::{
     SplitPlan, SplitRows, TemporalSplit, check_label_dates, temporal_splits, verify_split,
 };
-pub use training::{TrainingOutcome, TrainingPlan, train_with_temporal_evaluation};
+pub use streaming::{StreamedColumn, StreamedLogistic, StreamedOptions, StreamingLogistic};
+pub use training::{
+    TrainingOutcome, TrainingPlan, train_with_folds, train_with_temporal_evaluation,
+};

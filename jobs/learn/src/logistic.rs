@@ -9,6 +9,7 @@ use crate::dataset::Dataset;
 use crate::encoding::{BoundEncoder, ColumnRole, EncodedFeature, PoolingRule};
 use crate::error::LearnError;
 use crate::evaluation::Evaluation;
+use crate::learner::one_row;
 use crate::linfa_solver;
 use crate::newton::{NewtonProblem, logistic};
 use crate::sampling;
@@ -185,10 +186,7 @@ impl LogisticModel {
     /// For a model that will be used, prefer
     /// [`train_with_temporal_evaluation`](crate::train_with_temporal_evaluation).
     pub fn fit(dataset: &Dataset, options: &FitOptions) -> Result<Self, LearnError> {
-        let rows: Vec<u32> = (0..dataset.len() as u32)
-            .filter(|row| dataset.labels[*row as usize].is_some())
-            .collect();
-        Self::fit_rows(dataset, &rows, options)
+        Self::fit_rows(dataset, &dataset.labelled_rows(), options)
     }
 
     /// Fits a model on the rows whose label was known on or before a day.
@@ -357,13 +355,7 @@ impl LogisticModel {
         row: usize,
         top: usize,
     ) -> Result<Explanation, LearnError> {
-        if row >= batch.num_rows() {
-            return Err(LearnError::InvalidInput {
-                operation: "explain",
-                reason: format!("row {row} of a batch of {}", batch.num_rows()),
-            });
-        }
-        let data = self.read(&batch.slice(row, 1))?;
+        let data = self.read(&one_row(batch, row)?)?;
         let encoder = BoundEncoder::new(&self.features, &data)?;
         let coefficients = self.coefficients();
         let mut log_odds = vec![0.0; self.features.len()];
@@ -374,7 +366,7 @@ impl LogisticModel {
         encoder.for_each_value(0, |feature, column, value| {
             log_odds[feature] += coefficients[column as usize] * value;
         });
-        let mut contributions: Vec<Contribution> = self
+        let contributions = self
             .features
             .iter()
             .zip(&data)
@@ -387,13 +379,10 @@ impl LogisticModel {
                 log_odds: *log_odds,
             })
             .collect();
-        // A stable sort: equal sizes stay in the order of the features.
-        contributions.sort_by(|left, right| right.log_odds.abs().total_cmp(&left.log_odds.abs()));
-        contributions.truncate(top);
         Ok(Explanation {
             probability: logistic(encoder.linear_predictor(0, self.intercept, &coefficients)),
             average_log_odds,
-            contributions,
+            contributions: sort_contributions(contributions, top),
         })
     }
 
@@ -491,7 +480,17 @@ fn column_means(encoder: &BoundEncoder<'_>, rows: &[u32]) -> Vec<f64> {
     means
 }
 
-fn value_text(data: &ColumnData) -> Option<String> {
+/// The `top` largest; a stable sort leaves equal sizes in the order of the features.
+pub(crate) fn sort_contributions(
+    mut contributions: Vec<Contribution>,
+    top: usize,
+) -> Vec<Contribution> {
+    contributions.sort_by(|left, right| right.log_odds.abs().total_cmp(&left.log_odds.abs()));
+    contributions.truncate(top);
+    contributions
+}
+
+pub(crate) fn value_text(data: &ColumnData) -> Option<String> {
     match data {
         ColumnData::Numbers(values) => values
             .first()

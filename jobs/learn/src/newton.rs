@@ -220,7 +220,7 @@ fn add(total: &mut [f64], part: &[f64]) {
 }
 
 /// Lower Cholesky factor of a symmetric matrix given by its upper triangle.
-fn cholesky(upper: &[f64], size: usize) -> Result<Vec<f64>, LearnError> {
+pub(crate) fn cholesky(upper: &[f64], size: usize) -> Result<Vec<f64>, LearnError> {
     let mut factor = vec![0.0; size * size];
     for row in 0..size {
         for column in 0..=row {
@@ -244,7 +244,7 @@ fn cholesky(upper: &[f64], size: usize) -> Result<Vec<f64>, LearnError> {
     Ok(factor)
 }
 
-fn solve_cholesky(factor: &[f64], right: &[f64]) -> Vec<f64> {
+pub(crate) fn solve_cholesky(factor: &[f64], right: &[f64]) -> Vec<f64> {
     let size = right.len();
     let mut solution = right.to_vec();
     for row in 0..size {

@@ -7,6 +7,7 @@ use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow_schema::{DataType, Field, Schema};
+use chrono::NaiveDate;
 
 use crate::baseline::{BaselineSpec, GroupRates};
 use crate::card::{BaselineEvaluation, CutoffEvaluation, ModelCard, coefficient_rows};
@@ -17,9 +18,11 @@ use crate::error::LearnError;
 use crate::evaluation::{EvaluationOptions, evaluate, evaluate_subgroups};
 use crate::feature::Bilingual;
 use crate::gate::{self, GateLimits};
-use crate::logistic::{FitOptions, LogisticModel};
+use crate::logistic::{FitOptions, LogisticModel, TrainingFacts};
 use crate::metrics::{Estimate, auc_difference};
-use crate::split::{SplitPlan, TemporalSplit, entry_window, temporal_splits};
+use crate::split::{
+    SplitPlan, SplitRows, TemporalSplit, check_label_dates, entry_window, temporal_splits,
+};
 
 /// A complete training: data set aside, everything that decides the result.
 #[derive(Debug, Clone)]
@@ -81,30 +84,79 @@ pub fn train_with_temporal_evaluation(
     dataset: &Dataset,
     plan: &TrainingPlan,
 ) -> Result<TrainingOutcome, LearnError> {
-    let groups = plan
-        .subgroups
-        .iter()
-        .map(|column| dataset.group(column))
-        .collect::<Result<Vec<_>, _>>()?;
     let splits = temporal_splits(dataset, &plan.splits)?;
     let mut cutoffs = Vec::with_capacity(splits.len());
     let mut all = OutOfTime::default();
     for split in &splits {
         cutoffs.push(evaluate_cutoff(dataset, split, plan, &mut all)?);
     }
+    let evaluated = match (splits.first(), splits.last()) {
+        (Some(first), Some(last)) => (first.evaluation_from, last.evaluation_until),
+        _ => (plan.splits.as_of, plan.splits.as_of),
+    };
+    outcome_of(dataset, plan, cutoffs, &all, evaluated)
+}
+
+/// The same for data that has no time, such as an experiment: every labelled row is predicted by
+/// the model of the other folds. Folds are drawn by a hash of the entity, so that neither the order
+/// of the rows nor the batches they came in decide.
+pub fn train_with_folds(
+    dataset: &Dataset,
+    folds: usize,
+    plan: &TrainingPlan,
+) -> Result<TrainingOutcome, LearnError> {
+    check_label_dates(dataset, &plan.splits)?;
+    let known = dataset.rows_known_by(plan.splits.as_of);
+    let mut drawn = known.clone();
+    drawn.sort_by_key(|row| dataset.draw(*row, dataset.spec.seed));
+    let mut fold_of = vec![0; dataset.len()];
+    for (position, row) in drawn.iter().enumerate() {
+        fold_of[*row as usize] = position % folds.max(2);
+    }
+    let mut all = OutOfTime::default();
+    for fold in 0..folds.max(2) {
+        let (evaluation, training): (Vec<u32>, Vec<u32>) = known
+            .iter()
+            .partition(|row| fold_of[**row as usize] == fold);
+        let rows = SplitRows {
+            training,
+            evaluation,
+        };
+        predict_round(dataset, rows, plan.splits.as_of, plan, &mut all)?;
+    }
+    let evaluated = entry_window(dataset, &known)
+        .map_or((plan.splits.as_of, plan.splits.as_of), |(first, last)| {
+            (first, last.succ_opt().unwrap_or(last))
+        });
+    outcome_of(dataset, plan, Vec::new(), &all, evaluated)
+}
+
+/// Measures what was predicted, fits on everything known, and decides the gates.
+fn outcome_of(
+    dataset: &Dataset,
+    plan: &TrainingPlan,
+    cutoffs: Vec<CutoffEvaluation>,
+    all: &OutOfTime,
+    (evaluated_from, evaluated_until): (NaiveDate, NaiveDate),
+) -> Result<TrainingOutcome, LearnError> {
+    let groups = plan
+        .subgroups
+        .iter()
+        .map(|column| dataset.group(column))
+        .collect::<Result<Vec<_>, _>>()?;
     let pooled = evaluate(&all.predicted, &all.labels, &plan.evaluation)?;
     let one_variable = baseline_evaluation(
         "one_variable_rule",
         plan.baseline.title.clone(),
         &all.one_variable,
-        &all,
+        all,
         plan,
     )?;
     let prior = baseline_evaluation(
         "prior_rate",
         Bilingual::new("과거 평균율", "rate of the training months"),
         &all.prior,
-        &all,
+        all,
         plan,
     )?;
     let subgroups = groups
@@ -130,10 +182,6 @@ pub fn train_with_temporal_evaluation(
         prior.brier.value - pooled.brier.value,
         &plan.gates,
     );
-    let (evaluated_from, evaluated_until) = match (splits.first(), splits.last()) {
-        (Some(first), Some(last)) => (first.evaluation_from, last.evaluation_until),
-        _ => (plan.splits.as_of, plan.splits.as_of),
-    };
     let card = ModelCard {
         target: model.target.clone(),
         target_title: plan.target_title.clone(),
@@ -162,10 +210,48 @@ pub fn train_with_temporal_evaluation(
         gates,
     };
     Ok(TrainingOutcome {
-        out_of_time: out_of_time_batch(dataset, &all)?,
+        out_of_time: out_of_time_batch(dataset, all)?,
         model,
         card,
     })
+}
+
+/// A model and a rule learned on some rows, and what they predict for others, which is added to `all`.
+struct Round {
+    available: usize,
+    training_entered: Option<(NaiveDate, NaiveDate)>,
+    facts: TrainingFacts,
+    predicted: Vec<f64>,
+    one_variable: Vec<f64>,
+    labels: Vec<bool>,
+}
+
+fn predict_round(
+    dataset: &Dataset,
+    rows: SplitRows,
+    cutoff: NaiveDate,
+    plan: &TrainingPlan,
+    all: &mut OutOfTime,
+) -> Result<Round, LearnError> {
+    let model = LogisticModel::fit_rows(dataset, &rows.training, &plan.fit)?;
+    let rule = GroupRates::learn(dataset, &plan.baseline.columns, &rows.training)?;
+    let round = Round {
+        available: rows.training.len(),
+        training_entered: entry_window(dataset, &rows.training),
+        predicted: model.predict_rows(dataset, &rows.evaluation)?,
+        one_variable: rule.predict(&rows.evaluation),
+        labels: dataset.labels_of(&rows.evaluation),
+        facts: model.training,
+    };
+    let count = rows.evaluation.len();
+    all.cutoffs
+        .extend(std::iter::repeat_n(day_of_date(cutoff), count));
+    all.prior.extend(std::iter::repeat_n(rule.prior(), count));
+    all.rows.extend(rows.evaluation);
+    all.labels.extend(&round.labels);
+    all.predicted.extend(&round.predicted);
+    all.one_variable.extend(&round.one_variable);
+    Ok(round)
 }
 
 fn evaluate_cutoff(
@@ -174,19 +260,14 @@ fn evaluate_cutoff(
     plan: &TrainingPlan,
     all: &mut OutOfTime,
 ) -> Result<CutoffEvaluation, LearnError> {
-    let rows = split.rows(dataset)?;
-    let model = LogisticModel::fit_rows(dataset, &rows.training, &plan.fit)?;
-    let rule = GroupRates::learn(dataset, &plan.baseline.columns, &rows.training)?;
-    let predicted = model.predict_rows(dataset, &rows.evaluation)?;
-    let one_variable = rule.predict(&rows.evaluation);
-    let labels = dataset.labels_of(&rows.evaluation);
-    let measured = evaluate(&predicted, &labels, &plan.evaluation)?;
-    let result = CutoffEvaluation {
+    let round = predict_round(dataset, split.rows(dataset)?, split.cutoff, plan, all)?;
+    let measured = evaluate(&round.predicted, &round.labels, &plan.evaluation)?;
+    Ok(CutoffEvaluation {
         split: *split,
-        training_rows_available: rows.training.len(),
-        training_rows_used: model.training.rows_used,
-        training_entered: entry_window(dataset, &rows.training),
-        training_rate: model.training.prior_rate,
+        training_rows_available: round.available,
+        training_rows_used: round.facts.rows_used,
+        training_entered: round.training_entered,
+        training_rate: round.facts.prior_rate,
         rows: measured.rows,
         positives: measured.positives,
         observed_rate: measured.observed_rate,
@@ -196,17 +277,8 @@ fn evaluate_cutoff(
         log_loss: measured.log_loss,
         expected_calibration_error: measured.expected_calibration_error,
         recalibration: measured.recalibration,
-        baseline_auc: crate::metrics::auc_with_interval(&one_variable, &labels),
-    };
-    let count = rows.evaluation.len();
-    all.cutoffs
-        .extend(std::iter::repeat_n(day_of_date(split.cutoff), count));
-    all.prior.extend(std::iter::repeat_n(rule.prior(), count));
-    all.rows.extend(rows.evaluation);
-    all.labels.extend(labels);
-    all.predicted.extend(predicted);
-    all.one_variable.extend(one_variable);
-    Ok(result)
+        baseline_auc: crate::metrics::auc_with_interval(&round.one_variable, &round.labels),
+    })
 }
 
 fn baseline_evaluation(

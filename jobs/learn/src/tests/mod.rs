@@ -5,6 +5,7 @@
 
 mod model;
 mod real_data;
+mod sabotage;
 mod temporal;
 
 use std::sync::Arc;

@@ -10,7 +10,10 @@ use arrow_array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, 
 use super::START;
 use crate::metrics::auc;
 use crate::sampling;
-use crate::{Dataset, DatasetSpec, FeatureSpec, FitOptions, LogisticModel, Solver};
+use crate::{
+    BoostOptions, BoostedModel, Dataset, DatasetSpec, FeatureSpec, FitOptions, LogisticModel,
+    Solver,
+};
 
 /// The file, or a notice past the test harness that it is not there.
 fn shared_file(path: &str) -> Option<PathBuf> {
@@ -86,6 +89,21 @@ fn five_fold_auc(dataset: &Dataset, solver: Solver) -> f64 {
         solver,
         ..FitOptions::default()
     };
+    five_folds(dataset, |training, test| {
+        let model = LogisticModel::fit_rows(dataset, training, &options).unwrap();
+        model.predict_rows(dataset, test).unwrap()
+    })
+}
+
+/// The same for boosted trees.
+fn five_fold_auc_of_trees(dataset: &Dataset, options: &BoostOptions) -> f64 {
+    five_folds(dataset, |training, test| {
+        let model = BoostedModel::fit_rows(dataset, training, options).unwrap();
+        model.predict_rows(dataset, test).unwrap()
+    })
+}
+
+fn five_folds(dataset: &Dataset, predict: impl Fn(&[u32], &[u32]) -> Vec<f64>) -> f64 {
     let mut rows: Vec<u32> = (0..dataset.len() as u32).collect();
     rows.sort_by_key(|row| sampling::draw(dataset.identities[*row as usize], 5));
     let mut sum = 0.0;
@@ -105,11 +123,19 @@ fn five_fold_auc(dataset: &Dataset, solver: Solver) -> f64 {
                 },
             );
         training.sort_unstable();
-        let model = LogisticModel::fit_rows(dataset, &training, &options).unwrap();
-        let predicted = model.predict_rows(dataset, &test).unwrap();
+        let predicted = predict(&training, &test);
         sum += auc(&predicted, &dataset.labels_of(&test)).unwrap();
     }
     sum / 5.0
+}
+
+/// Trees as LightGBM does best with on the same rows.
+fn small_trees(trees: usize, leaves: usize) -> BoostOptions {
+    BoostOptions {
+        trees,
+        leaves,
+        ..BoostOptions::default()
+    }
 }
 
 #[test]
@@ -147,6 +173,9 @@ fn exit_from_joblessness_within_26_weeks_reaches_the_yardstick() {
     std::println!("jobless: 5-fold AUC {auc:.4} (yardstick .749)");
     assert!((auc - 0.749).abs() < 0.008, "{auc}");
     assert!((auc - five_fold_auc(&dataset, Solver::Newton)).abs() < 1e-4);
+    let boosted = five_fold_auc_of_trees(&dataset, &small_trees(300, 2));
+    std::println!("jobless: 5-fold AUC of trees {boosted:.4} (yardstick .715)");
+    assert!(boosted > 0.73, "{boosted}");
 }
 
 #[test]
@@ -176,4 +205,7 @@ fn vehicle_claim_fraud_reaches_the_yardstick() {
     let auc = five_fold_auc(&dataset, Solver::Linfa);
     std::println!("vehicle claims: 5-fold AUC {auc:.4} (yardstick .798)");
     assert!((auc - 0.798).abs() < 0.008, "{auc}");
+    let boosted = five_fold_auc_of_trees(&dataset, &small_trees(100, 31));
+    std::println!("vehicle claims: 5-fold AUC of trees {boosted:.4} (yardstick .841)");
+    assert!(boosted > 0.828, "{boosted}");
 }
