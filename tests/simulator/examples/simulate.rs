@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         months: number(2, 24)? as u32,
         threads: number(3, 2)? as usize,
         fraud_rate: 1.0,
+        survey_one_in: 40,
         seed: number(4, 20_240_801)?,
         start: Month::new(2024, 1)?,
         landing: folder.join("landing"),

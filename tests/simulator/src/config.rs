@@ -27,6 +27,9 @@ pub struct SimulationConfig {
     /// Frauds per fraud of the nation: 1 is realistic, more gives an evaluation of a small
     /// country enough of each kind.
     pub fraud_rate: f64,
+    /// One household in this many answers the labour-force survey. The nation's survey asks about
+    /// 35,000 households; a small country needs a larger share of its own for the same error.
+    pub survey_one_in: u32,
 }
 
 impl SimulationConfig {
@@ -51,6 +54,9 @@ impl SimulationConfig {
         }
         if !(0.0..=15.0).contains(&self.fraud_rate) {
             return refuse("the fraud rate must lie between 0 and 15");
+        }
+        if !(1..=1_000).contains(&self.survey_one_in) {
+            return refuse("the survey must ask one household in 1 to 1000");
         }
         if !(2005..=2060).contains(&self.start.year()) {
             return refuse("the start must lie between 2005-01 and 2060-12");

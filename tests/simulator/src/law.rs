@@ -56,6 +56,15 @@ pub(crate) fn delivery_month(reported: Day) -> i32 {
     year * 12 + month as i32 - 1 - i32::from(day_of_month <= 15)
 }
 
+/// Monthly pay from which contractors and artists are insured, by kind of contract
+/// (고용보험법 시행령 제104조의11, 제104조의5); none for services the law does not list.
+pub(crate) fn contractor_pay_from_won(kind: Option<&[u8]>) -> Option<i64> {
+    match kind? {
+        b"artist" => Some(500_000),
+        _ => Some(800_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -23,6 +23,13 @@
 //! P(insured spell acquired within 180 days | all traits, observed and not), and it is what
 //! `truth/seeker_oracle.csv` states. Plans that fix the outcome (collusive rehire, undeclared
 //! military service) are traits too: their oracle is 1 or 0.
+//!
+//! When a vacancy opens the day of its filling is drawn from the vacancy's own hazard in the same
+//! way: pay, occupation, region, size, contract, career, education, openings, defects, and one
+//! unobserved trait of the employer, times the same calendar. Hires through the service never take
+//! the last opening of a vacancy that stays unfilled, so `1 − exp(−Λ)` over its period is exactly
+//! P(filled within its period), which `truth/vacancy_oracle.csv` states. Both files also state the
+//! probability without the unobserved trait: the ranking no model of the deliveries can beat.
 
 mod calendar;
 mod config;

@@ -62,6 +62,8 @@ pub(crate) struct Scenario {
     pub months: usize,
     /// Frauds per fraud of the nation.
     pub fraud_rate: f64,
+    /// One household in this many is surveyed.
+    pub survey_one_in: u32,
     pub reference: Reference,
     /// First simulated day.
     pub first_day: Day,
@@ -78,6 +80,7 @@ impl Scenario {
             start_month,
             months: config.months as usize,
             fraud_rate: config.fraud_rate,
+            survey_one_in: config.survey_one_in,
             reference: Reference::load()?,
             first_day: first_of(start_month - BURN_IN),
             effort: vec![0.0],

@@ -15,14 +15,16 @@ pub(crate) enum TruthFile {
     Fraud,
     LookAlike,
     SeekerOracle,
+    VacancyOracle,
     Claim,
     VacancyDefect,
     PortalAd,
 }
 
 /// Frauds and look-alikes name the claim they concern, or the decision on a subsidy. A fraud is
-/// evident when all that proves it is among the deliveries.
-const FILES: [(&str, &str); 6] = [
+/// evident when all that proves it is among the deliveries. Those who act together have the same
+/// ring, a name that is one in the whole country.
+const FILES: [(&str, &str); 7] = [
     (
         "fraud.csv",
         "subject_no,typology,from,to,overpaid_won,detected,ring,evident",
@@ -30,13 +32,17 @@ const FILES: [(&str, &str); 6] = [
     ("look_alikes.csv", "subject_no,resembles,reason,from,to"),
     (
         "seeker_oracle.csv",
-        "seeker_no,registered_on,oracle_probability,acquired_on,within_180_days",
+        "seeker_no,registered_on,oracle_probability,acquired_on,within_180_days,probability_without_drive",
+    ),
+    (
+        "vacancy_oracle.csv",
+        "vacancy_no,opened_on,closes_on,oracle_probability,filled_on,within_period,probability_without_appeal",
     ),
     ("claim.csv", "claim_no,applied_on,claims_in_five_years"),
     ("vacancy_defect.csv", "vacancy_no,defect"),
     (
         "portal_ad.csv",
-        "ad_no,vacancy_no,duplicate_of,defect,obfuscated",
+        "ad_no,vacancy_no,duplicate_of,defect,obfuscated,look_alike,is_vague",
     ),
 ];
 
@@ -128,10 +134,11 @@ pub(crate) enum Coverage {
     ExemptCivil,
     ExemptHours,
     ExemptAge,
+    ExemptPay,
 }
 
 impl Coverage {
-    const NAMES: [(&'static str, &'static str); 10] = [
+    const NAMES: [(&'static str, &'static str); 11] = [
         ("insured", ""),
         ("covered_uninsured", "under_10"),
         ("covered_uninsured", "10_to_29"),
@@ -142,6 +149,7 @@ impl Coverage {
         ("exempt", "civil_service"),
         ("exempt", "short_hours"),
         ("exempt", "new_hire_65_and_over"),
+        ("exempt", "pay_below_threshold"),
     ];
 }
 
@@ -150,6 +158,8 @@ pub(crate) struct Truth {
     pub files: [Vec<u8>; FILES.len()],
     measures: Vec<[i64; Measure::NAMES.len()]>,
     coverage: Vec<[i64; Coverage::NAMES.len()]>,
+    /// Persons by month, class, dimension and member.
+    parts: BTreeMap<(usize, &'static str, &'static str, String), i64>,
     pub frauds: u64,
 }
 
@@ -159,6 +169,7 @@ impl Truth {
             files: Default::default(),
             measures: vec![[0; Measure::NAMES.len()]; scenario.months],
             coverage: vec![[0; Coverage::NAMES.len()]; scenario.months],
+            parts: BTreeMap::new(),
             frauds: 0,
         }
     }
@@ -174,6 +185,26 @@ impl Truth {
     pub(crate) fn cover(&mut self, scenario: &Scenario, month: i32, class: Coverage) {
         if let Some(index) = scenario.index(month) {
             self.coverage[index][class as usize] += 1;
+        }
+    }
+
+    /// Adds a person-month at work to its class in parts of the country, as (dimension, member).
+    pub(crate) fn cover_by(
+        &mut self,
+        scenario: &Scenario,
+        month: i32,
+        class: Coverage,
+        members: Vec<(&'static str, String)>,
+    ) {
+        let Some(index) = scenario.index(month) else {
+            return;
+        };
+        let class = Coverage::NAMES[class as usize].0;
+        for (dimension, member) in members {
+            *self
+                .parts
+                .entry((index, class, dimension, member))
+                .or_default() += 1;
         }
     }
 
@@ -230,6 +261,9 @@ impl<'s> TruthFolder<'s> {
                 .zip(block)
                 .for_each(|(sum, value)| *sum += value);
         }
+        for (part, count) in &output.truth.parts {
+            *self.total.parts.entry(part.clone()).or_default() += count;
+        }
         for (key, count) in &output.injected {
             *self.injected.entry(*key).or_default() += count;
         }
@@ -253,6 +287,11 @@ impl<'s> TruthFolder<'s> {
                 coverage.push_str(&format!("{month},{class},{detail},{value}\n"));
             }
         }
+        let mut parts = String::from("month,class,dimension,member,persons\n");
+        for ((index, class, dimension, member), persons) in &self.total.parts {
+            let (month, _) = period_text(self.scenario, crate::deliver::Cadence::Monthly, *index);
+            parts.push_str(&format!("{month},{class},{dimension},{member},{persons}\n"));
+        }
         let mut injected = String::from("source,period,kind,rows\n");
         for ((source, period, kind), rows) in &self.injected {
             let layout = source.layout();
@@ -266,6 +305,7 @@ impl<'s> TruthFolder<'s> {
         for (name, text) in [
             ("marginals.csv", marginals),
             ("coverage_gap.csv", coverage),
+            ("coverage_by.csv", parts),
             ("injected_errors.csv", injected),
         ] {
             let path = self.folder.join(name);

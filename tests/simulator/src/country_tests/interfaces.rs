@@ -66,7 +66,7 @@ fn elements(record: &str) -> BTreeMap<String, String> {
 }
 
 /// The records of all XML deliveries of a source, one a line, with the name of their file.
-fn records(source: &str, open: &str) -> Vec<(String, BTreeMap<String, String>)> {
+pub(super) fn records(source: &str, open: &str) -> Vec<(String, BTreeMap<String, String>)> {
     let mut found = Vec::new();
     for path in deliveries(source) {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -36,6 +36,7 @@ fn play(persons: u64, months: u32, threads: usize, seed: u64) -> Country {
         truth: keep.path().join("truth"),
         threads,
         fraud_rate: 1.0,
+        survey_one_in: 40,
     };
     let summary = simulate(&config, &|_| {}).unwrap();
     Country {

@@ -15,7 +15,14 @@ pub(super) const SERVICE: Layout = Layout {
     ..PLAIN
 };
 
-pub(super) const SERVICES: [Layout; 12] = [
+pub(super) const SERVICES: [Layout; 14] = [
+    Layout {
+        name: "ad_review",
+        format: Format::Json,
+        envelope: ITEMS,
+        known_day: 6,
+        ..SERVICE
+    },
     Layout {
         name: "agency_placement",
         header: &[
@@ -32,6 +39,12 @@ pub(super) const SERVICES: [Layout; 12] = [
         known_day: 12,
         rrn_field: Some(1),
         date_field: Some(3),
+        ..SERVICE
+    },
+    Layout {
+        name: "centre_closure",
+        header: &["사업장관리번호", "휴업시작일", "재개예정일", "신고일"],
+        known_day: 4,
         ..SERVICE
     },
     Layout {

@@ -195,6 +195,11 @@ impl Block<'_> {
         self.register(person, applied, Some((applied, end)), fixed);
         let plan = self.choose_plan(plan, person, job, applied, end);
         let (account, device, shared) = self.account_and_device(person, plan);
+        let ring = if plan == Plan::Ring {
+            self.ring.1
+        } else {
+            ring
+        };
         self.claims.push(Claim {
             number: claim_number,
             person,

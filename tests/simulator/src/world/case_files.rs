@@ -1,5 +1,5 @@
-//! Records that explain what looks like fraud: corrections with their documents, households, and
-//! the devices of the centres.
+//! Records that explain what looks like fraud: corrections with their documents, households,
+//! seasonal closures, and the devices of the centres.
 
 use crate::calendar::{Day, month_of};
 use crate::deliver::Source;
@@ -50,6 +50,24 @@ impl Block<'_> {
         let row = self.out.row(self.scenario, Source::Household, month, true);
         if let Some(row) = row {
             row.text(&rrn).text(&hex16(household)).day(since).finish(0);
+        }
+    }
+
+    /// What an employer told its centre of a seasonal closure: a quarter of a year, ten days
+    /// before it began.
+    pub(super) fn deliver_closure(&mut self, workplace: u32, last: Day) {
+        let number = self.workplaces[workplace as usize].number;
+        let filed = last - 10;
+        let month = month_of(filed);
+        let row = self
+            .out
+            .row(self.scenario, Source::CentreClosure, month, true);
+        if let Some(row) = row {
+            row.text(&number)
+                .day(last + 1)
+                .day(last + 92)
+                .day(filed)
+                .finish(0);
         }
     }
 

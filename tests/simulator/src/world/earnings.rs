@@ -3,7 +3,7 @@
 use crate::calendar::{Day, NEVER, civil, first_of, month_of};
 use crate::deliver::Source;
 use crate::identity::{business_number, put};
-use crate::law::{delivery_month, report_due};
+use crate::law::{self, delivery_month, report_due};
 use crate::scenario::magnitude;
 use crate::truth::Measure;
 use crate::world::employment::{Cover, Job};
@@ -51,6 +51,10 @@ impl Contract {
 
     pub(super) fn insured(&self) -> bool {
         self.insured
+    }
+
+    pub(super) fn workplace(&self) -> u32 {
+        self.workplace
     }
 }
 
@@ -331,6 +335,11 @@ impl Block<'_> {
         let noise = (0.25 * self.random.normal()).exp();
         let contract = &self.contracts[position];
         let gross = (contract.monthly_won as f64 * noise) as i64 / 100 * 100;
+        if law::contractor_pay_from_won(KINDS.get(contract.kind as usize).copied())
+            .is_some_and(|least| gross < least)
+        {
+            self.low_paid_contracts.insert((month, contract.person));
+        }
         if let Some(row) = self
             .out
             .row(self.scenario, Source::BusinessIncome, month, false)
@@ -350,11 +359,9 @@ impl Block<'_> {
         all.filter(move |one| one.from <= to && one.to >= from)
     }
 
-    /// Whether the contract of a person between two days is insured, if there is one.
-    pub(super) fn contract_between(&self, person: u32, from: Day, to: Day) -> Option<bool> {
-        self.contracts_in(from, to)
-            .find(|one| one.person == person)
-            .map(|one| one.insured)
+    /// The contract of a person between two days.
+    pub(super) fn contract_between(&self, person: u32, from: Day, to: Day) -> Option<&Contract> {
+        self.contracts_in(from, to).find(|one| one.person == person)
     }
 
     /// Owners of the businesses of a month, closed ones included.

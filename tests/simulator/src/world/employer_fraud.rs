@@ -69,6 +69,9 @@ impl Block<'_> {
             }
             let last = self.weekday_between(from + 3, to - 12);
             let ring = self.claims.len() as u32;
+            if plan == Plan::Seasonal {
+                self.deliver_closure(workplace, last);
+            }
             for index in staff {
                 self.end_job(index, last, reason);
                 let job = &mut self.jobs[index as usize];

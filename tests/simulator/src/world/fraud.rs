@@ -325,6 +325,19 @@ impl Block<'_> {
         }
     }
 
+    /// The name of a ring in the truth, one in the whole country; empty for who acts alone.
+    fn ring_name(&self, plan: Plan, ring: u32, job: u32) -> String {
+        match plan {
+            Plan::Ring => format!("{}-account-{ring}", self.index),
+            Plan::Fictitious => {
+                let workplace = self.jobs[job as usize].workplace;
+                format!("{}-workplace-{workplace}", self.index)
+            }
+            _ if ring != NONE => format!("{}-separation-{ring}", self.index),
+            _ => String::new(),
+        }
+    }
+
     /// Adds days of a round to what a fraud was paid.
     fn overpay(&mut self, index: u32, certified: Day, days: i64) {
         let start = first_of(self.scenario.start_month);
@@ -390,11 +403,7 @@ impl Block<'_> {
             Flow::DetectedOrganised
         };
         let detected = self.flow(flow, plan.detected()) > 0;
-        let ring = match plan {
-            Plan::Ring => self.ring.1.to_string(),
-            _ if ring != NONE => ring.to_string(),
-            _ => String::new(),
-        };
+        let ring = self.ring_name(plan, ring, self.claims[index as usize].job);
         self.out
             .truth
             .add(self.scenario, month_of(from), Measure::Frauds, 1);

@@ -1,10 +1,11 @@
 //! Vacancies, and what seekers do with them.
 
 use crate::calendar::{Day, NEVER, first_of, month_of, text};
-use crate::deliver::Source;
+use crate::deliver::{Source, iso};
 use crate::identity::put;
+use crate::random::splitmix;
 use crate::scenario::magnitude;
-use crate::truth::Measure;
+use crate::truth::{Measure, TruthFile};
 use crate::world::employment::Kind;
 use crate::world::services::Offer;
 use crate::world::vacancy_text::Notice;
@@ -30,7 +31,9 @@ pub(super) struct Vacancy {
     pub opened: Day,
     pub closes: Day,
     pub openings: u8,
+    /// Openings not yet taken by seekers of the service.
     pub left: u8,
+    /// The day of the filling, drawn when the vacancy opened; `None` when its period ends before.
     pub filled: Option<Day>,
     pub notice: Notice,
 }
@@ -42,11 +45,6 @@ pub(super) fn number(letter: u8, block: u32, ordinal: u64) -> [u8; 13] {
     put(&mut text[1..6], u64::from(block));
     put(&mut text[6..13], ordinal);
     text
-}
-
-fn digits(text: &[u8]) -> usize {
-    text.iter()
-        .fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
 }
 
 impl Block<'_> {
@@ -76,7 +74,7 @@ impl Block<'_> {
             let notice = self.write_notice(workplace, occupation, opened, defect);
             if defect {
                 self.out.truth.line(
-                    crate::truth::TruthFile::VacancyDefect,
+                    TruthFile::VacancyDefect,
                     format_args!("{},{}", String::from_utf8_lossy(&number), notice.defect),
                 );
                 self.out
@@ -84,6 +82,12 @@ impl Block<'_> {
                     .add(self.scenario, month, Measure::DefectiveVacancies, 1);
             }
             let closes = opened + self.random.between(14, 60);
+            let rate = self.filling_rate(workplace, occupation, size, &notice);
+            let threshold = self.random.exponential();
+            let reached = self.scenario.effort_reached(opened, threshold / rate);
+            let filled = reached.filter(|day| *day <= closes);
+            let appeal = self.workplaces[workplace as usize].appeal;
+            self.state_filling(&number, (opened, closes), (rate, appeal), filled);
             self.service_log.offers.push(Offer {
                 number,
                 workplace,
@@ -91,9 +95,10 @@ impl Block<'_> {
                 opened,
                 closes,
                 openings: size as u8,
-                filled: None,
+                filled,
                 notice: notice.clone(),
             });
+            let position = self.vacancies.len();
             self.vacancies.push(Vacancy {
                 number,
                 workplace,
@@ -115,37 +120,85 @@ impl Block<'_> {
                 .truth
                 .add(self.scenario, month, Measure::Vacancies, 1);
             self.deliver_vacancy(self.vacancies.len() - 1, month);
+            if let Some(day) = filled {
+                self.vacancies[position].filled = filled;
+                self.deliver_vacancy(position, month_of(day));
+            }
         }
     }
 
-    /// Vacancies whose period is over leave the list; some were filled without the service.
+    /// Rate of the filling, per unit of the calendar's effort: what the notice says, and the
+    /// employer's appeal, which nothing records and all its vacancies share.
+    fn filling_rate(
+        &self,
+        workplace: u32,
+        occupation: u8,
+        openings: usize,
+        notice: &Notice,
+    ) -> f64 {
+        let employer = &self.workplaces[workplace as usize];
+        let reference = &self.scenario.reference;
+        let place = &reference.places[self.places[employer.place as usize] as usize];
+        let sido = u64::from(place.sido[0]) * 10 + u64::from(place.sido[1]);
+        let region = (splitmix(sido ^ 0x7a) % 100) as f64 / 100.0 - 0.5;
+        let log = -3.85
+            + 2.0 * notice.log_pay
+            + 0.8 * employer.log_wage
+            // Who finds work easily is hard to find.
+            - 0.7 * reference.occupations[occupation as usize].log_finding
+            + 0.6 * region
+            + [0.0, 0.15, 0.35][employer.class as usize]
+            - 0.45 * (openings as f64).ln()
+            + match notice.kind {
+                Kind::FixedTerm => -0.25,
+                Kind::PartTime => 0.15,
+                _ => 0.0,
+            }
+            + match notice.career {
+                b"entry" => 0.20,
+                b"experienced" => -0.45,
+                _ => 0.0,
+            }
+            + match notice.education {
+                b"university" => -0.30,
+                b"college" => -0.12,
+                _ => 0.0,
+            }
+            + if notice.defect.is_empty() { 0.0 } else { -0.30 }
+            + employer.appeal;
+        log.exp()
+    }
+
+    fn state_filling(
+        &mut self,
+        number: &[u8; 13],
+        (opened, closes): (Day, Day),
+        (rate, appeal): (f64, f64),
+        filled: Option<Day>,
+    ) {
+        if opened < first_of(self.scenario.start_month) {
+            return;
+        }
+        let hazard = rate * self.scenario.effort(opened, closes);
+        let oracle = 1.0 - (-hazard).exp();
+        let without_appeal = 1.0 - (-hazard * (-appeal).exp()).exp();
+        self.out.truth.line(
+            TruthFile::VacancyOracle,
+            format_args!(
+                "{},{},{},{oracle:.6},{},{},{without_appeal:.6}",
+                String::from_utf8_lossy(number),
+                iso(opened),
+                iso(closes),
+                filled.map(iso).unwrap_or_default(),
+                u8::from(filled.is_some()),
+            ),
+        );
+    }
+
+    /// Vacancies that were filled, or whose period is over, leave the list.
     fn close_vacancies(&mut self, from: Day) {
-        for position in (0..self.vacancies.len()).rev() {
-            let vacancy = &self.vacancies[position];
-            if vacancy.closes >= from && vacancy.filled.is_none() {
-                continue;
-            }
-            if vacancy.filled.is_none() && vacancy.left > 0 {
-                let attraction = 0.45 + 0.5 * vacancy.notice.log_pay;
-                if self.random.chance(attraction.clamp(0.05, 0.9)) {
-                    let vacancy = &self.vacancies[position];
-                    let (opened, closes) = (vacancy.opened, vacancy.closes);
-                    let filled = self.weekday_between(opened + 7, closes);
-                    self.fill(position, filled);
-                    self.deliver_vacancy(position, month_of(from) - 1);
-                }
-            }
-            self.vacancies.remove(position);
-        }
-    }
-
-    fn fill(&mut self, position: usize, on: Day) {
-        let vacancy = &mut self.vacancies[position];
-        vacancy.filled = Some(on);
-        let ordinal = digits(&vacancy.number[6..]);
-        if let Some(offer) = self.service_log.offers.get_mut(ordinal) {
-            offer.filled = Some(on);
-        }
+        self.vacancies
+            .retain(|vacancy| vacancy.filled.unwrap_or(vacancy.closes) >= from);
     }
 
     /// The employer of a found job: often one whose vacancy the seeker answered.
@@ -160,7 +213,11 @@ impl Block<'_> {
             && let Some(vacancy) = self.suitable_vacancy(seeker, first)
         {
             let workplace = self.vacancies[vacancy].workplace;
-            if self.workplaces[workplace as usize].closed == NEVER {
+            // The last opening is taken by nobody where the period ends unfilled: the day of the
+            // filling was drawn with the vacancy, and a hire may not change it.
+            let has_room =
+                self.vacancies[vacancy].left > 1 || self.vacancies[vacancy].filled.is_some();
+            if has_room && self.workplaces[workplace as usize].closed == NEVER {
                 self.answer(seeker, vacancy, first);
                 return Some(workplace);
             }
@@ -174,7 +231,8 @@ impl Block<'_> {
         for _ in 0..8 {
             let position = self.random.below(self.vacancies.len());
             let vacancy = self.vacancies.get(position)?;
-            if vacancy.opened + 3 > on || vacancy.closes < on || vacancy.left == 0 {
+            let until = vacancy.filled.unwrap_or(vacancy.closes);
+            if vacancy.opened + 3 > on || until < on || vacancy.left == 0 {
                 continue;
             }
             let there = self.places[self.workplaces[vacancy.workplace as usize].place as usize];
@@ -202,12 +260,7 @@ impl Block<'_> {
         }
         self.event(&who, &what, b"interview", interview, 15);
         self.event(&who, &what, b"hire", first, 16);
-        let vacancy_state = &mut self.vacancies[vacancy];
-        vacancy_state.left -= 1;
-        if vacancy_state.left == 0 {
-            self.fill(vacancy, first);
-            self.deliver_vacancy(vacancy, month_of(first));
-        }
+        self.vacancies[vacancy].left -= 1;
     }
 
     fn event(&mut self, seeker: &[u8; 13], vacancy: &[u8; 13], kind: &[u8], on: Day, hour: u64) {

@@ -24,7 +24,7 @@ mod workplace;
 pub(crate) use registers::iso_or_empty;
 pub(crate) use residents::Residents;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calendar::{Day, first_of};
 use crate::deliver::BlockOutput;
@@ -96,6 +96,8 @@ pub(crate) struct Block<'s> {
     contracts: Vec<Contract>,
     /// Contracts that ended in the month being played.
     ended_contracts: Vec<Contract>,
+    /// Months and persons whose contract paid less than the law asks for.
+    low_paid_contracts: BTreeSet<(i32, u32)>,
     businesses: Vec<Business>,
     /// Businesses that closed in the month being played.
     closed_businesses: Vec<Business>,
@@ -166,6 +168,7 @@ impl<'s> Block<'s> {
             vacancies: Vec::new(),
             contracts: Vec::new(),
             ended_contracts: Vec::new(),
+            low_paid_contracts: BTreeSet::new(),
             businesses: Vec::new(),
             closed_businesses: Vec::new(),
             daily_pool: Vec::new(),
@@ -191,6 +194,7 @@ impl<'s> Block<'s> {
     fn play_month(&mut self, month: i32) {
         self.ended_jobs.clear();
         self.ended_contracts.clear();
+        self.low_paid_contracts.clear();
         self.closed_businesses.clear();
         self.open_and_close_workplaces(month);
         self.separate(month);

@@ -205,14 +205,17 @@ impl Block<'_> {
         who.registered = on;
         who.window_end = on + WINDOW;
         let (search, find_on) = (who.search, who.find_on);
+        let hazard = search.cumulative(self.scenario, on, on + WINDOW);
+        let drive = self.persons[person as usize].drive;
+        let without_drive = 1.0 - (-hazard * (-drive).exp()).exp();
         let oracle = if search.planned {
             f64::from(u8::from(find_on <= on + WINDOW))
         } else {
-            1.0 - (-search.cumulative(self.scenario, on, on + WINDOW)).exp()
+            1.0 - (-hazard).exp()
         };
         let stays = if benefit.is_some() { 180 } else { 90 };
         let closed_on = find_on.min(on + stays);
-        self.deliver_seeker(person, on, closed_on, &wishes, oracle);
+        self.deliver_seeker(person, on, closed_on, &wishes, [oracle, without_drive]);
     }
 
     fn deliver_seeker(
@@ -221,7 +224,7 @@ impl Block<'_> {
         on: Day,
         closed_on: Day,
         wishes: &Wishes,
-        oracle: f64,
+        probabilities: [f64; 2],
     ) {
         let month = month_of(on);
         let ordinal = self.next_number(Number::Seeker);
@@ -256,7 +259,7 @@ impl Block<'_> {
         }
         let has_benefit = who.claim != NONE;
         let success = who.find_on <= on + WINDOW;
-        self.state_oracle(&number, on, oracle, success.then_some(who.find_on));
+        self.state_oracle(&number, on, probabilities, success.then_some(who.find_on));
         let major = reference.occupations[wishes.occupation as usize]
             .code
             .as_bytes()[1];
@@ -277,7 +280,13 @@ impl Block<'_> {
         });
     }
 
-    fn state_oracle(&mut self, number: &[u8; 13], on: Day, oracle: f64, found: Option<Day>) {
+    fn state_oracle(
+        &mut self,
+        number: &[u8; 13],
+        on: Day,
+        [oracle, without_drive]: [f64; 2],
+        found: Option<Day>,
+    ) {
         let month = month_of(on);
         let scenario = self.scenario;
         let BlockOutput { truth, .. } = &mut self.out;
@@ -295,7 +304,7 @@ impl Block<'_> {
         truth.line(
             TruthFile::SeekerOracle,
             format_args!(
-                "{},{},{oracle:.6},{found_text},{}",
+                "{},{},{oracle:.6},{found_text},{},{without_drive:.6}",
                 String::from_utf8_lossy(number),
                 iso(on),
                 u8::from(found.is_some()),

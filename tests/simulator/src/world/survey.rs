@@ -2,15 +2,81 @@
 
 use crate::calendar::{Day, NEVER, first_of, month_of, weekday};
 use crate::deliver::Source;
+use crate::reference::Place;
 use crate::truth::{Coverage, Measure};
 use crate::world::Block;
 use crate::world::employment::{Cover, Job, Kind};
 use crate::world::person::{Activity, NONE};
+use crate::world::workplace::Workplace;
 
-/// One household in this many is surveyed.
-const HOUSEHOLDS: u32 = 40;
+/// What a respondent says.
+struct Answer {
+    status: &'static [u8],
+    /// Kind of work; empty without work.
+    kind: &'static [u8],
+    industry: Option<u8>,
+    insured: Option<bool>,
+    workplace: Option<u32>,
+}
 
-impl Block<'_> {
+impl Answer {
+    fn at_work(
+        status: &'static [u8],
+        kind: &'static [u8],
+        industry: Option<u8>,
+        insured: bool,
+        workplace: Option<u32>,
+    ) -> Self {
+        Self {
+            status,
+            kind,
+            industry,
+            insured: Some(insured),
+            workplace,
+        }
+    }
+
+    fn without_work(status: &'static [u8]) -> Self {
+        Self {
+            status,
+            kind: b"",
+            industry: None,
+            insured: None,
+            workplace: None,
+        }
+    }
+}
+
+/// Size classes of the establishment census.
+fn size_class(persons: f64) -> &'static str {
+    match persons {
+        persons if persons < 5.0 => "1-4",
+        persons if persons < 10.0 => "5-9",
+        persons if persons < 30.0 => "10-29",
+        persons if persons < 100.0 => "30-99",
+        persons if persons < 300.0 => "100-299",
+        _ => "300+",
+    }
+}
+
+/// The age bands of `sql/seeds/age_band.csv`.
+fn age_band(age: i32) -> &'static str {
+    match age {
+        i32::MIN..=14 => "0-14",
+        15..=29 => "15-29",
+        30..=39 => "30-39",
+        40..=49 => "40-49",
+        50..=59 => "50-59",
+        60..=64 => "60-64",
+        _ => "65+",
+    }
+}
+
+impl<'s> Block<'s> {
+    fn place(&self, place: u8) -> &'s Place {
+        &self.scenario.reference.places[self.places[place as usize] as usize]
+    }
+
     /// A rotating sample of households; weights add up to the block's residents of 15 and over.
     pub(super) fn survey(&mut self, month: i32) {
         let Some(index) = self.scenario.index(month) else {
@@ -20,11 +86,12 @@ impl Block<'_> {
         // The reference week, Sunday to Saturday around the 15th.
         let sunday = middle - ((weekday(middle) + 1) % 7) as Day;
         let week = (sunday, sunday + 6);
+        let one_in = self.scenario.survey_one_in;
         // Households stay three years in the sample; one thirty-sixth rotates every month.
         let sampled = |household: u32| {
-            let slot = household % HOUSEHOLDS;
-            let turn = (household / HOUSEHOLDS + index as u32) / 36;
-            slot == turn % HOUSEHOLDS
+            let slot = household % one_in;
+            let turn = (household / one_in + index as u32) / 36;
+            slot == turn % one_in
         };
         let adults = self
             .persons
@@ -45,9 +112,14 @@ impl Block<'_> {
         for index in members {
             let weight = each + i64::from(rest > 0);
             rest -= 1;
-            let (status, industry, insured) = self.status(index as u32, month, week);
+            let answer = self.survey_answer(index as u32, month, week);
             let who = &self.persons[index];
-            let place = &self.scenario.reference.places[self.places[who.place as usize] as usize];
+            let place = self.place(who.place);
+            let work = answer
+                .workplace
+                .map(|index| &self.workplaces[index as usize]);
+            let work_place = work.map(|workplace| self.place(workplace.place));
+            let size = work.map(|workplace| size_class(workplace.size));
             let household = u64::from(self.index) * 20_000 + u64::from(who.household);
             let Some(row) = self
                 .out
@@ -67,30 +139,40 @@ impl Block<'_> {
                 .text(&place.sido)
                 .text(if who.male { b"m" } else { b"f" })
                 .number(i64::from(who.age(middle)))
-                .text(status);
-            let row = match industry {
-                Some(section) => row.text(&[section]).text(if insured { b"Y" } else { b"N" }),
-                None => row.text(b"").text(b""),
+                .text(answer.status);
+            let row = match answer.industry {
+                Some(section) => row.text(&[section]),
+                None => row.text(b""),
             };
-            row.text(&weight_text).finish(weight);
+            let row = match answer.insured {
+                Some(true) => row.text(b"Y"),
+                Some(false) => row.text(b"N"),
+                None => row.text(b""),
+            };
+            row.text(&weight_text)
+                .number(i64::from(self.index) + 1)
+                .text(answer.kind)
+                .text(size.unwrap_or_default().as_bytes())
+                .text(work_place.map_or(b"".as_slice(), |place| place.sido.as_slice()))
+                .finish(weight);
         }
     }
 
-    /// Status in the reference week, industry section and whether insured.
-    fn status(
-        &self,
-        person: u32,
-        month: i32,
-        (from, to): (Day, Day),
-    ) -> (&'static [u8], Option<u8>, bool) {
+    /// What a person tells the interviewer about the reference week.
+    fn survey_answer(&self, person: u32, month: i32, (from, to): (Day, Day)) -> Answer {
         let who = &self.persons[person as usize];
         if let Some(job) = self.job_between(person, from, to) {
             let workplace = &self.workplaces[job.workplace as usize];
-            let section = self.scenario.reference.industries[workplace.industry as usize].section;
-            return (b"employed_wage", Some(section), job.insured());
+            return Answer::at_work(
+                b"employed_wage",
+                b"regular",
+                Some(self.section(workplace)),
+                job.insured(),
+                Some(job.workplace),
+            );
         }
         if who.activity == Activity::Civil {
-            return (b"employed_wage", Some(b'O'), false);
+            return Answer::at_work(b"employed_wage", b"regular", Some(b'O'), false, None);
         }
         let first = first_of(month);
         let days = ((1u32 << (to - from + 1)) - 1) << (from - first);
@@ -98,22 +180,41 @@ impl Block<'_> {
             .daily_work
             .range((month, person, 0)..=(month, person, u32::MAX))
             .filter(|(_, work)| work.on_any_of(days));
-        if let Some((_, work)) = daily.next() {
+        if let Some(((_, _, workplace), work)) = daily.next() {
             let reported = work.is_reported() || daily.any(|(_, work)| work.is_reported());
-            return (b"employed_wage", Some(b'F'), reported);
+            let section = self.section(&self.workplaces[*workplace as usize]);
+            return Answer::at_work(
+                b"employed_wage",
+                b"daily",
+                Some(section),
+                reported,
+                Some(*workplace),
+            );
         }
-        if let Some(insured) = self.contract_between(person, from, to) {
-            return (b"employed_self", Some(b'H'), insured);
+        if let Some(contract) = self.contract_between(person, from, to) {
+            let section = self.section(&self.workplaces[contract.workplace() as usize]);
+            return Answer::at_work(
+                b"employed_self",
+                b"contractor",
+                Some(section),
+                contract.insured(),
+                Some(contract.workplace()),
+            );
         }
         if who.activity == Activity::Owner {
-            return (b"employed_self", Some(b'G'), false);
+            return Answer::at_work(b"employed_self", b"owner", Some(b'G'), false, None);
         }
         let looking = who.registered > first - 60 && who.searching(first);
         if looking || who.claim != u32::MAX {
-            (b"unemployed", None, false)
+            Answer::without_work(b"unemployed")
         } else {
-            (b"inactive", None, false)
+            Answer::without_work(b"inactive")
         }
+    }
+
+    /// KSIC section of a workplace.
+    fn section(&self, workplace: &Workplace) -> u8 {
+        self.scenario.reference.industries[workplace.industry as usize].section
     }
 
     /// The latest job of a person with a day of work between two days.
@@ -192,23 +293,42 @@ impl Block<'_> {
         for (measure, amount) in figures {
             self.out.truth.add(scenario, month, measure, amount);
         }
-        for class in self.coverage(month).into_iter().flatten() {
+        let first = first_of(month);
+        for (person, known) in self.coverage(month).into_iter().enumerate() {
+            let Some((class, workplace)) = known else {
+                continue;
+            };
+            let who = &self.persons[person];
+            let mut members = vec![
+                ("sex", if who.male { "m" } else { "f" }.to_owned()),
+                ("age_band", age_band(who.age(first)).to_owned()),
+            ];
+            if let Some(workplace) = workplace {
+                let workplace = &self.workplaces[workplace as usize];
+                let sigungu = self.place(workplace.place).code.clone();
+                members.push(("sigungu", sigungu));
+                let section = char::from(self.section(workplace));
+                members.push(("industry", section.to_string()));
+            }
             self.out.truth.cover(scenario, month, class);
+            self.out.truth.cover_by(scenario, month, class, members);
         }
     }
 
-    /// The one class of each person in a month, by the most protected kind of work, as the law
+    /// The one class of each person in a month and the workplace it is for, by the most protected kind of work, as the law
     /// has it and not as the records show it.
-    fn coverage(&self, month: i32) -> Vec<Option<Coverage>> {
+    fn coverage(&self, month: i32) -> Vec<Option<(Coverage, Option<u32>)>> {
         let (from, to) = (first_of(month), first_of(month + 1) - 1);
-        let mut classes: Vec<Option<Coverage>> = self
+        let mut classes: Vec<Option<(Coverage, Option<u32>)>> = self
             .persons
             .iter()
-            .map(|who| (who.activity == Activity::Civil).then_some(Coverage::ExemptCivil))
+            .map(|who| (who.activity == Activity::Civil).then_some((Coverage::ExemptCivil, None)))
             .collect();
-        let mut mark = |person: u32, class: Coverage| {
+        let mut mark = |person: u32, class: Coverage, workplace: Option<u32>| {
             let known = &mut classes[person as usize];
-            *known = Some(known.map_or(class, |known| known.min(class)));
+            if known.is_none_or(|(best, _)| class < best) {
+                *known = Some((class, workplace));
+            }
         };
         for index in &self.active_jobs {
             let job = &self.jobs[*index as usize];
@@ -228,10 +348,10 @@ impl Block<'_> {
                 Cover::ExemptHours => Coverage::ExemptHours,
                 Cover::ExemptAge => Coverage::ExemptAge,
             };
-            mark(job.person, class);
+            mark(job.person, class, Some(job.workplace));
         }
         let daily = self.daily_work.range((month, 0, 0)..(month + 1, 0, 0));
-        for ((_, person, _), work) in daily {
+        for ((_, person, workplace), work) in daily {
             let class = if work.is_reported() {
                 Coverage::Insured
             } else if self.persons[*person as usize].age(from) >= 65 {
@@ -239,20 +359,25 @@ impl Block<'_> {
             } else {
                 Coverage::DailyUnreported
             };
-            mark(*person, class);
+            mark(*person, class, Some(*workplace));
         }
         for contract in self.contracts_in(from, to) {
             let class = if contract.insured() {
                 Coverage::Insured
             } else if self.persons[contract.person() as usize].age(from) >= 65 {
                 Coverage::ExemptAge
+            } else if self
+                .low_paid_contracts
+                .contains(&(month, contract.person()))
+            {
+                Coverage::ExemptPay
             } else {
                 Coverage::ContractorOutside
             };
-            mark(contract.person(), class);
+            mark(contract.person(), class, Some(contract.workplace()));
         }
         for person in self.owners_in(from, to) {
-            mark(person, Coverage::SelfEmployed);
+            mark(person, Coverage::SelfEmployed, None);
         }
         classes
     }

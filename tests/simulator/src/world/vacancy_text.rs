@@ -20,6 +20,8 @@ pub(super) struct Notice {
     pub log_pay: f64,
     /// Defect as the truth names it, or nothing.
     pub defect: &'static str,
+    /// Where in the text the sentence of the defect begins.
+    pub defect_at: usize,
 }
 
 const TITLES: [&str; 6] = [
@@ -129,6 +131,9 @@ impl Block<'_> {
         text.push_str(TERMS[self.random.below(TERMS.len())]);
         if !defect.1.is_empty() {
             text.push(' ');
+        }
+        let defect_at = text.len();
+        if !defect.1.is_empty() {
             text.push_str(defect.1);
         }
         let careers: [&'static [u8]; 3] = [b"none", b"entry", b"experienced"];
@@ -144,6 +149,7 @@ impl Block<'_> {
             education: educations[self.random.below(5)],
             log_pay,
             defect: defect.0,
+            defect_at,
         }
     }
 }

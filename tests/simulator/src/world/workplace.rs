@@ -1,6 +1,7 @@
 use crate::calendar::{Day, NEVER, first_of};
 use crate::deliver::Source;
 use crate::identity::{business_number, firm_name};
+use crate::random::Random;
 use crate::reference::cp949;
 use crate::scenario::magnitude;
 use crate::world::Block;
@@ -22,6 +23,8 @@ pub(super) struct Workplace {
     /// Share of its employees it insures.
     pub insures: f64,
     pub log_wage: f64,
+    /// What draws applicants to it, on the log scale; nothing records it.
+    pub appeal: f64,
     /// Insured persons now and when last delivered.
     pub insured_now: i32,
     pub delivered_headcount: i32,
@@ -106,6 +109,8 @@ impl Block<'_> {
             size,
             insures,
             log_wage: 0.12 * self.random.normal() + [-0.14, 0.0, 0.14][class as usize],
+            // From a stream of its own: the country around it stays as it is.
+            appeal: 0.35 * Random::new(self.scenario.seed, 0x00a9_9ea1 ^ (ordinal << 24)).normal(),
             insured_now: 0,
             delivered_headcount: -1,
             fictitious: false,

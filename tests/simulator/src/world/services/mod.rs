@@ -5,6 +5,7 @@
 //! Everything here is written when the block is finished and draws from a stream of its own, so
 //! no other delivery depends on it.
 
+mod ad_text;
 pub(super) mod guidance;
 mod portal;
 mod support;

@@ -9,6 +9,7 @@ use crate::truth::TruthFile;
 use crate::world::Block;
 use crate::world::employment::Kind;
 use crate::world::matching::number;
+use crate::world::services::ad_text::{details, disguised, resembling, reworded, unlawful, vague};
 use crate::world::services::guidance::ascii;
 use crate::world::services::{Offer, dashed};
 use crate::world::vacancy_text::Notice;
@@ -26,14 +27,14 @@ const OBFUSCATED: f64 = 0.4;
 
 const PORTALS: [(&str, f64); 4] = [("P01", 40.0), ("P02", 30.0), ("P03", 20.0), ("P04", 10.0)];
 
-/// Words of the defects and how a writer hides them.
-const HIDDEN: [(&str, &str); 5] = [
-    ("만 35세 이하", "만 3 5 세 이 하"),
-    ("여성만", "여.성.만"),
-    ("용모 단정", "용★모 단★정"),
-    ("혼인 여부", "혼ㅇㅣㄴ 여부"),
-    ("본적", "본-적"),
-];
+/// Share of the portals' own lawful ads with a sentence that resembles a defect.
+const RESEMBLING: f64 = 0.15;
+/// Share of the portals' own lawful ads that say nothing of the job.
+const VAGUE: f64 = 0.05;
+/// Share of ads that somebody reviews.
+const REVIEWED: f64 = 0.25;
+/// Share of reviews that are wrong.
+const REVIEWED_WRONGLY: f64 = 0.03;
 
 struct Ad<'a> {
     vacancy: Option<&'a [u8; 13]>,
@@ -41,6 +42,11 @@ struct Ad<'a> {
     posted: Day,
     closes: Day,
     notice: &'a Notice,
+    /// Kind of defect, or nothing.
+    defect: &'static str,
+    /// Kind of defect that a lawful ad resembles, or nothing.
+    look_alike: &'static str,
+    is_vague: bool,
 }
 
 impl Block<'_> {
@@ -57,6 +63,9 @@ impl Block<'_> {
                     posted: offer.opened + self.random.between(0, 3),
                     closes: offer.closes,
                     notice: &offer.notice,
+                    defect: offer.notice.defect,
+                    look_alike: "",
+                    is_vague: false,
                 };
                 self.post(&ad, &mut ordinal);
             }
@@ -76,13 +85,34 @@ impl Block<'_> {
                 .collect();
             let occupation = self.random.weighted(&weights) as u8;
             let is_defective = self.random.chance(DEFECTIVE);
-            let notice = self.write_notice(workplace, occupation, posted, is_defective);
+            let mut notice = self.write_notice(workplace, occupation, posted, is_defective);
+            let detail = details(&mut self.random);
+            notice.text = format!("{detail} {}", notice.text);
+            let (mut defect, mut look_alike, mut is_vague) = (notice.defect, "", false);
+            if defect.is_empty() {
+                if self.random.chance(RESEMBLING) {
+                    let (kind, sentence) = resembling(&mut self.random);
+                    look_alike = kind;
+                    notice.text = format!("{} {sentence}", notice.text);
+                } else if self.random.chance(VAGUE) {
+                    is_vague = true;
+                    notice.text = vague(&mut self.random);
+                }
+            } else if defect != "below_minimum_wage" {
+                let (kind, sentence) = unlawful(&mut self.random);
+                notice.text.truncate(detail.len() + 1 + notice.defect_at);
+                notice.text.push_str(&sentence);
+                defect = kind;
+            }
             let ad = Ad {
                 vacancy: None,
                 workplace,
                 posted,
                 closes: posted + self.random.between(14, 60),
                 notice: &notice,
+                defect,
+                look_alike,
+                is_vague,
             };
             self.post(&ad, &mut ordinal);
         }
@@ -92,8 +122,8 @@ impl Block<'_> {
     fn post(&mut self, ad: &Ad<'_>, ordinal: &mut u64) {
         let mean = DUPLICATES / (1.0 - DUPLICATES);
         let copies = self.random.round(mean);
-        let is_obfuscated = !ad.notice.defect.is_empty()
-            && ad.notice.defect != "below_minimum_wage"
+        let is_obfuscated = !ad.defect.is_empty()
+            && ad.defect != "below_minimum_wage"
             && self.random.chance(OBFUSCATED);
         let mut original: Option<[u8; 13]> = None;
         for copy in 0..=copies {
@@ -114,14 +144,17 @@ impl Block<'_> {
             self.out.truth.line(
                 TruthFile::PortalAd,
                 format_args!(
-                    "{},{},{},{},{}",
+                    "{},{},{},{},{},{},{}",
                     ascii(&number),
                     ad.vacancy.map(|one| ascii(one)).unwrap_or_default(),
                     original.map(|one| ascii(&one)).unwrap_or_default(),
-                    ad.notice.defect,
+                    ad.defect,
                     u8::from(is_obfuscated),
+                    ad.look_alike,
+                    u8::from(ad.is_vague),
                 ),
             );
+            self.review(ad, &number, posted);
             original.get_or_insert(number);
         }
     }
@@ -132,7 +165,7 @@ impl Block<'_> {
         ad: &Ad<'_>,
         number: &[u8; 13],
         posted: Day,
-        reworded: bool,
+        is_copy: bool,
         obfuscated: bool,
     ) -> String {
         let weights = PORTALS.map(|(_, weight)| weight);
@@ -143,21 +176,19 @@ impl Block<'_> {
         let firm = encoding_rs::EUC_KR.decode(&workplace.name).0.into_owned();
         let mut title = ad.notice.title.clone();
         let mut text = ad.notice.text.clone();
-        if reworded {
+        if is_copy {
             title = match self.random.below(3) {
                 0 => format!("★급구★ {title}"),
                 1 => format!("{title} ({firm})"),
                 _ => title.replace("모집", "구합니다").replace("채용", "구인"),
             };
-            let mut sentences: Vec<&str> = text.split_inclusive(". ").collect();
-            sentences.reverse();
-            text = sentences.concat();
+            text = reworded(&mut self.random, &text);
         }
         if obfuscated {
-            for (word, hidden) in HIDDEN {
-                text = text.replace(word, hidden);
-            }
+            text = disguised(&mut self.random, &text);
         }
+        // The sentences mark what somebody would hide.
+        text.retain(|character| !matches!(character, '[' | ']'));
         let shows_number = self.random.chance(0.6);
         json!({
             "adNo": ascii(number),
@@ -179,5 +210,27 @@ impl Block<'_> {
             "closeDt": dashed(ad.closes.max(posted)),
         })
         .to_string()
+    }
+
+    /// Perhaps somebody reads the ad and decides.
+    fn review(&mut self, ad: &Ad<'_>, number: &[u8; 13], posted: Day) {
+        if !self.random.chance(REVIEWED) {
+            return;
+        }
+        let reviewed = posted + self.random.between(2, 20);
+        let is_wrong = self.random.chance(REVIEWED_WRONGLY);
+        let is_inadequate = (ad.is_vague || !ad.defect.is_empty()) != is_wrong;
+        let item = json!({
+            "adSource": "portal",
+            "adNo": ascii(number),
+            "decisionCd": if is_inadequate { "inadequate" } else { "adequate" },
+            "reviewDt": dashed(reviewed),
+        });
+        let month = month_of(reviewed);
+        let row = self.out.row(self.scenario, Source::AdReview, month, false);
+        if let Some(mut row) = row {
+            row.bytes().extend_from_slice(item.to_string().as_bytes());
+            row.finish(0);
+        }
     }
 }
