@@ -40,7 +40,10 @@ row_holds as (
         and counted.fact_on <= counted.evidence_to
         and counted.group_matched >= 3
         and 2 * counted.group_matched >= counted.group_size
-      when 'F06' then counted.fact_on > counted.evidence_from
+      when 'F06' then case counted.evidence_kind
+          when 'redundant_beside_hires' then counted.group_matched >= counted.group_size
+            and counted.fact_on between add_days(counted.evidence_from, -30) and add_days(counted.evidence_from, 60)
+          else counted.fact_on > counted.evidence_from end
       when 'F07' then counted.group_matched = counted.group_size
         and days_between(counted.evidence_from, counted.evidence_to) <= 270
         and days_between(counted.evidence_to, counted.fact_on) <= 90 + 31
@@ -59,6 +62,13 @@ row_holds as (
             and counted.evidence_to <= counted.subject_to
             and 2 * (days_between(counted.evidence_from, counted.evidence_to) + 1)
               > days_between(counted.subject_from, counted.subject_to) + 1 end
+      when 'R01' then counted.group_matched >= 3
+        and counted.group_matched <= counted.group_size
+        and case counted.evidence_kind
+          when 'rehired' then counted.fact_on > counted.evidence_from and counted.fact_on <= counted.evidence_to
+          when 'late_report' then counted.fact_on >= add_months(counted.evidence_from, 3)
+          when 'whole_staff' then counted.group_matched = counted.group_size
+          else counted.evidence_kind in ('account', 'device', 'unpaid') end
       else false end as holds
   from counted
 ),
@@ -86,12 +96,24 @@ late_loss as (
   where rule_id = 'F08'
   group by pivot_key
 ),
+ring_tie as (
+  select
+    evidence_kind,
+    evidence_key,
+    max(case when evidence_kind in ('account', 'device') then group_size else group_matched end) as persons,
+    count(distinct person_key) as shown
+  from counted
+  where rule_id = 'R01'
+  group by evidence_kind, evidence_key
+),
 broken_group as (
   select 'group' as what, 'F05 ' || evidence_key as found from mass_rehire where rows <> group_matched
   union all
   select 'group' as what, 'F10 ' || evidence_kind as found from ring where persons <> group_size
   union all
   select 'group' as what, 'F08 ' || pivot_key as found from late_loss where persons < 2
+  union all
+  select 'group' as what, 'R01 ' || evidence_kind as found from ring_tie where shown <> persons
 ),
 derived as (
   select

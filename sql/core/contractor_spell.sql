@@ -8,6 +8,7 @@ legal_basis: 고용보험법 제77조의2 · 제77조의6
 columns:
   person_key: {tags: [pseudonym]}
   kind: {tests: [{accepted_values: [contractor, artist, platform]}]}
+  first_known_on: {description: "the day the first report of the spell became known; known_on is that of the latest"}
   insured_to: {description: "last insured day, the day before lost_on; null while insured"}
 ---*/
 with changes as (
@@ -18,6 +19,11 @@ workplace as (
 ),
 latest as (
   {{ latest_version('changes', ['person_key', 'workplace_no', 'acquired_on']) }}
+),
+first_report as (
+  select changes.person_key, changes.workplace_no, changes.acquired_on, min(changes._known_on) as first_known_on
+  from changes
+  group by changes.person_key, changes.workplace_no, changes.acquired_on
 ),
 contractor_spell as (
   select
@@ -35,12 +41,17 @@ contractor_spell as (
     latest.acquired_on as insured_from,
     add_days(latest.lost_on, -1) as insured_to,
     latest._known_on as known_on,
+    first_report.first_known_on,
     -- terms
     latest.kind,
     coalesce(latest.lost_on <= latest.acquired_on, false) as cancelled,
     -- amounts
     latest.monthly_pay_won
   from latest
+  inner join first_report
+    on first_report.person_key = latest.person_key
+    and first_report.workplace_no = latest.workplace_no
+    and first_report.acquired_on = latest.acquired_on
   left join workplace
     on workplace.workplace_no = latest.workplace_no
 )

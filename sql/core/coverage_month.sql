@@ -32,14 +32,14 @@ meta:
       lists; only pay below the threshold of a listed occupation is exempt
     - whoever had no insured day and no statement but has a business of his own is self_employed
     - wages paid late for days of an earlier month are judged by the insurance of those days, not of the month they are paid in
-    - personal services and businesses of one's own go on all month, since no record dates their work
+    - a business of one's own goes on all month, since no record dates its work
     - from 2027 the pay-based rule replaces the hours rule by the dates in coverage_rule
 columns:
   person_key: {tags: [pseudonym]}
   class: {tests: [{accepted_values: [insured, covered_uninsured, daily_unreported, contractor_outside, self_employed, exempt]}]}
   reason: {description: "why a person of class exempt is exempt, null otherwise", tests: [{accepted_values: [under_60_hours, pay_below_threshold, new_hire_65, public_service]}]}
   frame: {description: "which survey status the person belongs to: wage or self", tests: [{accepted_values: [wage, self]}]}
-  in_survey_week: {description: "at work in the reference week of the labour-force survey, Sunday to Saturday around the 15th; null when only daily wage statements tell of the work, which count days and do not date them"}
+  in_survey_week: {description: "at work in the reference week of the labour-force survey, Sunday to Saturday around the 15th; null when only daily wage statements or income from personal services tell of the work, which do not date it"}
   income_won: {description: all income of the month in tax statements, tests: [{range: {min: 0}}]}
   uninsured_won: {description: "the income of a month without any insured day; 0 for the insured", tests: [{range: {min: 0}}]}
 ---*/
@@ -150,7 +150,7 @@ income_class as (
     this_month.gross_won,
     case this_month.income_kind
       when 'wage' then this_month.paid_from <= survey_week.to_on and this_month.paid_to >= survey_week.from_on
-      when 'business' then true end as in_survey_week,
+      end as in_survey_week,
     case
       when arrears.person_key is not null then 1
       when this_month.age >= threshold.exempt_age then 6
@@ -278,7 +278,8 @@ coverage_month as (
     person_month.insured_regular,
     person_month.insured_daily,
     person_month.insured_contractor,
-    case when person_month.in_survey_week or person_month.insured_daily or person_month.undated = 0
+    case when person_month.in_survey_week or person_month.insured_daily or person_month.insured_contractor
+           or person_month.undated = 0
          then coalesce(person_month.in_survey_week, false) end as in_survey_week,
     -- amounts
     cast(coalesce(person_month.wage_won, 0) as decimal(18, 0)) as wage_won,

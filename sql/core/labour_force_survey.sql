@@ -11,6 +11,8 @@ columns:
   member_no: {tags: [respondent]}
   status: {tests: [{accepted_values: [employed_wage, employed_self, unemployed, inactive]}]}
   industry: {description: "KSIC section; null for persons without work"}
+  work_kind: {tests: [{accepted_values: [regular, daily, contractor, owner]}]}
+  work_sido: {description: "province of the place of work; sido is that of residence"}
   weight: {tests: [{range: {min: 0}}]}
 ---*/
 with changes as (
@@ -24,6 +26,7 @@ labour_force_survey as (
     -- ids
     latest.household_no,
     latest.member_no,
+    latest.stratum,
     latest.survey_month as month,
     latest.sido,
     latest._known_on as known_on,
@@ -35,6 +38,10 @@ labour_force_survey as (
     latest.status,
     latest.industry,
     latest.insured,
+    latest.work_kind,
+    latest.work_size,
+    latest.work_sido,
+    -- weight
     latest.weight
   from latest
   where latest.survey_month = date '{{ var('partition_start') }}'

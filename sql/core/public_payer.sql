@@ -28,6 +28,7 @@ public_payer as (
   left join insured_payer
     on insured_payer.biz_no = payer.payer_biz_no
   where payer.month = date '{{ var('partition_start') }}'
+    and payer.wage_persons > 0
     and (insured_payer.public_administration
       or (insured_payer.biz_no is null and payer.wage_persons >= 100))
 )

@@ -25,6 +25,7 @@ columns:
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
   severity: {tests: [{accepted_values: [low, medium, high, critical]}]}
 ---*/
+{% set rules = ['F01', 'F02', 'F03', 'F04', 'F05', 'F06', 'F07', 'F08', 'F09', 'F10', 'F11', 'R01'] -%}
 with evidence as (
   select * from {{ ref('evidence') }}
   where not cleared
@@ -64,8 +65,8 @@ grouped as (
   select
     evidence.pivot_key,
     min(evidence.person_key) as person_key,
-    {% for number in range(1, 12) %}
-    bool_or(evidence.rule_id = 'F{{ '%02d' | format(number) }}') as f{{ '%02d' | format(number) }},
+    {% for rule in rules %}
+    bool_or(evidence.rule_id = '{{ rule }}') as {{ rule | lower }},
     {% endfor %}
     count(distinct evidence.rule_id) as rule_count,
     count(distinct evidence.person_key) as persons,
@@ -87,8 +88,8 @@ candidate as (
     split_part(grouped.pivot_key, '/', 1) as pivot_kind,
     case when grouped.pivot_key like 'person/%' then grouped.person_key end as person_key,
     concat_ws(','
-      {%- for number in range(1, 12) %},
-      case when grouped.f{{ '%02d' | format(number) }} then 'F{{ '%02d' | format(number) }}' end
+      {%- for rule in rules %},
+      case when grouped.{{ rule | lower }} then '{{ rule }}' end
       {%- endfor %}) as rules,
     -- evidence
     grouped.persons,

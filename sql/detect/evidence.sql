@@ -43,5 +43,7 @@ with evidence as (
   {{ rule_rows('f10', 'critical', 'claim') }}
   union all
   {{ rule_rows('f11', 'high', 'subsidy') }}
+  union all
+  {{ rule_rows('r01', 'critical', 'claim') }}
 )
 select * from evidence

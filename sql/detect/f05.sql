@@ -1,19 +1,20 @@
 /*---
 description:
   ko: F05 같은 날 함께 이직해 수급한 뒤 수급 중에 같은 사업주에게 다시 고용됨
-  en: "F05: left the same workplace on the same day, claimed, and were hired back by the same business while the benefit could still be paid"
+  en: "F05: left the same workplace on the same day, claimed, and were hired back by the same business, or another one of its owner, while the benefit could still be paid"
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 1
+version: 2
 legal_basis: 고용보험법 제40조 · 제58조 · 제61조 · 제62조 · 제116조
 meta:
   severity: critical
-  evidence: separation x claim x the next spell at the same business; one row per claimant who came back
+  evidence: separation x claim x the next spell at the same business group (linked_business); one row per claimant who came back
   threshold: three claimants and half of those who left together came back, so that hires by chance do not count
-  sources: [ei_insured_spell, ei_benefit_claim, ei_certification, ei_workplace]
+  sources: [ei_insured_spell, ei_benefit_claim, ei_certification, ei_workplace, nts_business_registration, centre_closure]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
+    - the workplace told its centre of a seasonal closure before they left, and they came back no earlier than it was to end
     - hired back after the benefit could be paid, as after a seasonal closure
     - fewer than three, or fewer than half, came back while it could
 columns:
@@ -33,9 +34,11 @@ with insured_spell as (
 claim as (
   select * from {{ ref('claim') }}
 ),
-entity as (
-  select * from {{ ref('workplace_entity') }}
-  where source = 'ei_workplace'
+linked as (
+  select * from {{ ref('linked_business') }}
+),
+closure as (
+  select * from {{ ref('centre_closure') }}
 ),
 paid as (
   {{ paid_claim() }}
@@ -45,7 +48,7 @@ leaver as (
     claim.claim_no,
     claim.person_key,
     claim.workplace_no,
-    coalesce(entity.entity_id, claim.workplace_no) as business,
+    coalesce(linked.business_group, claim.workplace_no) as business,
     claim.separated_on,
     {{ entitled_until('claim') }} as payable_until,
     paid.paid_from,
@@ -55,14 +58,23 @@ leaver as (
   from claim
   inner join paid
     on paid.claim_no = claim.claim_no
-  left join entity
-    on entity.source_id = claim.workplace_no
+  left join linked
+    on linked.workplace_no = claim.workplace_no
 ),
 separation as (
   select leaver.workplace_no, leaver.separated_on, count(*) as group_size
   from leaver
   group by leaver.workplace_no, leaver.separated_on
   having count(*) >= 3
+),
+season as (
+  select leaver.claim_no, min(closure.reopens_on) as reopens_on
+  from leaver
+  inner join closure
+    on closure.workplace_no = leaver.workplace_no
+  where closure.closes_on between leaver.separated_on and add_days(leaver.separated_on, 14)
+    and closure.filed_on <= leaver.separated_on
+  group by leaver.claim_no
 ),
 -- the first spell after the separation decides; one at another business in between is a new job
 next_spell as (
@@ -85,7 +97,9 @@ returned as (
     leaver.*,
     next_spell.group_size,
     next_spell.acquired_on,
-    next_spell.acquired_on <= leaver.payable_until as is_while_payable,
+    coalesce(next_spell.acquired_on >= add_days(season.reopens_on, -7), false) as is_season,
+    next_spell.acquired_on <= leaver.payable_until
+      and not coalesce(next_spell.acquired_on >= add_days(season.reopens_on, -7), false) as is_while_payable,
     min(insured_spell.known_on) as spell_known_on
   from next_spell
   inner join leaver
@@ -93,9 +107,11 @@ returned as (
   inner join insured_spell
     on insured_spell.person_key = leaver.person_key
     and insured_spell.acquired_on = next_spell.acquired_on
-  left join entity
-    on entity.source_id = insured_spell.workplace_no
-  where coalesce(entity.entity_id, insured_spell.workplace_no) = leaver.business
+  left join season
+    on season.claim_no = next_spell.claim_no
+  left join linked
+    on linked.workplace_no = insured_spell.workplace_no
+  where coalesce(linked.business_group, insured_spell.workplace_no) = leaver.business
   group by all
 ),
 matched as (
@@ -123,7 +139,7 @@ f05 as (
   select
     -- rule
     'F05' as rule_id,
-    1 as rule_version,
+    2 as rule_version,
     -- ids
     'workplace/' || judged.workplace_no as pivot_key,
     judged.person_key,
@@ -144,6 +160,7 @@ f05 as (
     -- what clears it
     not (judged.is_pattern and judged.is_while_payable) as cleared,
     case
+      when judged.is_season then 'a seasonal closure that the centre knew of'
       when not judged.is_while_payable then 'hired back after the benefit could be paid'
       when not judged.is_pattern then 'too few came back while the benefit could be paid' end as cleared_by
   from judged

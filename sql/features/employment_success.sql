@@ -53,6 +53,27 @@ columns:
   entitled_days_left: {title: {ko: 남은 소정급여일수, en: entitled days left}}
   trainings_completed_24: {title: {ko: 최근 24개월 수료한 훈련, en: trainings completed in the last 24 months}}
   in_training: {title: {ko: 훈련 중, en: in training}}
+  wished_occupation: {title: {ko: 희망 직종, en: occupation wished}}
+  licences_to_four: {title: {ko: "자격증 수(4개까지)", en: "number of licences, up to four"}}
+  career_log: {title: {ko: 경력의 로그, en: logarithm of years of experience}}
+  years_over_36: {title: {ko: 36세를 넘는 햇수, en: years of age over 36}}
+  years_under_25: {title: {ko: 25세에 못 미치는 햇수, en: years of age under 25}}
+  near_65: {title: {ko: "1년 안에 65세(신규 취업은 실업급여 적용 제외)", en: "65 within a year, when new hires are no longer insured"}}
+  wish_to_last_log: {title: {ko: 희망 임금 대 직전 임금의 로그, en: logarithm of the wage wished over the last}}
+  wish_to_market_log: {title: {ko: 희망 임금 대 같은 직종 지난해 희망 임금의 로그, en: logarithm of the wage wished over that of the occupation last year}}
+  last_to_market_log: {title: {ko: 직전 임금 대 같은 직종 지난해 희망 임금의 로그, en: logarithm of the last wage over the wage wished in the occupation last year}}
+  registration_gap: {title: {ko: 직전 구직신청 뒤 기간(1년까지), en: time since the last registration within a year}}
+  idle_a_year: {title: {ko: 1년 안에 일한 기록 없음, en: no work known within a year}}
+  idle_days: {title: {ko: "마지막으로 일한 뒤 지난 날(365까지)", en: "days since the last known work, up to 365"}, tests: [{range: {min: 0}}]}
+  idle_log: {title: {ko: 쉰 기간의 로그, en: logarithm of months without work}}
+  benefit_days_ahead: {title: {ko: "앞으로 180일 중 구직급여가 남은 날", en: days of the next 180 with benefit left}, tests: [{range: {min: 0, max: 180}}]}
+  benefit_ahead: {title: {ko: 앞으로 남은 구직급여 기간, en: benefit left ahead}}
+  prior_finds: {title: {ko: 이전 구직에서 취업한 횟수, en: earlier registrations that ended in an insured job}}
+  prior_search_days: {title: {ko: 이전 구직에서 찾던 날, en: days searched under earlier registrations}}
+  finding_pace: {title: {ko: 이전 구직의 취업 속도(로그), en: logarithm of finds per month of earlier search}}
+  prior_applications: {title: {ko: 이전 구직의 지원 건수, en: applications under earlier registrations}}
+  search_score: {title: {ko: 구직준비도 검사 점수, en: score of the job search readiness test}}
+  finds_per_registration: {title: {ko: 지난달 피보험자격 취득 대 최근 3개월 구직신청, en: insured jobs begun last month over registrations of the last three}}
   openings_per_seeker: {title: {ko: "지난달 같은 직종·지역의 구인배수", en: openings per seeker in occupation group and province last month}}
   openings_per_seeker_occupation: {title: {ko: 지난달 같은 직종의 구인배수, en: openings per seeker in the occupation group last month}}
 ---*/
@@ -83,6 +104,15 @@ vacancy as (
 occupation as (
   select * from {{ seed('keco_minor') }}
 ),
+contractor_spell as (
+  select * from {{ ref('contractor_spell') }}
+),
+match_event as (
+  select * from {{ ref('match_event') }}
+),
+assessment as (
+  select * from {{ ref('assessment') }}
+),
 registration as (
   select
     seeker.*,
@@ -91,15 +121,79 @@ registration as (
   from seeker
   where seeker.registered_on <= date '{{ var('as_of') }}'
 ),
-earlier_registration as (
+earlier as (
   select
     registration.seeker_no,
-    count(*) as registrations,
-    max(earlier.registered_on) as registered_on
+    registration.person_key,
+    registration.registered_on,
+    earlier.seeker_no as earlier_no,
+    earlier.registered_on as earlier_on
   from registration
   inner join seeker as earlier
     on earlier.person_key = registration.person_key
   where earlier.registered_on < registration.registered_on
+),
+earlier_registration as (
+  select
+    earlier.seeker_no,
+    count(*) as registrations,
+    max(earlier.earlier_on) as registered_on
+  from earlier
+  group by earlier.seeker_no
+),
+-- how each earlier search went as far as it was known on the day: the first insured job within its 180 days
+earlier_find as (
+  select earlier.seeker_no, earlier.earlier_no, min(insured_spell.acquired_on) as found_on
+  from earlier
+  inner join insured_spell
+    on insured_spell.person_key = earlier.person_key
+  where insured_spell.acquired_on > earlier.earlier_on
+    and insured_spell.acquired_on <= add_days(earlier.earlier_on, 180)
+    and insured_spell.acquired_on <= earlier.registered_on
+    and insured_spell.acquired_reported_on <= earlier.registered_on
+    and not (insured_spell.cancelled and insured_spell.lost_reported_on <= earlier.registered_on)
+  group by earlier.seeker_no, earlier.earlier_no
+),
+search_history as (
+  select
+    earlier.seeker_no,
+    count(earlier_find.found_on) as finds,
+    sum(days_between(earlier.earlier_on,
+      coalesce(earlier_find.found_on, least(add_days(earlier.earlier_on, 180), earlier.registered_on)))) as days
+  from earlier
+  left join earlier_find
+    on earlier_find.seeker_no = earlier.seeker_no
+    and earlier_find.earlier_no = earlier.earlier_no
+  group by earlier.seeker_no
+),
+application_history as (
+  select earlier.seeker_no, count(*) as applications
+  from earlier
+  inner join match_event
+    on match_event.seeker_no = earlier.earlier_no
+  where match_event.kind = 'apply'
+    and match_event.known_on <= earlier.registered_on
+  group by earlier.seeker_no
+),
+test_history as (
+  select registration.seeker_no, avg(cast(assessment.score as double) / cast(assessment.answered as double)) as score
+  from registration
+  inner join assessment
+    on assessment.person_key = registration.person_key
+  where assessment.test = 'SRT'
+    and assessment.answered > 0
+    and assessment.known_on <= registration.registered_on
+  group by registration.seeker_no
+),
+contract_history as (
+  select
+    registration.seeker_no,
+    max(least(coalesce(contractor_spell.insured_to, registration.registered_on), registration.registered_on)) as last_on
+  from registration
+  inner join contractor_spell
+    on contractor_spell.person_key = registration.person_key
+  where contractor_spell.insured_from <= registration.registered_on
+    and contractor_spell.known_on <= registration.registered_on
   group by registration.seeker_no
 ),
 -- spells as the office could see them on the day: a loss not yet reported leaves the spell open
@@ -168,7 +262,7 @@ last_spell as (
     and workplace.known_on <= date '{{ var('as_of') }}'
 ),
 daily_history as (
-  select registration.seeker_no, sum(daily_work.days) as days
+  select registration.seeker_no, sum(daily_work.days) as days, max(month_end(daily_work.month)) as last_on
   from registration
   inner join daily_work
     on daily_work.person_key = registration.person_key
@@ -183,6 +277,7 @@ known_claim as (
     registration.registered_on,
     claim.claim_no,
     claim.applied_on,
+    claim.separated_on,
     claim.entitled_days,
     claim.benefit_daily_won
   from registration
@@ -208,6 +303,8 @@ last_claim as (
   select
     known_claim.seeker_no,
     max(known_claim.applied_on) as applied_on,
+    max(known_claim.separated_on) as separated_on,
+    max(known_claim.entitled_days) as entitled_days,
     max(known_claim.benefit_daily_won) as benefit_daily_won,
     max(known_claim.entitled_days - cast(coalesce(claim_paid.days_paid, 0) as bigint)) as entitled_days_left
   from known_claim
@@ -243,6 +340,48 @@ training_history as (
   from known_course
   group by known_course.seeker_no
 ),
+wish_of_month as (
+  select seeker.wished_occupation, seeker.month, avg(cast(seeker.wished_wage_won as double)) as won, count(*) as seekers
+  from seeker
+  where seeker.wished_wage_won > 0
+    and seeker.registered_on <= date '{{ var('as_of') }}'
+  group by seeker.wished_occupation, seeker.month
+),
+-- what the occupation's seekers of the twelve months before wished
+wish_before as (
+  select
+    cell.wished_occupation,
+    cell.month,
+    sum(before.won * before.seekers) / sum(before.seekers) as won
+  from (select distinct wished_occupation, month from registration) as cell
+  inner join wish_of_month as before
+    on before.wished_occupation = cell.wished_occupation
+  where before.month < cell.month
+    and before.month >= add_months(cell.month, -12)
+  group by cell.wished_occupation, cell.month
+),
+-- what the insurance and the service saw of the month before the registration's month and its two predecessors
+acquired_by_month as (
+  select month_start(insured_spell.acquired_on) as month, count(*) as acquired
+  from insured_spell
+  where insured_spell.acquired_reported_on <= date '{{ var('as_of') }}'
+  group by month_start(insured_spell.acquired_on)
+),
+registered_by_month as (
+  select registration.month, count(*) as registered from registration group by registration.month
+),
+macro as (
+  select
+    cell.month,
+    cast(max(acquired_by_month.acquired) as double) / cast(sum(before.registered) as double) as finds_per_registration
+  from registered_by_month as cell
+  inner join registered_by_month as before
+    on before.month < cell.month
+    and before.month >= add_months(cell.month, -3)
+  left join acquired_by_month
+    on acquired_by_month.month = add_months(cell.month, -2)
+  group by cell.month
+),
 opening_cell as (
   select vacancy.month, vacancy.major, vacancy.sido, sum(vacancy.openings) as openings
   from vacancy
@@ -265,6 +404,32 @@ seeker_major as (
   from seeker_cell
   group by seeker_cell.month, seeker_cell.major
 ),
+-- the last day with work that was known; a claim states the day of a separation that was not reported yet
+last_work as (
+  select
+    registration.seeker_no,
+    greatest(
+      case when spell_history.insured_now and last_claim.separated_on >= last_spell.acquired_on then last_claim.separated_on
+           when spell_history.insured_now then registration.registered_on
+           else spell_history.last_insured_on end,
+      last_claim.separated_on,
+      daily_history.last_on,
+      contract_history.last_on) as worked_on,
+    case when days_between(last_claim.applied_on, registration.registered_on) <= 365
+         then least(180, greatest(0, last_claim.entitled_days + 7
+           - days_between(last_claim.applied_on, registration.registered_on))) else 0 end as benefit_days_ahead
+  from registration
+  left join spell_history
+    on spell_history.seeker_no = registration.seeker_no
+  left join last_spell
+    on last_spell.seeker_no = registration.seeker_no
+  left join last_claim
+    on last_claim.seeker_no = registration.seeker_no
+  left join daily_history
+    on daily_history.seeker_no = registration.seeker_no
+  left join contract_history
+    on contract_history.seeker_no = registration.seeker_no
+),
 employment_success as (
   select
     -- ids and dates
@@ -285,7 +450,36 @@ employment_success as (
     registration.wished_sido,
     cast(registration.wished_wage_won as double) / 10000.0 as wished_wage_10k,
     lpad(cast(cast(date_part('month', registration.registered_on) as int) as varchar), 2, '0') as registered_calendar_month,
+    registration.wished_occupation,
+    least(4, registration.licences) as licences_to_four,
+    ln(1.0 + cast(registration.career_months as double) / 12.0) as career_log,
+    greatest(0, registration.age - 36) as years_over_36,
+    greatest(0, 25 - registration.age) as years_under_25,
+    age_at(registration.birth_date, add_days(registration.registered_on, 360)) >= 65 as near_65,
+    case when registration.wished_wage_won > 0 and last_spell.monthly_wage_won > 0
+         then ln(cast(registration.wished_wage_won as double) / cast(last_spell.monthly_wage_won as double)) end as wish_to_last_log,
+    case when registration.wished_wage_won > 0
+         then ln(cast(registration.wished_wage_won as double) / wish_before.won) end as wish_to_market_log,
+    case when last_spell.monthly_wage_won > 0
+         then ln(cast(last_spell.monthly_wage_won as double) / wish_before.won) end as last_to_market_log,
+    -- time without work
+    coalesce(least(365, greatest(0, days_between(last_work.worked_on, registration.registered_on))), 365) as idle_days,
+    ln(1.0 + cast(coalesce(least(365, greatest(0, days_between(last_work.worked_on, registration.registered_on))), 365) as double)
+      / 30.0) as idle_log,
+    coalesce(days_between(last_work.worked_on, registration.registered_on) > 365, true) as idle_a_year,
     -- earlier registrations
+    case
+      when days_between(earlier_registration.registered_on, registration.registered_on) <= 90 then '1-90'
+      when days_between(earlier_registration.registered_on, registration.registered_on) <= 180 then '91-180'
+      when days_between(earlier_registration.registered_on, registration.registered_on) <= 270 then '181-270'
+      when days_between(earlier_registration.registered_on, registration.registered_on) <= 365 then '271-365'
+      else 'none' end as registration_gap,
+    cast(coalesce(search_history.finds, 0) as int) as prior_finds,
+    cast(coalesce(search_history.days, 0) as int) as prior_search_days,
+    case when search_history.days > 0
+         then ln((cast(search_history.finds as double) + 1.0) / (cast(search_history.days as double) / 30.0 + 6.0)) end as finding_pace,
+    cast(coalesce(application_history.applications, 0) as int) as prior_applications,
+    test_history.score as search_score,
     cast(coalesce(earlier_registration.registrations, 0) as int) as prior_registrations,
     days_between(earlier_registration.registered_on, registration.registered_on) as days_since_registration,
     -- insured history
@@ -326,10 +520,20 @@ employment_success as (
     cast(last_claim.benefit_daily_won as double) / 1000.0 as benefit_daily_1k,
     case when days_between(last_claim.applied_on, registration.registered_on) <= 365
          then greatest(cast(last_claim.entitled_days_left as int), 0) else 0 end as entitled_days_left,
+    cast(last_work.benefit_days_ahead as int) as benefit_days_ahead,
+    case
+      when last_work.benefit_days_ahead = 0 then '0'
+      when last_work.benefit_days_ahead <= 30 then '1-30'
+      when last_work.benefit_days_ahead <= 90 then '31-90'
+      when last_work.benefit_days_ahead <= 120 then '91-120'
+      when last_work.benefit_days_ahead <= 150 then '121-150'
+      when last_work.benefit_days_ahead < 180 then '151-179'
+      else '180' end as benefit_ahead,
     -- training
     cast(coalesce(training_history.completed_24, 0) as int) as trainings_completed_24,
     coalesce(training_history.current_courses > 0, false) as in_training,
     -- demand in the month before
+    macro.finds_per_registration,
     cast(coalesce(opening_cell.openings, 0) as double) / (cast(coalesce(seeker_cell.seekers, 0) as double) + 1.0) as openings_per_seeker,
     cast(coalesce(opening_major.openings, 0) as double) / (cast(coalesce(seeker_major.seekers, 0) as double) + 1.0) as openings_per_seeker_occupation
   from registration
@@ -347,6 +551,19 @@ employment_success as (
     on last_claim.seeker_no = registration.seeker_no
   left join training_history
     on training_history.seeker_no = registration.seeker_no
+  left join search_history
+    on search_history.seeker_no = registration.seeker_no
+  left join application_history
+    on application_history.seeker_no = registration.seeker_no
+  left join test_history
+    on test_history.seeker_no = registration.seeker_no
+  left join last_work
+    on last_work.seeker_no = registration.seeker_no
+  left join wish_before
+    on wish_before.wished_occupation = registration.wished_occupation
+    and wish_before.month = registration.month
+  left join macro
+    on macro.month = registration.month
   left join opening_cell
     on opening_cell.month = registration.month_before
     and opening_cell.major = registration.wished_major

@@ -3,7 +3,8 @@ description:
   ko: 구직신청 뒤 180일 안에 상용 피보험자격을 취득했는지. 아직 알 수 없으면 비어 있다.
   en: >-
     whether a regular insured spell was acquired within 180 days of registration. Null while it cannot be known: a
-    censored registration is not a failure
+    censored registration is not a failure. Null for ever where the registration is older than the first delivered
+    month, because of those only the ones came that were still open
 grain: [seeker_no, registered_on]
 materialized: table
 owner: learning
@@ -29,6 +30,12 @@ insured_spell as (
 delivered as (
   select * from {{ source('ei_insured_spell') }}
 ),
+registered as (
+  select * from {{ source('wn_seeker') }}
+),
+first_month as (
+  select min(registered._period) as month from registered
+),
 -- reports that arrive until the 15th stand in the delivery of the month before
 covered as (
   select month_end(max(delivered._period)) as covered_until from delivered
@@ -51,10 +58,12 @@ employment_success_label as (
     case
       when month_end(add_months(month_start(add_days(seeker.registered_on, 180)), 1)) > date '{{ var('as_of') }}' then cast(null as boolean)
       when add_days(seeker.registered_on, 180) > covered.covered_until then cast(null as boolean)
+      when seeker.registered_on < first_month.month then cast(null as boolean)
       else acquisition.seeker_no is not null end as label,
     month_end(add_months(month_start(add_days(seeker.registered_on, 180)), 1)) as label_known_on
   from seeker
   cross join covered
+  cross join first_month
   left join acquisition
     on acquisition.seeker_no = seeker.seeker_no
   where seeker.registered_on <= date '{{ var('as_of') }}'

@@ -1,0 +1,77 @@
+/*---
+description:
+  ko: R01 우연을 넘는 묶음으로 이어진 수급자 조직
+  en: "R01: a ring of claimants whom shared accounts, devices or a common separation tie beyond chance"
+grain: [claim_no, evidence_kind, evidence_key]
+materialized: table
+owner: detection
+version: 1
+legal_basis: 고용보험법 제61조 · 제62조 · 제116조
+meta:
+  severity: critical
+  evidence: one row per member and tie beyond chance; what made the tie is in `alerts.ring_tie`, the ring in `alerts.ring`
+  threshold: three claims on a tie, corrected p at most 0.01; see ring_anchor, separation_cluster and shared_value for the null models
+  sources: [ei_insured_spell, ei_benefit_claim, ei_certification, ei_workplace, centre_device, mois_household, nts_wage_statement, nts_business_registration, centre_closure]
+  look_back: three years from separation (고용보험법 제62조 제3항)
+  clears:
+    - all users are registered in one household
+    - more users than a ring has, as of a public computer or an institution's account
+    - the whole staff claims because the business closed
+    - a seasonal closure that the workplace told its centre of before
+    - hired back after the benefit could be paid, as after a season
+    - a layoff whose people nothing else ties
+columns:
+  person_key: {tags: [pseudonym]}
+  pivot_key: {tags: [account, firm]}
+  evidence_kind: {tests: [{accepted_values: [account, device, rehired, late_report, unpaid, whole_staff, separation]}]}
+  evidence_key: {tags: [account, firm]}
+  evidence_from: {description: "first certification with the account or device, or last insured day"}
+  evidence_to: {description: "last certification with it, or last day on which the claim could be paid"}
+  fact_on: {description: "hired back, reported or applied; null for accounts and devices"}
+  group_size: {description: "claims of the business in the window; of an account or device its claimants"}
+  group_matched: {description: "claims with the mark; of an account or device the households", tests: [{range: {min: 1}}]}
+  amount_at_risk_won: {tests: [{range: {min: 0}}]}
+---*/
+with tie as (
+  select * from {{ ref('ring_tie') }}
+  where role = 'anchor'
+),
+ring as (
+  select * from {{ ref('ring') }}
+),
+member as (
+  select * from {{ ref('ring_member') }}
+),
+r01 as (
+  select
+    -- rule
+    'R01' as rule_id,
+    1 as rule_version,
+    -- ids
+    ring.pivot_key,
+    tie.person_key,
+    member.workplace_no,
+    tie.claim_no,
+    -- evidence
+    tie.tie_kind as evidence_kind,
+    tie.tie_key as evidence_key,
+    tie.evidence_from,
+    tie.evidence_to,
+    tie.fact_on,
+    member.paid_from,
+    member.paid_to,
+    tie.pool as group_size,
+    case when tie.tie_kind in ('account', 'device') then tie.households else tie.tied end as group_matched,
+    member.amount_won as amount_at_risk_won,
+    tie.known_on,
+    -- what clears it
+    tie.cleared_by is not null as cleared,
+    tie.cleared_by
+  from tie
+  inner join ring
+    on ring.ring_id = tie.ring_id
+  inner join member
+    on member.ring_id = tie.ring_id
+    and member.claim_no = tie.claim_no
+)
+select * from r01

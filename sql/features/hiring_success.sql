@@ -1,0 +1,267 @@
+/*---
+description:
+  ko: 구인신청이 열린 날 알 수 있었던 것만으로 만든 특성. 신청 한 건이 한 줄이다.
+  en: >-
+    what could be known on the day a vacancy opened, one row per vacancy. Pay stands against what others offered in the
+    twelve months before; the employer's earlier vacancies count once their period is over and delivered; demand and
+    supply are those of the month before
+grain: [vacancy_no]
+materialized: table
+owner: learning
+sort_by: [vacancy_no]
+declassify:
+  names_age_or_sex: {remove: [free_text], reason: "one fact of law about the text, not the text"}
+  asks_for_looks_or_family: {remove: [free_text], reason: "one fact of law about the text, not the text"}
+  text_length: {remove: [free_text], reason: "a count of letters"}
+columns:
+  vacancy_no: {tests: [not_null]}
+  month: {description: month of opening}
+  occupation: {title: {ko: 직종, en: occupation}}
+  major: {title: {ko: 직종 대분류, en: occupation group}}
+  sido: {title: {ko: 근무 시도, en: province}}
+  section: {title: {ko: 산업, en: industry}}
+  contract_kind: {title: {ko: 고용형태, en: contract}}
+  career: {title: {ko: 경력 요건, en: career asked for}}
+  education: {title: {ko: 학력 요건, en: education asked for}}
+  wage_kind: {title: {ko: 임금 단위, en: unit of pay}}
+  states_range: {title: {ko: 임금 상한을 적음, en: states an upper pay}}
+  openings: {title: {ko: 모집 인원, en: openings}}
+  openings_log: {title: {ko: 모집 인원의 로그, en: logarithm of openings}}
+  period_days: {title: {ko: 모집 기간(일), en: days of the period}, tests: [{range: {min: 0}}]}
+  period_log: {title: {ko: 모집 기간의 로그, en: logarithm of the period}}
+  pay_log: {title: {ko: 월 환산 임금의 로그, en: logarithm of monthly pay}}
+  pay_to_occupation_log: {title: {ko: 같은 직종 지난해 임금 대비(로그), en: pay over that of the occupation last year (log)}}
+  pay_to_local_log: {title: {ko: 같은 직종·지역 지난해 임금 대비(로그), en: pay over that of occupation and province last year (log)}}
+  pay_to_employer_log: {title: {ko: 사업장의 다른 구인 임금 대비(로그), en: pay over that of the employer's earlier vacancies (log)}}
+  below_minimum_wage: {title: {ko: 최저임금 미달, en: below the minimum wage}}
+  names_age_or_sex: {title: {ko: 나이·성별 제한, en: names an age or a sex}}
+  asks_for_looks_or_family: {title: {ko: 용모·가족 요구, en: asks for looks or family}}
+  text_length: {title: {ko: 글자 수, en: letters of the text}}
+  insured_band: {title: {ko: 피보험자 규모, en: insured persons}}
+  workplace_years: {title: {ko: 사업장 나이(년), en: years of the workplace}}
+  employer_wage_log: {title: {ko: 사업장의 평균 보수(로그), en: mean insured wage of the workplace (log)}}
+  earlier_vacancies: {title: {ko: 이전 구인 건수, en: earlier vacancies of the employer}}
+  earlier_fill_rate: {title: {ko: 이전 구인 충원율(평활), en: share filled of the employer's earlier vacancies (smoothed)}}
+  seekers_per_opening: {title: {ko: 지난달 같은 직종·지역의 구직배수, en: seekers per opening in occupation group and province last month}}
+  seekers_per_opening_occupation: {title: {ko: 지난달 같은 직종의 구직배수, en: seekers per opening in the occupation group last month}}
+  fill_rate_before: {title: {ko: 지난 3개월에 끝난 구인의 충원율, en: share filled of the vacancies whose period ended in the last three known months}}
+---*/
+with vacancy as (
+  select * from {{ ref('vacancy') }}
+),
+notice as (
+  select * from {{ source('wn_vacancy') }}
+),
+workplace as (
+  select * from {{ ref('workplace') }}
+),
+seeker as (
+  select * from {{ ref('seeker') }}
+),
+insured_spell as (
+  select * from {{ ref('insured_spell') }}
+),
+offered as (
+  select
+    vacancy.*,
+    add_months(vacancy.month, -1) as month_before,
+    ln(cast(vacancy.monthly_wage_won as double)) as pay_log,
+    -- what is summed is decimal, so the order of rows cannot matter
+    cast(ln(cast(vacancy.monthly_wage_won as double)) as decimal(18, 9)) as exact_pay_log
+  from vacancy
+  where vacancy.opened_on <= date '{{ var('as_of') }}'
+    and vacancy.monthly_wage_won > 0
+),
+-- the text as it stood when the vacancy opened: the first delivery of the number
+first_notice as (
+  select notice.vacancy_no, min({{ row_version('notice') }}) as version
+  from notice
+  where notice._known_on <= date '{{ var('as_of') }}'
+    and notice.opened_on <= date '{{ var('as_of') }}'
+  group by notice.vacancy_no
+),
+worded as (
+  select
+    notice.vacancy_no,
+    coalesce(notice.text like '%세 이하%' or notice.text like '%여성만%' or notice.text like '%남성만%', false) as names_age_or_sex,
+    coalesce(notice.text like '%용모%' or notice.text like '%체중%' or notice.text like '%혼인%'
+      or notice.text like '%부모님%' or notice.text like '%본적%', false) as asks_for_looks_or_family,
+    cast(coalesce(character_length(notice.text), 0) as int) as text_length
+  from notice
+  inner join first_notice
+    on first_notice.vacancy_no = notice.vacancy_no
+    and first_notice.version = {{ row_version('notice') }}
+  where notice._known_on <= date '{{ var('as_of') }}'
+    and notice.opened_on <= date '{{ var('as_of') }}'
+),
+pay_of_month as (
+  select offered.occupation, offered.sido, offered.month, sum(offered.exact_pay_log) as pay_log, count(*) as vacancies
+  from offered
+  group by offered.occupation, offered.sido, offered.month
+),
+pay_occupation as (
+  select cell.occupation, cell.month, cast(sum(before.pay_log) as double) / cast(sum(before.vacancies) as double) as pay_log
+  from (select distinct occupation, month from offered) as cell
+  inner join pay_of_month as before
+    on before.occupation = cell.occupation
+  where before.month < cell.month
+    and before.month >= add_months(cell.month, -12)
+  group by cell.occupation, cell.month
+),
+pay_local as (
+  select cell.occupation, cell.sido, cell.month, cast(sum(before.pay_log) as double) / cast(sum(before.vacancies) as double) as pay_log
+  from (select distinct occupation, sido, month from offered) as cell
+  inner join pay_of_month as before
+    on before.occupation = cell.occupation
+    and before.sido = cell.sido
+  where before.month < cell.month
+    and before.month >= add_months(cell.month, -12)
+  group by cell.occupation, cell.sido, cell.month
+),
+earlier as (
+  select
+    offered.vacancy_no,
+    count(*) as vacancies,
+    count(case when before.filled_on <= offered.opened_on and before.filled_on <= before.closes_on then 1 end) as filled,
+    cast(sum(before.exact_pay_log) as double) / cast(count(*) as double) as pay_log
+  from offered
+  inner join offered as before
+    on before.workplace_no = offered.workplace_no
+  -- a filling is delivered soon after its month
+  where add_days(month_end(before.closes_on), 10) <= offered.opened_on
+    and before.opened_on >= add_months(offered.opened_on, -24)
+  group by offered.vacancy_no
+),
+-- the workplace's insured persons as the office could see them on the day
+staff as (
+  select
+    offered.vacancy_no,
+    count(*) - count(case when insured_spell.lost_reported_on <= offered.opened_on then 1 end) as insured,
+    avg(cast(insured_spell.monthly_wage_won as double)) as won
+  from offered
+  inner join insured_spell
+    on insured_spell.workplace_no = offered.workplace_no
+  where insured_spell.acquired_on <= offered.opened_on
+    and insured_spell.acquired_reported_on <= offered.opened_on
+    and insured_spell.monthly_wage_won > 0
+  group by offered.vacancy_no
+),
+opening_cell as (
+  select offered.month, offered.major, offered.sido, sum(offered.openings) as openings
+  from offered
+  group by offered.month, offered.major, offered.sido
+),
+seeker_cell as (
+  select seeker.month, seeker.wished_major as major, seeker.wished_sido as sido, count(*) as seekers
+  from seeker
+  where seeker.registered_on <= date '{{ var('as_of') }}'
+  group by seeker.month, seeker.wished_major, seeker.wished_sido
+),
+opening_major as (
+  select opening_cell.month, opening_cell.major, sum(opening_cell.openings) as openings
+  from opening_cell
+  group by opening_cell.month, opening_cell.major
+),
+seeker_major as (
+  select seeker_cell.month, seeker_cell.major, sum(seeker_cell.seekers) as seekers
+  from seeker_cell
+  group by seeker_cell.month, seeker_cell.major
+),
+ended_of_month as (
+  select
+    month_start(offered.closes_on) as month,
+    count(*) as vacancies,
+    count(case when offered.filled_on <= date '{{ var('as_of') }}' and offered.filled_on <= offered.closes_on then 1 end) as filled
+  from offered
+  group by month_start(offered.closes_on)
+),
+-- periods that ended two to four months before: their fillings have been delivered
+fill_before as (
+  select cell.month, cast(sum(ended_of_month.filled) as double) / cast(sum(ended_of_month.vacancies) as double) as rate
+  from (select distinct month from offered) as cell
+  inner join ended_of_month
+    on ended_of_month.month <= add_months(cell.month, -2)
+    and ended_of_month.month >= add_months(cell.month, -4)
+  group by cell.month
+),
+hiring_success as (
+  select
+    -- ids and dates
+    offered.vacancy_no,
+    offered.opened_on,
+    offered.month,
+    -- the job
+    offered.occupation,
+    offered.major,
+    offered.sido,
+    workplace.section,
+    offered.contract_kind,
+    offered.career,
+    offered.education,
+    offered.openings,
+    ln(cast(offered.openings as double)) as openings_log,
+    days_between(offered.opened_on, offered.closes_on) as period_days,
+    ln(1.0 + cast(days_between(offered.opened_on, offered.closes_on) as double)) as period_log,
+    -- pay
+    offered.wage_kind,
+    offered.max_wage_won is not null as states_range,
+    offered.below_minimum_wage,
+    offered.pay_log,
+    offered.pay_log - pay_occupation.pay_log as pay_to_occupation_log,
+    offered.pay_log - pay_local.pay_log as pay_to_local_log,
+    offered.pay_log - earlier.pay_log as pay_to_employer_log,
+    -- the text
+    coalesce(worded.names_age_or_sex, false) as names_age_or_sex,
+    coalesce(worded.asks_for_looks_or_family, false) as asks_for_looks_or_family,
+    coalesce(worded.text_length, 0) as text_length,
+    -- the employer
+    case
+      when coalesce(staff.insured, 0) < 5 then '0-4'
+      when staff.insured < 10 then '5-9'
+      when staff.insured < 30 then '10-29'
+      when staff.insured < 100 then '30-99'
+      else '100+' end as insured_band,
+    least(40, greatest(0, months_between(workplace.established_on, offered.opened_on)) / 12) as workplace_years,
+    ln(staff.won) as employer_wage_log,
+    cast(coalesce(earlier.vacancies, 0) as int) as earlier_vacancies,
+    (coalesce(cast(earlier.filled as double), 0.0) + 2.0 * fill_before.rate)
+      / (coalesce(cast(earlier.vacancies as double), 0.0) + 2.0) as earlier_fill_rate,
+    -- the market in the month before
+    cast(coalesce(seeker_cell.seekers, 0) as double) / (cast(coalesce(opening_cell.openings, 0) as double) + 1.0) as seekers_per_opening,
+    cast(coalesce(seeker_major.seekers, 0) as double) / (cast(coalesce(opening_major.openings, 0) as double) + 1.0) as seekers_per_opening_occupation,
+    fill_before.rate as fill_rate_before
+  from offered
+  left join worded
+    on worded.vacancy_no = offered.vacancy_no
+  left join workplace
+    on workplace.workplace_no = offered.workplace_no
+    and workplace.known_on <= date '{{ var('as_of') }}'
+  left join pay_occupation
+    on pay_occupation.occupation = offered.occupation
+    and pay_occupation.month = offered.month
+  left join pay_local
+    on pay_local.occupation = offered.occupation
+    and pay_local.sido = offered.sido
+    and pay_local.month = offered.month
+  left join earlier
+    on earlier.vacancy_no = offered.vacancy_no
+  left join staff
+    on staff.vacancy_no = offered.vacancy_no
+  left join opening_cell
+    on opening_cell.month = offered.month_before
+    and opening_cell.major = offered.major
+    and opening_cell.sido = offered.sido
+  left join seeker_cell
+    on seeker_cell.month = offered.month_before
+    and seeker_cell.major = offered.major
+    and seeker_cell.sido = offered.sido
+  left join opening_major
+    on opening_major.month = offered.month_before
+    and opening_major.major = offered.major
+  left join seeker_major
+    on seeker_major.month = offered.month_before
+    and seeker_major.major = offered.major
+  left join fill_before
+    on fill_before.month = offered.month
+)
+select * from hiring_success
