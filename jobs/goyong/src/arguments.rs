@@ -4,9 +4,12 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use goyong_types::Month;
 
+use crate::ads::AdsCommand;
+use crate::alerts::AlertsCommand;
 use crate::cluster::ClusterCommand;
 use crate::contract::ContractCommand;
 use crate::lineage::LineageArguments;
+use crate::models::ModelsCommand;
 use crate::quarantine::{FreshnessArguments, QuarantineCommand};
 use crate::recovery::{BackupArguments, RepairArguments, RestoreArguments, VerifyArguments};
 use crate::releases::ReleasesCommand;
@@ -126,11 +129,17 @@ pub enum Command {
         #[command(flatten)]
         output: OutputArguments,
     },
+    /// Print the advertisements that break a rule or repeat another one
+    #[command(subcommand)]
+    Ads(AdsCommand),
     /// Query the release: one statement, or an interactive shell
     Sql(SqlArguments),
     /// List, show, compare, publish and roll back releases
     #[command(subcommand)]
     Releases(ReleasesCommand),
+    /// List, show, compare, train, promote and roll back probability models; explain a score
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Hash every log entry and data file, and compare with the ledger
     Verify(VerifyArguments),
     /// Restore damaged files from the ledger, a backup, or by computing them again
@@ -142,7 +151,10 @@ pub enum Command {
     /// Rotate keys, erase persons, look a person up
     #[command(subcommand)]
     Vault(VaultCommand),
-    /// Check the audit chain
+    /// List, show, assign and close cases of alerts, and try capacities
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
+    /// Check the audit chain and the events of cases, or print it
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Run a scheduler or an executor, for builds on several processes
@@ -196,6 +208,9 @@ pub struct SimulateArguments {
     /// Frauds per fraud of the nation; more than 1 to evaluate rules on a small country
     #[arg(long, default_value_t = 1.0)]
     pub fraud_rate: f64,
+    /// One household in this many answers the labour-force survey
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub survey_one_in: u32,
     /// Where deliveries go [default: the project's landing folder]
     #[arg(long)]
     pub landing: Option<PathBuf>,
@@ -354,6 +369,10 @@ pub enum EvaluationSubject {
     All,
     /// The alerts of each rule
     Detection,
+    /// Estimates of the insurance blind spot and their intervals
+    BlindSpot,
+    /// Duplicates, words and terms of advertisements
+    Advertisements,
 }
 
 #[derive(Debug, Args)]

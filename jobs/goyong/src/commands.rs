@@ -18,8 +18,8 @@ use crate::arguments::{
 };
 use crate::progress::Console;
 use crate::{
-    CHECK_FAILED, cluster, contract, demo, doctor, lineage, output, project, quarantine, recovery,
-    releases, runs, schedule, shell, vault,
+    CHECK_FAILED, ads, alerts, cluster, contract, demo, doctor, lineage, models, output, project,
+    quarantine, recovery, releases, runs, schedule, shell, vault,
 };
 
 /// Runs the command and returns the exit code.
@@ -45,9 +45,12 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
         Command::Runs(command) => runs::run(common, command).await,
         Command::RunStep(arguments) => schedule::run_step(common, arguments).await,
         Command::Doctor { output } => doctor::run(common, output).await,
+        Command::Ads(command) => ads::run(common, command).await,
         Command::Sql(sql) => run_sql(common, sql).await,
         Command::Releases(command) => releases::run(common, command).await,
+        Command::Models(command) => models::run(common, command).await,
         Command::Vault(command) => vault::run(common, command).await,
+        Command::Alerts(command) => alerts::run(common, command).await,
         Command::Audit(command) => vault::run_audit(common, command).await,
         Command::Cluster(command) => cluster::run(common, command).await,
         Command::Verify(verify) => recovery::verify(common, verify).await,
@@ -122,6 +125,7 @@ fn simulation_config(
         truth,
         threads: worker_threads(common),
         fraud_rate: arguments.fraud_rate,
+        survey_one_in: arguments.survey_one_in,
     }
 }
 
@@ -360,6 +364,8 @@ async fn run_evaluate(common: &CommonArguments, arguments: &EvaluateArguments) -
     let rows = match arguments.subject {
         EvaluationSubject::All => project.evaluate_against_truth(&truth).await?,
         EvaluationSubject::Detection => project.evaluate_detection(&truth).await?,
+        EvaluationSubject::BlindSpot => project.evaluate_blind_spot(&truth).await?,
+        EvaluationSubject::Advertisements => project.evaluate_advertisements(&truth).await?,
     };
     output::write_rows(
         &goyong_nightly::EVALUATION_HEADER,

@@ -62,6 +62,7 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
             truth: truth.clone(),
             threads: worker_threads(common),
             fraud_rate: 1.0,
+            survey_one_in: 40,
         };
         simulate_with_progress(&config, &console)?;
         std::fs::write(&marker, &parameters)
@@ -108,6 +109,7 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
              reports     {site}\n\
              tables      {program} sql              (\\d lists them)\n\
              alerts      {program} sql \"select * from alerts.candidate order by amount_at_risk_won desc limit 10\"\n\
+             cases       {program} alerts ls --listed    (what each centre is to do)\n\
              blind spot  {program} sql \"select * from marts.blind_spot_monthly order by month desc, class limit 6\"\n\
              deliveries  {program} sql \"select source, period, status, rows_delivered, rows_quarantined from ops.deliveries limit 20\"\n\
              release     {program} releases show\n\
@@ -118,6 +120,7 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
              보고서    {site}\n\
              표        {program} sql              (\\d 로 목록)\n\
              경보      {program} sql \"select * from alerts.candidate order by amount_at_risk_won desc limit 10\"\n\
+             사건      {program} alerts ls --listed    (센터별 오늘의 목록)\n\
              사각지대  {program} sql \"select * from marts.blind_spot_monthly order by month desc, class limit 6\"\n\
              전달      {program} sql \"select source, period, status, rows_delivered, rows_quarantined from ops.deliveries limit 20\"\n\
              릴리스    {program} releases show\n\

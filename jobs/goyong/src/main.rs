@@ -1,5 +1,7 @@
 //! `goyong`: the one binary. It parses arguments, calls the crates and prints; nothing else.
 
+mod ads;
+mod alerts;
 mod arguments;
 mod cluster;
 mod commands;
@@ -12,6 +14,7 @@ mod doctor;
 mod hardening;
 mod idle;
 mod lineage;
+mod models;
 mod output;
 mod progress;
 mod project;

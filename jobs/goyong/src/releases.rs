@@ -83,7 +83,7 @@ pub struct ActArguments {
 }
 
 impl ActArguments {
-    fn act(&self) -> Act {
+    pub(crate) fn act(&self) -> Act {
         Act {
             account: self.account.clone(),
             reason: self.reason.clone(),
@@ -140,21 +140,25 @@ pub async fn run(common: &CommonArguments, command: &ReleasesCommand) -> Result<
             let summary = project.expire_history(Utc::now(), *dry_run).await?;
             let history = &summary.history;
             let files = history.removed.iter().chain(&summary.originals);
+            let files = files.chain(&summary.recorded.logs);
             let releases = history.releases.iter().map(|id| ["release", id.as_str()]);
+            let runs = summary.recorded.runs.iter().map(|id| ["run", id.as_str()]);
             let mut rows: Vec<Vec<String>> = releases
+                .chain(runs)
                 .map(|row| row.map(str::to_owned).to_vec())
                 .collect();
             rows.extend(files.map(|path| vec!["file".to_owned(), path.display().to_string()]));
             print(&["kind", "name"], &rows, output)?;
             console.say(&format!(
-                "{}: {} releases, {} files of tables ({:.1} MB, {} of them left by writers that ended early), {} originals; \
-                 {} older releases stay by policy{}",
+                "{}: {} releases, {} files of tables ({:.1} MB, {} of them left by writers that ended early), {} originals, \
+                 {} runs; {} older releases stay by policy{}",
                 if *dry_run { "would be removed" } else { "removed" },
                 history.releases.len(),
                 history.removed.len(),
                 history.bytes as f64 / 1e6,
                 history.orphans,
                 summary.originals.len(),
+                summary.recorded.runs.len(),
                 summary.kept.len(),
                 match dry_run {
                     true => String::new(),

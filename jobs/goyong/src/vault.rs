@@ -28,9 +28,27 @@ pub enum VaultCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Find removed, changed or reordered entries of the audit chain
+    /// Find removed, changed or reordered entries of the audit chain and of the events of cases
     Verify,
+    /// Print the access log: account, time, origin, pseudonym of the person, action, purpose
+    Export(ExportArguments),
 }
+
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// Only entries of this day and later, in UTC
+    #[arg(long)]
+    from: Option<NaiveDate>,
+    /// Only this account
+    #[arg(long)]
+    account: Option<String>,
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+const AUDIT_HEADER: [&str; 10] = [
+    "number", "at", "account", "origin", "person", "action", "purpose", "case", "note", "before",
+];
 
 /// Who asks, why and for which case; all of it stands in the audit chain.
 #[derive(Debug, Args)]
@@ -123,8 +141,43 @@ pub async fn run(common: &CommonArguments, command: &VaultCommand) -> Result<u8>
 }
 
 pub async fn run_audit(common: &CommonArguments, command: &AuditCommand) -> Result<u8> {
-    let AuditCommand::Verify = command;
     let project = open(common).await?;
+    if let AuditCommand::Export(arguments) = command {
+        let rows: Vec<Vec<String>> = project
+            .export_audit()?
+            .into_iter()
+            .filter(|entry| {
+                let is_late = arguments.from.is_none_or(|from| {
+                    entry
+                        .at
+                        .get(..10)
+                        .is_some_and(|day| day >= from.to_string().as_str())
+                });
+                let is_theirs = arguments
+                    .account
+                    .as_ref()
+                    .is_none_or(|account| *account == entry.account);
+                is_late && is_theirs
+            })
+            .map(|entry| {
+                vec![
+                    entry.number.to_string(),
+                    entry.at,
+                    entry.account,
+                    entry.origin.unwrap_or_default(),
+                    entry.person.unwrap_or_default(),
+                    entry.action,
+                    entry.purpose,
+                    entry.case,
+                    entry.note,
+                    entry.before,
+                ]
+            })
+            .collect();
+        let mut out = std::io::stdout().lock();
+        output::write_rows(&AUDIT_HEADER, &rows, arguments.output.format, &mut out)?;
+        return Ok(0);
+    }
     let report = project.verify_audit().await?;
     let mut out = std::io::stdout().lock();
     for problem in &report.problems {
@@ -294,7 +347,7 @@ async fn look_up(common: &CommonArguments, arguments: &LookUpArguments) -> Resul
 }
 
 /// The day in Seoul.
-fn today() -> NaiveDate {
+pub fn today() -> NaiveDate {
     let seoul = FixedOffset::east_opt(9 * 3600);
     let now = Utc::now();
     seoul.map_or(now.date_naive(), |seoul| {

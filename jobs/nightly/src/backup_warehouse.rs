@@ -11,8 +11,8 @@ use crate::project::OpenProject;
 /// Folders of the warehouse that belong to its state. Keys lie outside it and are never among them.
 const STATE_FOLDERS: [&str; 3] = ["vault", "audit", "logs"];
 const ARCHIVE_FOLDER: &str = "archive";
-/// The ledger of runs, unless it is kept in PostgreSQL.
-const RUNS: &str = "state/scheduler.db";
+/// The ledger of runs and the cases, unless they are kept in PostgreSQL.
+const STATE_FILES: [&str; 2] = ["scheduler.db", "cases.db"];
 
 /// What is backed up.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,7 @@ pub struct BackupOptions {
 
 impl OpenProject {
     /// Sends a release, the newest tables, vault, audit chain, state database, configuration and models to a folder or
-    /// object store, with the ledger of runs where it is a file. Holds the night's lock.
+    /// object store, with the ledger of runs and the cases where they are files. Holds the night's lock.
     pub async fn back_up(&self, to: &str, options: &BackupOptions) -> Result<BackupReport> {
         let _lock = self.lock_night().await?;
         let store = BackupStore::open(to)?;
@@ -49,21 +49,27 @@ impl OpenProject {
         if let Some(sql) = &configuration.sql {
             add_files(sql, &format!("project/{SQL_FOLDER}"), &mut sources)?;
         }
-        let runs = configuration.warehouse.join(RUNS);
-        let copy = configuration.warehouse.join("state/backup-scheduler.db");
-        if runs.is_file() {
-            // The scheduler may write to it meanwhile.
-            copy_database(&runs, &copy).await?;
-            sources.push(BackupSource {
-                path: format!("warehouse/{RUNS}"),
-                file: copy.clone(),
-                recorded: None,
-            });
+        let mut copies = Vec::new();
+        for name in STATE_FILES {
+            let file = configuration.warehouse.join("state").join(name);
+            let copy = configuration.warehouse.join(format!("state/backup-{name}"));
+            if file.is_file() {
+                // Schedulers and officers may write to it meanwhile.
+                copy_database(&file, &copy).await?;
+                sources.push(BackupSource {
+                    path: format!("warehouse/state/{name}"),
+                    file: copy.clone(),
+                    recorded: None,
+                });
+                copies.push(copy);
+            }
         }
         refuse_keys(&sources, &configuration.keys)?;
         let sent = self.warehouse().backup(&store, &release, sources).await;
-        // The copy is of no use once it was sent; the next backup makes a new one.
-        let _ = std::fs::remove_file(&copy);
+        // Copies are of no use once they were sent; the next backup makes new ones.
+        for copy in copies {
+            let _ = std::fs::remove_file(&copy);
+        }
         Ok(sent?)
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use anyhow::Result;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, Utc};
 use goyong_catalog::{ProjectState, Selection, Vars};
 use goyong_engine::{
     BuildEvent, BuildMode, BuildPlan, BuildReport, BuildScope, ModelReport, Outcome, PlannedStep,
@@ -16,7 +16,13 @@ use goyong_types::{Month, TableName};
 use crate::figures::StepFigures;
 use crate::plan::NightContext;
 use crate::project::{OpenProject, load_project};
-use crate::step::{NightEvent, StepOutcome};
+use crate::scheduled::StepVerdict;
+use crate::step::{NightEvent, StepOutcome, StepStatus};
+use crate::watch::HandRun;
+
+/// What a build by hand is called where runs are told of, and its one step.
+const BUILD: &str = "build";
+const STEP: &str = "build_tables";
 
 /// Columns of a build's result.
 pub const BUILD_HEADER: [&str; 6] = [
@@ -120,36 +126,56 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
             .sum::<usize>(),
         report.checks_run,
     );
-    Ok(if !report.succeeded() {
-        StepOutcome::failed(summary)
-    } else if report.did_nothing() {
-        StepOutcome::nothing(format!("every table unchanged, as of {as_of}"))
-    } else {
-        StepOutcome::done(summary)
+    Ok(match status(&report) {
+        StepStatus::Failed => StepOutcome::failed(summary),
+        StepStatus::Nothing => {
+            StepOutcome::nothing(format!("every table unchanged, as of {as_of}"))
+        }
+        StepStatus::Done => StepOutcome::done(summary),
     }
     .with_details(details)
     .with_figures(StepFigures::of_build(&report, night.project.project())))
 }
 
+fn status(report: &BuildReport) -> StepStatus {
+    if !report.succeeded() {
+        StepStatus::Failed
+    } else if report.did_nothing() {
+        StepStatus::Nothing
+    } else {
+        StepStatus::Done
+    }
+}
+
 impl OpenProject {
-    /// Builds a selection, for a person at the command line.
+    /// Builds a selection, for a person at the command line. Whoever the environment names is told of it as of a run of
+    /// one step.
     pub async fn build(
         &self,
         options: &BuildOptions,
         events: &(dyn Fn(NightEvent) + Sync + Send),
     ) -> Result<BuildSummary> {
-        let _lock = self.lock_night().await?;
-        let as_of = self.as_of_or_latest(options.as_of).await?;
-        let selection = selection(self, options).await?;
-        let report = build(
-            self,
-            &selection,
-            as_of,
-            options.scope(),
-            options.mode,
-            events,
-        )
-        .await?;
+        let lock = self.lock_night().await?;
+        let began = Utc::now();
+        let run_id = format!("{BUILD}-{}Z", began.format("%Y%m%dT%H%M%S%3f"));
+        let told = HandRun::begin(self.telemetry(), (BUILD, None), &run_id, began);
+        told.step_began(STEP, began);
+        StepFigures::begin(self.warehouse());
+        let outcome = self.build_selection(options, events).await;
+        let verdict = match &outcome {
+            Ok(report) => {
+                let figures = StepFigures::of_build(report, self.project());
+                let figures = figures.with_activity(self.warehouse());
+                self.tell_lineage(&figures).await;
+                StepVerdict::ended(status(report), "", figures)
+            }
+            Err(error) => StepVerdict::broken_off(error),
+        };
+        drop(lock);
+        told.step_ended(STEP, verdict, Utc::now());
+        let has_succeeded = outcome.as_ref().is_ok_and(BuildReport::succeeded);
+        told.ended(has_succeeded, Utc::now()).await;
+        let report = outcome?;
         let mut rows: Vec<Vec<String>> = report.models.iter().map(model_row).collect();
         rows.extend(failures(&report).into_iter().map(|failure| {
             let mut row = vec![String::new(); BUILD_HEADER.len()];
@@ -161,6 +187,17 @@ impl OpenProject {
             rows,
             failed: !report.succeeded(),
         })
+    }
+
+    async fn build_selection(
+        &self,
+        options: &BuildOptions,
+        events: &(dyn Fn(NightEvent) + Sync + Send),
+    ) -> Result<BuildReport> {
+        let as_of = self.as_of_or_latest(options.as_of).await?;
+        let selection = selection(self, options).await?;
+        let (scope, mode) = (options.scope(), options.mode);
+        build(self, &selection, as_of, scope, mode, events).await
     }
 
     /// The SQL of a model as the engine gets it; a partitioned one for the month of `as_of`.

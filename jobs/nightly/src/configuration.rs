@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use goyong_cases::Capacity;
 use goyong_engine::Backend;
 use goyong_intake::read_private_file;
 use goyong_store::StoreConfig;
@@ -60,6 +61,39 @@ impl Default for RetentionPolicy {
     }
 }
 
+/// What the centres can do with alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CaseSettings {
+    /// Cases a centre takes up in a night.
+    pub capacity: u32,
+    /// Share of these that is drawn at random from all active claims, in percent: 5 to 10.
+    pub random_percent: u32,
+    /// Centres that take up another number, by code.
+    pub centres: BTreeMap<String, u32>,
+}
+
+impl Default for CaseSettings {
+    fn default() -> Self {
+        Self {
+            capacity: 10,
+            random_percent: 8,
+            centres: BTreeMap::new(),
+        }
+    }
+}
+
+impl CaseSettings {
+    /// The same for the list of a night.
+    pub(crate) fn capacity(&self) -> Capacity {
+        Capacity {
+            per_centre: self.capacity,
+            centres: self.centres.clone(),
+            random_basis_points: self.random_percent * 100,
+        }
+    }
+}
+
 /// What `goyong.toml` and `GOYONG_*` variables say; relative paths are relative to the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -90,6 +124,8 @@ pub struct Configuration {
     pub history_days: u32,
     /// Days that encrypted originals are kept.
     pub archive_days: u32,
+    /// Days that ended runs are kept, with their logs.
+    pub run_days: u32,
     /// Releases that are kept for longer.
     pub retention: RetentionPolicy,
     /// Worker threads; 0 takes every core.
@@ -101,6 +137,8 @@ pub struct Configuration {
     /// Where runs are kept: empty for `state/scheduler.db` of the warehouse, or `postgresql://…` where several machines
     /// schedule.
     pub state: String,
+    /// What the centres can do with alerts.
+    pub cases: CaseSettings,
     /// Steps of plans that run side by side, by pool.
     pub pools: BTreeMap<String, usize>,
     /// Whom plans may name as told, by name.
@@ -122,11 +160,13 @@ impl Default for Configuration {
             vars: BTreeMap::new(),
             history_days: 30,
             archive_days: 90,
+            run_days: 365,
             retention: RetentionPolicy::default(),
             threads: 0,
             memory_limit_mib: 6144,
             engine: Backend::Local.to_string(),
             state: String::new(),
+            cases: CaseSettings::default(),
             pools: BTreeMap::new(),
             notify: BTreeMap::new(),
         }
@@ -305,10 +345,14 @@ pub fn configuration_template(project: &str, simulated: bool) -> String {
          # sql = \"sql\"            # contracts and models; the built-in ones where there is no such folder\n\
          history_days = 30         # superseded versions and their releases; `goyong releases expire` removes them\n\
          archive_days = 90         # encrypted originals\n\
+         run_days = 365            # recorded runs and their logs; never those that a kept release came from\n\
          threads = 0               # 0 takes every core\n\
          memory_limit_mib = 6144   # what queries may use before they spill to disk\n\
          # engine = \"ballista://127.0.0.1:50050\"   # builds on a cluster, see docs/cluster.md; local when absent\n\
          # state = \"postgresql://goyong@127.0.0.1/goyong\"   # runs of plans; state/scheduler.db when absent, see docs/scheduler.md\n\
+         # [cases]                 # what the centres can do with alerts, see docs/cases.md\n\
+         # capacity = 10           # cases a centre takes up in a night; [cases.centres] names others by code\n\
+         # random_percent = 8      # of these drawn at random from all active claims, 5 to 10\n\
          # [pools]                 # steps of plans side by side, by pool: default = 2\n\
          # [notify.operations]     # who is told when a plan names `operations`, see docs/watch.md\n\
          # smtp = \"smtps://mail.example.org\"\n\

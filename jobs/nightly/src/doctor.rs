@@ -1,5 +1,6 @@
 //! Looks for what would make the next night fail, or let it pass unseen, and says what to do. Changes nothing.
 
+mod lake;
 mod schedule;
 
 use std::fs::OpenOptions;
@@ -8,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use futures::{StreamExt, TryStreamExt};
 use goyong_intake::ARCHIVE_IDENTITY;
 use goyong_scheduler::{Clock, SystemClock};
 use goyong_types::TableName;
@@ -71,6 +73,8 @@ impl Examination {
 
 /// Disk space below which a night is likely to fail half-way.
 const LEAST_FREE_BYTES: u64 = 1 << 30;
+/// Files that are looked at together: an object store answers each after a while.
+const FILES_TOGETHER: usize = 16;
 /// Sources that a line names.
 const MOST_NAMED: usize = 5;
 /// Part of the disk that should be free.
@@ -93,9 +97,13 @@ pub async fn examine(folder: &Path) -> Examination {
     };
     folders(&mut found, &configuration);
     disk(&mut found, &configuration.warehouse);
-    let project = OpenProject::open(folder, Some(1)).await;
+    let project = match lake::examine(&mut found, &configuration).await {
+        true => Some(OpenProject::open(folder, Some(1)).await),
+        false => None,
+    };
     match &project {
-        Ok(project) => {
+        None => {}
+        Some(Ok(project)) => {
             found.note(
                 "warehouse",
                 Health::Ok,
@@ -106,7 +114,7 @@ pub async fn examine(folder: &Path) -> Examination {
             stores(&mut found, project).await;
             freshness(&mut found, project).await;
         }
-        Err(error) => found.note(
+        Some(Err(error)) => found.note(
             "warehouse",
             Health::Fail,
             format!("{error:#}"),
@@ -119,7 +127,8 @@ pub async fn examine(folder: &Path) -> Examination {
             let finding = format!("{plans} plans, {targets} targets of notices");
             found.note("plans", Health::Ok, finding, "");
             let ledger = scheduled.ledger();
-            schedule::clock(&mut found, &configuration, ledger, project.as_ref().ok()).await;
+            let project = project.as_ref().and_then(|project| project.as_ref().ok());
+            schedule::clock(&mut found, &configuration, ledger, project).await;
             schedule::calendars(&mut found, &scheduled);
             schedule::scheduler(&mut found, ledger, scheduled.plans()).await;
             schedule::secrets(&mut found, &configuration);
@@ -141,7 +150,11 @@ fn folders(found: &mut Examination, configuration: &Configuration) {
         found.note("folders", Health::Fail, finding, "run `goyong init`");
         return;
     }
-    for folder in ["landing", "lake", "state", "vault"] {
+    let mut needed = vec!["landing", "state", "vault"];
+    if configuration.lake.is_empty() {
+        needed.push("lake");
+    }
+    for folder in needed {
         let path = warehouse.join(folder);
         let outcome = match path.is_dir() {
             true => write_and_sync(&path),
@@ -298,10 +311,12 @@ async fn last_release(project: &OpenProject) -> Result<String> {
                 table.version
             );
         }
-        for file in &snapshot.files {
-            let length = std::fs::metadata(&file.path)
-                .with_context(|| format!("look at {}", file.path.display()))?
-                .len();
+        let looked_at = snapshot.files.iter().map(|file| async move {
+            let length = warehouse.length_of(&file.path).await?;
+            Ok::<_, anyhow::Error>((file, length))
+        });
+        let mut looked_at = futures::stream::iter(looked_at).buffered(FILES_TOGETHER);
+        while let Some((file, length)) = looked_at.try_next().await? {
             if length != file.size {
                 bail!(
                     "{} has {length} bytes and should have {}",

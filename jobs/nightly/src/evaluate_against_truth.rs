@@ -8,160 +8,138 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use futures::StreamExt;
-use goyong_learn::{compare_with_oracle, wilson};
+use goyong_learn::{Estimate, compare_with_oracle, wilson};
 
 use crate::project::OpenProject;
 
 /// Columns of the evaluation.
 pub const EVALUATION_HEADER: [&str; 4] = ["subject", "measure", "value", "detail"];
 
-/// Estimates of one class of coverage beside the truth, summed over months.
-#[derive(Default)]
-struct ClassComparison {
-    months: usize,
-    months_covered: usize,
-    has_interval: bool,
-    estimated: f64,
-    actual: f64,
+/// A model whose true probabilities the simulator states.
+struct KnownModel {
+    model: &'static str,
+    file: &'static str,
+    entity: &'static str,
+    entered_on: &'static str,
+    /// The column that ranks by all traits but the unrecorded one.
+    ceiling: &'static str,
 }
+
+const KNOWN_MODELS: [KnownModel; 2] = [
+    KnownModel {
+        model: "employment_success",
+        file: "seeker_oracle.csv",
+        entity: "seeker_no",
+        entered_on: "registered_on",
+        ceiling: "probability_without_drive",
+    },
+    KnownModel {
+        model: "hiring_success",
+        file: "vacancy_oracle.csv",
+        entity: "vacancy_no",
+        entered_on: "opened_on",
+        ceiling: "probability_without_appeal",
+    },
+];
 
 impl OpenProject {
     /// Precision of the alerts, loss against the oracle, error of the blind-spot estimate.
     pub async fn evaluate_against_truth(&self, truth: &Path) -> Result<Vec<Vec<String>>> {
         let mut rows = self.evaluate_detection(truth).await?;
-        self.evaluate_scores(truth, &mut rows).await?;
-        self.evaluate_blind_spot(truth, &mut rows).await?;
+        for known in &KNOWN_MODELS {
+            self.evaluate_scores(truth, known, &mut rows).await?;
+        }
+        rows.extend(self.evaluate_blind_spot(truth).await?);
         self.evaluate_linkage(truth, &mut rows).await?;
         Ok(rows)
     }
 
-    async fn evaluate_scores(&self, truth: &Path, rows: &mut Vec<Vec<String>>) -> Result<()> {
-        let oracle: BTreeMap<(String, String), f64> = read_truth(
+    async fn evaluate_scores(
+        &self,
+        truth: &Path,
+        known: &KnownModel,
+        rows: &mut Vec<Vec<String>>,
+    ) -> Result<()> {
+        let KnownModel {
+            model,
+            file,
+            entity,
+            entered_on,
+            ceiling,
+        } = *known;
+        let oracle: BTreeMap<(String, String), [f64; 2]> = read_truth(
             truth,
-            "seeker_oracle.csv",
-            ["seeker_no", "registered_on", "oracle_probability"],
+            file,
+            [entity, entered_on, "oracle_probability", ceiling],
         )?
         .into_iter()
-        .filter_map(|[seeker, on, probability]| Some(((seeker, on), probability.parse().ok()?)))
+        .filter_map(|[entity, on, probability, ceiling]| {
+            Some((
+                (entity, on),
+                [probability.parse().ok()?, ceiling.parse().ok()?],
+            ))
+        })
         .collect();
+        let sql = format!(
+            "select {entity}, {entered_on}, probability, label from models.{model} \
+             where purpose = 'out_of_time' order by {entity}, {entered_on}"
+        );
         let scores = self
-            .texts(
-                "select seeker_no, registered_on, probability, label from models.employment_success \
-                 where purpose = 'out_of_time' order by seeker_no, registered_on",
-                ["seeker_no", "registered_on", "probability", "label"],
-            )
+            .texts(&sql, [entity, entered_on, "probability", "label"])
             .await;
         let Ok(scores) = scores else {
-            rows.push(row("employment_success", "–", "–", "no model was trained"));
+            rows.push(row(model, "–", "–", "no model was trained"));
             return Ok(());
         };
-        let (mut predicted, mut true_probability, mut labels) =
-            (Vec::new(), Vec::new(), Vec::new());
+        let (mut predicted, mut true_probability, mut best_seen, mut labels) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut unmatched = 0usize;
-        for [seeker, on, probability, label] in scores {
-            match (oracle.get(&(seeker, on)), probability.parse()) {
-                (Some(oracle), Ok(probability)) => {
+        for [entity, on, probability, label] in scores {
+            match (oracle.get(&(entity, on)), probability.parse()) {
+                (Some([oracle, ceiling]), Ok(probability)) => {
                     predicted.push(probability);
                     true_probability.push(*oracle);
+                    best_seen.push(*ceiling);
                     labels.push(label == "true");
                 }
                 _ => unmatched += 1,
             }
         }
         let Ok(comparison) = compare_with_oracle(&predicted, &true_probability, &labels) else {
-            rows.push(row(
-                "employment_success",
-                "–",
-                "–",
-                &format!(
-                    "{} scored registrations are too few to compare",
-                    labels.len()
-                ),
-            ));
+            let detail = format!("{} scored rows are too few to compare", labels.len());
+            rows.push(row(model, "–", "–", &detail));
             return Ok(());
         };
         let detail = format!(
-            "{} registrations out of time, {unmatched} without oracle; the oracle knows every trait, observed or not",
+            "{} rows out of time, {unmatched} without oracle; the oracle knows every trait, observed or not",
             comparison.rows
         );
-        for (measure, model, oracle) in [
+        let interval = |estimate: Estimate| {
+            format!(
+                "{:.3} [{:.3}, {:.3}]",
+                estimate.value, estimate.lower, estimate.upper
+            )
+        };
+        let oracle_name = format!("{model} oracle");
+        for (measure, model_figure, oracle_figure) in [
             ("AUC", comparison.model_auc, comparison.oracle_auc),
             ("Brier", comparison.model_brier, comparison.oracle_brier),
         ] {
+            rows.push(row(model, measure, &interval(model_figure), &detail));
+            let detail = "the best any model could do that saw every trait";
+            rows.push(row(&oracle_name, measure, &interval(oracle_figure), detail));
+        }
+        if let Ok(seen) = compare_with_oracle(&best_seen, &true_probability, &labels) {
+            let detail = "the ranking by every trait but the one that nothing records";
             rows.push(row(
-                "employment_success",
-                measure,
-                &format!(
-                    "{:.3} [{:.3}, {:.3}]",
-                    model.value, model.lower, model.upper
-                ),
-                &detail,
-            ));
-            rows.push(row(
-                "oracle",
-                measure,
-                &format!(
-                    "{:.3} [{:.3}, {:.3}]",
-                    oracle.value, oracle.lower, oracle.upper
-                ),
-                "the best any model could do",
+                &format!("{model} ceiling"),
+                "AUC",
+                &interval(seen.model_auc),
+                detail,
             ));
         }
-        Ok(())
-    }
-
-    async fn evaluate_blind_spot(&self, truth: &Path, rows: &mut Vec<Vec<String>>) -> Result<()> {
-        let mut actual: BTreeMap<(String, String), f64> = BTreeMap::new();
-        for [month, class, persons] in
-            read_truth(truth, "coverage_gap.csv", ["month", "class", "persons"])?
-        {
-            let persons: f64 = persons.parse().context("persons in coverage_gap.csv")?;
-            *actual
-                .entry((month.get(..7).unwrap_or(&month).to_owned(), class))
-                .or_default() += persons;
-        }
-        let mut classes: BTreeMap<String, ClassComparison> = BTreeMap::new();
-        for [month, class, estimate, low, high] in self
-            .texts(
-                "select month, class, estimate_persons, estimate_low, estimate_high from marts.blind_spot_monthly",
-                ["month", "class", "estimate_persons", "estimate_low", "estimate_high"],
-            )
-            .await?
-        {
-            let month = month.get(..7).unwrap_or(&month).to_owned();
-            let (Some(actual), Ok(estimate), Ok(low), Ok(high)) = (
-                actual.get(&(month, class.clone())),
-                estimate.parse::<f64>(),
-                low.parse::<f64>(),
-                high.parse::<f64>(),
-            ) else {
-                continue;
-            };
-            let entry = classes.entry(class).or_default();
-            entry.months += 1;
-            entry.months_covered += usize::from((low..=high).contains(actual));
-            entry.has_interval |= low < high;
-            entry.estimated += estimate;
-            entry.actual += actual;
-        }
-        for (class, found) in classes {
-            let inside = if found.has_interval {
-                format!("truth inside the interval in {}", found.months_covered)
-            } else {
-                "counted, not estimated".to_owned()
-            };
-            rows.push(row(
-                &format!("blind spot {class}"),
-                "estimate / truth",
-                &format!("{:.3}", found.estimated / found.actual.max(1.0)),
-                &format!(
-                    "{} months, mean {:.0} persons estimated, {:.0} true; {inside}",
-                    found.months,
-                    found.estimated / found.months as f64,
-                    found.actual / found.months as f64
-                ),
-            ));
-        }
+        let ratio = format!("{:.3}", comparison.auc_ratio);
+        rows.push(row(model, "AUC / oracle", &ratio, &detail));
         Ok(())
     }
 

@@ -42,6 +42,8 @@ impl OpenProject {
         {
             raised.entry(rule).or_default().insert(subject);
         }
+        // A ring is judged whole, behind the rules.
+        raised.remove("R01");
         for (rule, planted) in &planted {
             let raised = raised.remove(rule).unwrap_or_default();
             let proven = raised
@@ -92,6 +94,7 @@ impl OpenProject {
             ));
         }
         self.evaluate_cases(&fraudulent, &mut rows).await?;
+        rows.extend(self.evaluate_rings(truth).await?);
         Ok(rows)
     }
 

@@ -1,5 +1,5 @@
-//! Removes what is kept only for a time: superseded versions of tables and their releases, and
-//! encrypted originals. What was forgotten leaves the disk with them.
+//! Removes what is kept only for a time: superseded versions of tables and their releases, encrypted originals, and what
+//! was recorded of runs. What was forgotten leaves the disk with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use goyong_store::{ExpireReport, Release, Retention};
 use goyong_types::{Month, nearest_name};
 
 use crate::configuration::RetentionPolicy;
+use crate::expire_runs::{ExpiredRuns, expire_runs};
 use crate::project::OpenProject;
 
 /// What an expiry removed, or would remove.
@@ -21,6 +22,8 @@ pub struct ExpirySummary {
     pub originals: Vec<PathBuf>,
     /// Releases that stay although they are older, by the policy.
     pub kept: Vec<String>,
+    /// What was recorded of runs.
+    pub recorded: ExpiredRuns,
 }
 
 impl OpenProject {
@@ -57,6 +60,10 @@ impl OpenProject {
             let horizon = days_ago(configuration.archive_days)?;
             remove_older(&archive, horizon, is_rehearsal, &mut originals)?;
         }
+        let remain = |release: &&Release| !history.releases.contains(&release.id);
+        let released: Vec<&Release> = releases.iter().filter(remain).collect();
+        let before_run = days_ago(configuration.run_days)?;
+        let recorded = expire_runs(configuration, before_run, &released, is_rehearsal).await?;
         let is_older = |release: &&Release| release.published_at < before;
         let kept = releases
             .iter()
@@ -67,6 +74,7 @@ impl OpenProject {
             history,
             originals,
             kept: kept.collect(),
+            recorded,
         })
     }
 }

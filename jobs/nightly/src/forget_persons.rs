@@ -120,6 +120,12 @@ impl OpenProject {
         let (mut rows_removed, mut erased) = (0, 0);
         if !persons.is_empty() {
             rows_removed = self.remove_rows(&persons, &run, events, checkpoint).await?;
+            if let Some(book) = self.existing_cases().await? {
+                book.forget(&persons).await?;
+                // Its journal goes with the last connection, and with it what stood there before.
+                book.close().await;
+                checkpoint("cases")?;
+            }
             self.rebuild_without_ingest(false, events).await?;
             checkpoint("rebuilt")?;
             self.remove_left_rows(&persons, &run).await?;

@@ -11,10 +11,17 @@ mod check_freshness;
 mod configuration;
 pub mod contracts;
 mod doctor;
+mod evaluate_advertisements;
 mod evaluate_against_truth;
+mod evaluate_blind_spot;
 mod evaluate_detection;
 mod evaluate_linkage;
+mod evaluate_rings;
 mod expire_history;
+mod expire_runs;
+mod export_case;
+#[cfg(test)]
+mod fence_tests;
 mod figures;
 mod forget_persons;
 mod ingest_deliveries;
@@ -22,6 +29,9 @@ mod link_workplaces;
 mod list_models;
 mod log_tail;
 mod look_up_person;
+mod merge_cases;
+mod mirror_cases;
+mod model_registry;
 mod night_journal;
 pub mod plan;
 mod project;
@@ -32,31 +42,40 @@ mod render_reports;
 mod render_run_pages;
 mod repair_warehouse;
 mod report_pages;
-mod retrain_employment_success;
+mod review_models;
 mod review_quarantine;
 mod rotate_keys;
 pub mod scheduled;
 mod show_lineage;
 mod step;
 mod test_tables;
+mod trace_evidence;
+mod train_models;
 #[cfg(test)]
 mod vault_tests;
+mod verify_advertisements;
 mod watch;
+mod work_on_cases;
 
 pub use backup_warehouse::{BackupOptions, list_backups, restore_backup};
 pub use build_tables::{BUILD_HEADER, BuildOptions, BuildSummary, PLAN_HEADER, PlanSummary};
 pub use check_freshness::{FRESHNESS_HEADER, FreshnessSummary};
-pub use configuration::{CONFIGURATION_FILE, Configuration, RetentionPolicy};
+pub use configuration::{CONFIGURATION_FILE, CaseSettings, Configuration, RetentionPolicy};
 pub use doctor::{DOCTOR_HEADER, Examination, Health, examine};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
+pub use expire_runs::ExpiredRuns;
 pub use figures::{GateResult, SourceFigures, StepFigures, TableFigures, Totals};
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
+pub use goyong_cases::{
+    Appeal, Case, CaseFilter, CaseState, Command as CaseCommand, Estimates, Evidence, Interval,
+    Outcome, Scope, State as CaseStateWord, Suppression,
+};
 pub use goyong_engine::{
     BuildMode, Cluster, ExecutorOptions, ReadSession, SchedulerOptions, run_executor, run_scheduler,
 };
 pub use goyong_intake::{
-    Access, AuditReport, ForgetSubject, IdentifiedPerson, NewKeys, read_private_file,
+    Access, AuditEntry, AuditReport, ForgetSubject, IdentifiedPerson, NewKeys, read_private_file,
 };
 pub use goyong_store::Fence;
 pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
@@ -69,6 +88,10 @@ pub use releases::{
 };
 pub use render_run_pages::render_run_pages;
 pub use repair_warehouse::{RepairSummary, is_damage, repair_warehouse, verify_warehouse};
+pub use review_models::{
+    COMPARISON_HEADER, EXPLANATION_HEADER, ModelDecision, ScoreExplanation, VERSION_HEADER,
+    VERSIONS_HEADER,
+};
 pub use review_quarantine::{
     CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,
     QuarantineDecision, RECORD_HEADER, STILL_BAD_HEADER,
@@ -77,4 +100,6 @@ pub use rotate_keys::RotateOptions;
 pub use show_lineage::{DECLASSIFIED_HEADER, LINEAGE_HEADER, LineageView};
 pub use step::{NightEvent, StepOutcome, StepReport, StepStatus};
 pub use test_tables::{TEST_HEADER, TestOptions, TestSummary, test_project};
+pub use verify_advertisements::ADVERTISEMENT_HEADER;
 pub use watch::{NoticeLanguage, NotifyTarget};
+pub use work_on_cases::Officer;

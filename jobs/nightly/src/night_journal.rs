@@ -66,6 +66,11 @@ impl NightJournal {
         journal
     }
 
+    /// The night's name.
+    pub(crate) fn night(&self) -> &str {
+        &self.record.night
+    }
+
     pub(crate) fn step_began(&mut self, name: &str, now: DateTime<Utc>) {
         self.record.steps.push(RecordedStep {
             name: name.to_owned(),
@@ -120,6 +125,19 @@ impl NightJournal {
     }
 }
 
+/// Whether a folder of logs is of a night by hand.
+pub(crate) fn is_by_hand(name: &str) -> bool {
+    name.starts_with(BY_HAND)
+}
+
+/// The record in a night's folder.
+pub(crate) fn read_night(folder: &Path) -> Result<NightRecord> {
+    let file = folder.join(FILE);
+    let cannot = || format!("cannot read {}", file.display());
+    let bytes = std::fs::read(&file).with_context(cannot)?;
+    serde_json::from_slice(&bytes).with_context(cannot)
+}
+
 /// The newest nights, newest first, and how many there are. A record that cannot be read is left out with a warning.
 pub(crate) fn newest_nights(logs: &Path, limit: usize) -> Result<(Vec<NightRecord>, usize)> {
     if !logs.is_dir() {
@@ -130,7 +148,7 @@ pub(crate) fn newest_nights(logs: &Path, limit: usize) -> Result<(Vec<NightRecor
     for entry in std::fs::read_dir(logs).with_context(listed)? {
         let name = entry.with_context(listed)?.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(BY_HAND) {
+        if is_by_hand(&name) {
             names.push(name.into_owned());
         }
     }
@@ -139,13 +157,9 @@ pub(crate) fn newest_nights(logs: &Path, limit: usize) -> Result<(Vec<NightRecor
     let count = names.len();
     let mut nights = Vec::new();
     for name in names.iter().take(limit) {
-        let file = logs.join(name).join(FILE);
-        let read = std::fs::read(&file)
-            .map_err(anyhow::Error::from)
-            .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-        match read {
+        match read_night(&logs.join(name)) {
             Ok(night) => nights.push(night),
-            Err(error) => tracing::warn!("cannot read {}: {error}", file.display()),
+            Err(error) => tracing::warn!("{error:#}"),
         }
     }
     Ok((nights, count))

@@ -12,12 +12,14 @@ use crate::figures::StepFigures;
 use crate::night_journal::NightJournal;
 use crate::project::{OpenProject, is_locked};
 use crate::render_run_pages::render_after_a_run;
+use crate::scheduled::{BUILT_IN_PLAN, StepVerdict, built_in_night};
 use crate::step::{
     NightEvent, StepOutcome, StepReport, StepStatus, peak_memory_mib, reset_peak_memory,
 };
+use crate::watch::HandRun;
 use crate::{
-    build_tables, ingest_deliveries, link_workplaces, publish_release, render_reports,
-    retrain_employment_success,
+    build_tables, ingest_deliveries, link_workplaces, merge_cases, publish_release, render_reports,
+    train_models, verify_advertisements,
 };
 
 /// What a night may be told.
@@ -60,7 +62,7 @@ pub struct Step {
 
 /// Every step of the night, in order. A failed step ends the night: what follows would publish
 /// what it did not check; readers stay on the release before.
-pub const PLAN: [Step; 6] = [
+pub const PLAN: [Step; 8] = [
     Step {
         name: "ingest_deliveries",
         reason: "everything later is computed from accepted rows only",
@@ -77,9 +79,19 @@ pub const PLAN: [Step; 6] = [
         run: |night| Box::pin(build_tables::run(night)),
     },
     Step {
-        name: "retrain_employment_success",
+        name: "verify_advertisements",
+        reason: "phrases, minimum wages and the versions of the ads in force are tables by then",
+        run: |night| Box::pin(verify_advertisements::run(night)),
+    },
+    Step {
+        name: "train_models",
         reason: "features and labels are complete up to as_of only after the build",
-        run: |night| Box::pin(retrain_employment_success::run(night)),
+        run: |night| Box::pin(train_models::run(night)),
+    },
+    Step {
+        name: "merge_cases",
+        reason: "an alert becomes work once its tables passed their tests; the release carries what became of it",
+        run: |night| Box::pin(merge_cases::run(night)),
     },
     Step {
         name: "publish_release",
@@ -204,13 +216,17 @@ impl OpenProject {
     ) -> Result<NightReport> {
         let lock = self.lock_night().await?;
         let mut journal = NightJournal::begin(&self.logs(), Utc::now());
-        let outcome = self.run_steps(options, events, &mut journal).await;
+        let plan = (BUILT_IN_PLAN.0, built_in_night().ok());
+        let told = HandRun::begin(self.telemetry(), plan, journal.night(), Utc::now());
+        let outcome = self.run_steps(options, events, &mut journal, &told).await;
         let ended = match &outcome {
             Ok(report) => Ok((report.status, report.release.clone())),
             Err(error) => Err(format!("{error:#}")),
         };
         journal.ended(ended, Utc::now());
         drop(lock);
+        let has_succeeded = matches!(&outcome, Ok(report) if report.status != StepStatus::Failed);
+        told.ended(has_succeeded, Utc::now()).await;
         render_after_a_run(self.folder()).await;
         outcome
     }
@@ -220,6 +236,7 @@ impl OpenProject {
         options: &NightOptions,
         events: &(dyn Fn(NightEvent) + Sync + Send),
         journal: &mut NightJournal,
+        told: &HandRun,
     ) -> Result<NightReport> {
         let night = NightContext {
             project: self,
@@ -230,7 +247,9 @@ impl OpenProject {
         let mut steps: Vec<StepReport> = Vec::with_capacity(PLAN.len());
         for (index, step) in PLAN.iter().enumerate() {
             journal.step_began(step.name, Utc::now());
+            told.step_began(step.name, Utc::now());
             let outcome = night.run_step(index, step).await;
+            told.step_ended(step.name, StepVerdict::of(&outcome), Utc::now());
             journal.step_ended(outcome.as_ref().ok().cloned(), Utc::now());
             let report = outcome?;
             let failed = report.status == StepStatus::Failed;

@@ -141,13 +141,17 @@ fn values_of_vars(
     Ok(vars)
 }
 
+/// What the store said, among the causes of an error. Other crates carry its errors in boxes.
+pub(crate) fn of_store(error: &anyhow::Error) -> impl Iterator<Item = &StoreError> {
+    error.chain().filter_map(|cause| {
+        let boxed = || cause.downcast_ref::<Box<StoreError>>().map(AsRef::as_ref);
+        cause.downcast_ref::<StoreError>().or_else(boxed)
+    })
+}
+
 /// Whether an error means that another run holds a lock, so that trying later may help.
 pub fn is_locked(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<StoreError>())
-        .any(StoreError::is_locked)
-        || crate::scheduled::is_busy(error)
+    of_store(error).any(StoreError::is_locked) || crate::scheduled::is_busy(error)
 }
 
 impl OpenProject {

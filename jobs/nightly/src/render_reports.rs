@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use goyong_engine::ReadSession;
+use goyong_learn::ModelCard;
 use goyong_site::{
     Bilingual, ReleaseEntry, ReleasePage, ReportDefinition, ReportInput, SiteInputs, SiteSummary,
     TableInput,
@@ -13,11 +14,11 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog_pages::describe_catalog;
 use crate::figures::{StepFigures, Totals};
+use crate::model_registry::newest_cards;
 use crate::plan::NightContext;
 use crate::project::OpenProject;
 use crate::render_run_pages::{lock_site, render_after_a_run};
 use crate::report_pages::{cell_rows, model_card_page};
-use crate::retrain_employment_success::read_card;
 use crate::step::StepOutcome;
 
 /// Changes with anything that changes a page without changing its inputs.
@@ -112,17 +113,21 @@ async fn render(project: &OpenProject, release: &Release, out: &Path) -> Result<
         let tables = query_tables(project, release, &session, &definition).await?;
         reports.push(ReportInput { definition, tables });
     }
-    let card = read_card(project).await?;
+    let mut model_cards = Vec::new();
+    for (model, card) in newest_cards(project).await? {
+        let Some(declared) = project.project().declared_models().get(&model) else {
+            continue;
+        };
+        let card = ModelCard::from_json(&card)?;
+        model_cards.push(model_card_page(release, declared, &card)?);
+    }
     let releases = project.warehouse().releases().await?;
     let inputs = SiteInputs {
         release: release_page(release, &releases),
         as_of: release.business_date,
         reports,
         catalog: describe_catalog(project, release, &releases, &session).await?,
-        model_cards: match &card {
-            Some(card) => vec![model_card_page(release, card)?],
-            None => Vec::new(),
-        },
+        model_cards,
         notice: project.configuration().simulated.then(|| {
             Bilingual::new(
                 "모의 국가의 자료입니다. 공개자료 쪽에서 다른 기관이 공표한 통계만 실제입니다.",

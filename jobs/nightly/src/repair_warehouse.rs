@@ -13,7 +13,7 @@ use goyong_types::TableName;
 
 use crate::build_tables::{build, failures};
 use crate::configuration::Configuration;
-use crate::project::OpenProject;
+use crate::project::{OpenProject, of_store};
 use crate::step::NightEvent;
 
 /// What a repair did.
@@ -236,10 +236,7 @@ async fn describe_rest(config: &StoreConfig, summary: &mut RepairSummary) -> Res
 
 /// Whether an error says that files are damaged, so that a repair may help.
 pub fn is_damage(error: &anyhow::Error) -> bool {
-    let of_store = error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<StoreError>());
-    of_store.into_iter().any(|error| {
+    of_store(error).any(|error| {
         matches!(
             error,
             StoreError::Unsound { .. } | StoreError::DamagedLog { .. }

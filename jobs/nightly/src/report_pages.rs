@@ -7,6 +7,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use chrono::{Days, NaiveDate};
+use goyong_catalog::DeclaredModel;
 use goyong_learn::{Estimate, ModelCard};
 use goyong_site::{
     Bilingual, CalibrationBin, CellValue, FairnessGroup, FeatureEffect, Gate, MetricRow,
@@ -100,7 +101,11 @@ fn day(days_since_1970: i32) -> NaiveDate {
 }
 
 /// The model card as the site shows it.
-pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardPage> {
+pub fn model_card_page(
+    release: &Release,
+    declared: &DeclaredModel,
+    card: &ModelCard,
+) -> Result<ModelCardPage> {
     let month = |day: Option<NaiveDate>| {
         day.map_or_else(|| "–".to_owned(), |day| day.format("%Y-%m").to_string())
     };
@@ -145,17 +150,14 @@ pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardP
             .map(|table| table.content_hash.clone()))
     };
     let mut trained_from = std::collections::BTreeMap::new();
-    for name in [
-        "features.employment_success",
-        "features.employment_success_label",
-    ] {
-        if let Some(hash) = content_hash(name)? {
-            trained_from.insert(name.to_owned(), hash);
+    for table in [&declared.features, &declared.labels] {
+        if let Some(hash) = content_hash(&table.to_string())? {
+            trained_from.insert(table.to_string(), hash);
         }
     }
     let text = |value: &goyong_learn::Bilingual| Bilingual::new(&value.ko, &value.en);
     Ok(ModelCardPage {
-        name: "employment_success".to_owned(),
+        name: declared.model.clone(),
         version: card.version.clone(),
         target: text(&card.target_title),
         intended_use: text(&card.intended_use),
@@ -225,7 +227,7 @@ pub fn model_card_page(release: &Release, card: &ModelCard) -> Result<ModelCardP
             })
             .collect(),
         promoted: card.usable,
-        content_hash: content_hash("models.model_card")?.unwrap_or_default(),
+        content_hash: content_hash("models.registry")?.unwrap_or_default(),
         trained_from,
         limits: card.limits.iter().map(text).collect(),
     })

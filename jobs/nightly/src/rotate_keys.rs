@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chrono::DateTime;
+use goyong_cases::Renaming;
 use goyong_intake::{
     Access, AuditAction, AuditLog, Keys, NEXT, NewKeys, PREVIOUS, RowChange, Vault, has_person,
     reseal_records, rewrite_table,
@@ -308,6 +309,19 @@ impl OpenProject {
             )
             .await?;
             checkpoint(&table.to_string())?;
+        }
+        if let Some(book) = self.existing_cases().await? {
+            let renaming = Renaming {
+                person: &|key| pseudonyms.person(key),
+                opaque: &|text| {
+                    let renamed = pseudonyms.opaque(text)?;
+                    String::from_utf8(renamed.to_vec()).ok()
+                },
+            };
+            book.rename_pseudonyms(&renaming).await?;
+            // Its journal goes with the last connection, and with it what stood there before.
+            book.close().await;
+            checkpoint("cases renamed")?;
         }
         Ok(())
     }

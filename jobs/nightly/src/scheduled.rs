@@ -22,6 +22,7 @@ use goyong_scheduler::{
 
 use crate::configuration::Configuration;
 
+pub(crate) use plans::built_in_night;
 pub use plans::{BUILT_IN_CALENDAR, BUILT_IN_PLAN};
 pub use processes::{StepCommand, StepVerdict};
 pub use show::{FIGURES_HEADER, NEXT_HEADER, RUN_HEADER, RUNS_HEADER, TRIGGERED_HEADER};
@@ -55,9 +56,7 @@ impl ScheduledProject {
         {
             bail!("{} not found; run `goyong init` first", state.display());
         }
-        let ledger = Ledger::open(&location)
-            .await
-            .context("open the ledger of runs")?;
+        let ledger = open_at(&location).await?;
         Ok(Self {
             folder: folder.to_owned(),
             configuration,
@@ -284,8 +283,21 @@ pub(crate) fn has_ledger(configuration: &Configuration) -> Result<bool> {
     })
 }
 
+/// The ledger of runs, where anything was ever scheduled.
+pub(crate) async fn open_ledger(configuration: &Configuration) -> Result<Option<Ledger>> {
+    match has_ledger(configuration)? {
+        true => Ok(Some(open_at(&location(configuration)?).await?)),
+        false => Ok(None),
+    }
+}
+
+async fn open_at(location: &Location) -> Result<Ledger> {
+    let opened = Ledger::open(location).await;
+    opened.context("open the ledger of runs")
+}
+
 /// Where the ledger of runs lies: `state` of `goyong.toml`, a file in the warehouse folder otherwise.
-fn location(configuration: &Configuration) -> Result<Location> {
+pub(crate) fn location(configuration: &Configuration) -> Result<Location> {
     if configuration.state.is_empty() {
         return Ok(Location::Sqlite(
             configuration.warehouse.join("state/scheduler.db"),

@@ -111,11 +111,16 @@ impl OpenProject {
         Ok(lineage.open_lineage(self.project(), &run))
     }
 
+    /// Who is told of runs, by the variables of the environment.
+    pub(crate) fn telemetry(&self) -> TelemetryOptions {
+        let variable = |name: &str| std::env::var(name).ok();
+        TelemetryOptions::from_environment(&self.configuration().project, variable)
+    }
+
     /// Tells whoever `OPENLINEAGE_URL` names where the columns of the tables come from that a step computed. A receiver
     /// that is away holds no step up.
     pub(crate) async fn tell_lineage(&self, figures: &StepFigures) {
-        let variable = |name: &str| std::env::var(name).ok();
-        let options = TelemetryOptions::from_environment(&self.configuration().project, variable);
+        let options = self.telemetry();
         let is_computed = |name: &str| {
             let table = figures.tables.get(name);
             table.is_some_and(|table| table.partitions_rebuilt.is_some_and(|count| count > 0))

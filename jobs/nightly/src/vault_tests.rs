@@ -79,7 +79,7 @@ const PERSONS: u64 = 40;
 /// Person 3 is the one who is forgotten.
 const FORGOTTEN: u64 = 3;
 
-fn number(person: u64) -> String {
+pub(crate) fn number(person: u64) -> String {
     format!("2101{:02}3{person:06}", person % 28 + 1)
 }
 
@@ -106,10 +106,10 @@ fn access() -> Access {
     Access::new("officer", "test", "1").unwrap()
 }
 
-fn nothing(_: crate::NightEvent) {}
+pub(crate) fn nothing(_: crate::NightEvent) {}
 
 /// A project with its keys, nothing delivered.
-async fn empty_project(folder: &Path, keys: Option<&Path>) {
+pub(crate) async fn empty_project(folder: &Path, keys: Option<&Path>) {
     fs::create_dir_all(folder.join("sql/sources")).unwrap();
     for (path, text) in [
         ("sources/pay.yml", PAY),
@@ -133,7 +133,7 @@ async fn empty_project(folder: &Path, keys: Option<&Path>) {
         .unwrap();
 }
 
-async fn deliver(folder: &Path, months: &[&str]) -> Vec<crate::IntakeSummary> {
+pub(crate) async fn deliver(folder: &Path, months: &[&str]) -> Vec<crate::IntakeSummary> {
     let project = open(folder).await;
     let mut summaries = Vec::new();
     for month in months {
@@ -158,7 +158,7 @@ async fn filled_project(folder: &Path, keys: Option<&Path>) {
     deliver(folder, &MONTHS).await;
 }
 
-async fn open(folder: &Path) -> OpenProject {
+pub(crate) async fn open(folder: &Path) -> OpenProject {
     OpenProject::open(folder, Some(1)).await.unwrap()
 }
 
@@ -176,7 +176,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Rows and content of every table but the account of deliveries.
-async fn contents(folder: &Path) -> BTreeMap<String, (u64, String)> {
+pub(crate) async fn contents(folder: &Path) -> BTreeMap<String, (u64, String)> {
     let project = open(folder).await;
     let mut contents = BTreeMap::new();
     for table in project.warehouse().table_names().await.unwrap() {
@@ -214,7 +214,7 @@ async fn holds_any(folder: &Path, sought: &[i64]) -> Vec<String> {
     found
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -21,6 +21,12 @@ const HOLIDAYS: (&str, &str) = (
     include_str!("../../../../sql/seeds/holiday.csv"),
 );
 
+/// The steps of the night as it is built in, which `goyong night` runs whatever plans say.
+pub(crate) fn built_in_night() -> Result<Plan> {
+    let (name, text) = BUILT_IN_PLAN;
+    Ok(Plan::parse(name, name, text)?)
+}
+
 /// Every plan, each step of which names a job there is.
 pub(super) fn plans(configuration: &Configuration) -> Result<Vec<Plan>> {
     let folder = configuration.warehouse.join("jobs/plans");

@@ -16,6 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 use crate::figures::StepFigures;
+use crate::project::of_store;
 use crate::step::{StepReport, StepStatus};
 use crate::watch::traceparent;
 
@@ -53,44 +54,47 @@ impl StepVerdict {
     /// The verdict of a step that ended.
     pub fn of(outcome: &Result<StepReport>) -> Self {
         match outcome {
-            Ok(report) => Self {
-                status: report.status,
-                retryable: false,
-                reason: match report.status {
-                    StepStatus::Failed => "check_failed".to_owned(),
-                    StepStatus::Done | StepStatus::Nothing => String::new(),
-                },
-                summary: report.summary.clone(),
-                figures: report.figures.clone(),
-            },
-            Err(error) => {
-                let of_store = |test: fn(&StoreError) -> bool| {
-                    error
-                        .chain()
-                        .filter_map(|cause| cause.downcast_ref::<StoreError>())
-                        .any(test)
-                };
-                let (retryable, reason) = if of_store(StoreError::is_fenced) {
-                    (false, "fenced")
-                } else if of_store(StoreError::is_locked) {
-                    (true, "locked")
-                } else if of_store(StoreError::is_retryable) || passes(error) {
-                    (true, "busy")
-                } else {
-                    (false, "error")
-                };
-                Self {
-                    status: StepStatus::Failed,
-                    retryable,
-                    reason: reason.to_owned(),
-                    summary: format!("{error:#}"),
-                    figures: StepFigures::default(),
-                }
-            }
+            Ok(report) => Self::ended(report.status, &report.summary, report.figures.clone()),
+            Err(error) => Self::broken_off(error),
         }
     }
 
-    fn into_outcome(self) -> Result<StepDone, StepError> {
+    /// The verdict of work that got to its end, whatever it found there.
+    pub(crate) fn ended(status: StepStatus, summary: &str, figures: StepFigures) -> Self {
+        Self {
+            status,
+            retryable: false,
+            reason: match status {
+                StepStatus::Failed => "check_failed".to_owned(),
+                StepStatus::Done | StepStatus::Nothing => String::new(),
+            },
+            summary: summary.to_owned(),
+            figures,
+        }
+    }
+
+    /// The verdict of work that could not go on.
+    pub(crate) fn broken_off(error: &anyhow::Error) -> Self {
+        let of_store = |test: fn(&StoreError) -> bool| of_store(error).any(test);
+        let (retryable, reason) = if of_store(StoreError::is_fenced) {
+            (false, "fenced")
+        } else if of_store(StoreError::is_locked) {
+            (true, "locked")
+        } else if of_store(StoreError::is_retryable) || passes(error) {
+            (true, "busy")
+        } else {
+            (false, "error")
+        };
+        Self {
+            status: StepStatus::Failed,
+            retryable,
+            reason: reason.to_owned(),
+            summary: format!("{error:#}"),
+            figures: StepFigures::default(),
+        }
+    }
+
+    pub(crate) fn into_outcome(self) -> Result<StepDone, StepError> {
         let reason = REASONS
             .into_iter()
             .find(|reason| *reason == self.reason)
@@ -269,6 +273,16 @@ mod tests {
         };
         let locked = verdict(anyhow::Error::from(locked).context("step build_tables"));
         assert_eq!((locked.retryable, locked.reason.as_str()), (true, "locked"));
+        // Intake carries the store's errors in boxes.
+        let held = StoreError::Locked {
+            name: "night".to_owned(),
+        };
+        let of_intake = verdict(anyhow::Error::from(goyong_intake::IntakeError::Store {
+            operation: "commit the staging table".to_owned(),
+            source: Box::new(held),
+        }));
+        let words = (of_intake.retryable, of_intake.reason.as_str());
+        assert_eq!(words, (true, "locked"));
         let fenced = StoreError::Fenced {
             run: "night-1".to_owned(),
             token: 1,

@@ -1,5 +1,6 @@
 //! Watching the night: notices, metrics, lineage events and traces, the service manager.
 
+mod by_hand;
 mod endpoints;
 mod exposition;
 mod lineage_events;
@@ -22,6 +23,7 @@ use goyong_scheduler::{Notice, NoticeSender};
 
 pub use targets::{NoticeLanguage, NotifyTarget};
 
+pub(crate) use by_hand::HandRun;
 pub(crate) use endpoints::{Endpoints, Pulse};
 pub(crate) use systemd::ServiceManager;
 pub(crate) use telemetry::{Telemetry, TelemetryEnd, TelemetryOptions, traceparent};

@@ -1,0 +1,176 @@
+//! `goyong models`: the registry of probability models, training by hand, and why a score is what it is.
+
+use anyhow::Result;
+use chrono::{NaiveDate, Utc};
+use clap::{Args, Subcommand};
+use goyong_nightly::{
+    COMPARISON_HEADER, EXPLANATION_HEADER, ModelDecision, StepStatus, VERSION_HEADER,
+    VERSIONS_HEADER,
+};
+
+use crate::arguments::{CommonArguments, OutputArguments};
+use crate::commands::open;
+use crate::progress::Console;
+use crate::releases::ActArguments;
+use crate::{CHECK_FAILED, output};
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// One line per version, newest first, and which one serves
+    Ls {
+        /// Only these models
+        models: Vec<String>,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+    /// Data, parameters, features, metrics, gates and approval of a version
+    Show {
+        /// The declared model
+        model: String,
+        /// The version [default: the one that serves, else the newest]
+        version: Option<String>,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+    /// Two versions side by side
+    Compare {
+        /// The declared model
+        model: String,
+        /// One version
+        first: String,
+        /// Another
+        second: String,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+    /// Train and score as the night does
+    Train {
+        /// Declared models [default: all]
+        models: Vec<String>,
+        /// As known on this day [default: the latest day a delivery became known]
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
+    },
+    /// Let a version serve: refused when one of its gates failed
+    Promote {
+        /// The declared model
+        model: String,
+        /// The version
+        version: String,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// Let the version before serve again, with the same bytes
+    Rollback {
+        /// The declared model
+        model: String,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// Why a seeker, person or vacancy has its score; associations, not causes
+    Explain(ExplainArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// Key of a seeker, person or vacancy
+    pub subject: String,
+    /// Which model [default: the first that scores it]
+    #[arg(long)]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8> {
+    let project = open(common).await?;
+    let console = Console::new(common.quiet);
+    let print = |header: &[&str], rows: &[Vec<String>], output: &OutputArguments| {
+        output::write_rows(header, rows, output.format, &mut std::io::stdout().lock())
+    };
+    match command {
+        ModelsCommand::Ls { models, output } => {
+            let rows = project.list_model_versions(models).await?;
+            print(&VERSIONS_HEADER, &rows, output)?;
+        }
+        ModelsCommand::Show {
+            model,
+            version,
+            output,
+        } => {
+            let rows = project
+                .show_model_version(model, version.as_deref())
+                .await?;
+            print(&VERSION_HEADER, &rows, output)?;
+        }
+        ModelsCommand::Compare {
+            model,
+            first,
+            second,
+            output,
+        } => {
+            let rows = project.compare_model_versions(model, first, second).await?;
+            print(&COMPARISON_HEADER, &rows, output)?;
+        }
+        ModelsCommand::Train { models, as_of } => {
+            let outcome = project
+                .train_models(models, *as_of, &|event| console.show(&event))
+                .await?;
+            console.finish();
+            console.say(&outcome.summary);
+            for line in &outcome.details {
+                console.say(line);
+            }
+            return Ok(match outcome.status {
+                StepStatus::Failed => CHECK_FAILED,
+                StepStatus::Done | StepStatus::Nothing => 0,
+            });
+        }
+        ModelsCommand::Promote {
+            model,
+            version,
+            act,
+        } => {
+            let today = Utc::now().date_naive();
+            let decision = project
+                .promote_model(model, version, &act.act(), today)
+                .await?;
+            return Ok(told(&console, model, &decision));
+        }
+        ModelsCommand::Rollback { model, act } => {
+            let today = Utc::now().date_naive();
+            let decision = project.roll_model_back(model, &act.act(), today).await?;
+            return Ok(told(&console, model, &decision));
+        }
+        ModelsCommand::Explain(arguments) => {
+            let explained = project
+                .explain_score(&arguments.subject, arguments.model.as_deref())
+                .await?;
+            print(&EXPLANATION_HEADER, &explained.rows, &arguments.output)?;
+            console.say(&format!(
+                "{} {}: probability {:.3}; log-odds against the average row, associations and not causes",
+                explained.model, explained.version, explained.probability
+            ));
+        }
+    }
+    Ok(0)
+}
+
+/// Says how a decision ended, and the exit code for it.
+fn told(console: &Console, model: &str, decision: &ModelDecision) -> u8 {
+    match decision {
+        ModelDecision::Serves { version, scored } => {
+            console.say(&format!(
+                "{model} {version} serves: {scored} current rows scored; readers see them with the next release"
+            ));
+            0
+        }
+        ModelDecision::Refused(gates) => {
+            for gate in gates {
+                tracing::error!("{gate}");
+            }
+            tracing::error!("not promoted; what serves stays");
+            CHECK_FAILED
+        }
+    }
+}
