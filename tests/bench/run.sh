@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares with DuckDB on the same files; the results must be equal or the run fails. Then with
-# Splink on record linkage, and with Airflow and Dagster on scheduling.
+# Splink on record linkage, with LightGBM and scikit-learn on learning, and with Airflow and Dagster
+# on scheduling.
 # usage: run.sh path/to/goyong
 set -euo pipefail
 goyong="$(realpath "$1")"
@@ -21,6 +22,9 @@ installed() {
 installed venv requirements.txt
 "$work/venv/bin/python" bench.py --goyong "$goyong" --work "$work" "${@:2}"
 "$work/venv/bin/python" linkage.py --work "$work"
+installed venv-learning requirements-learning.txt
+"$work/venv-learning/bin/python" learning.py --work "$work"
 installed venv-scheduler requirements-scheduler.txt
 "$work/venv-scheduler/bin/python" scheduler.py --goyong "$goyong" --work "$work" \
     --no-op-steps "$(dirname "$goyong")/examples/no_op_steps"
+"$(dirname "$goyong")/examples/duplicates" 1000000 2

@@ -5,7 +5,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use crate::crash::{Bucket, set_lake};
+use crate::s3_server::{S3Server, SECRET_ACCESS_KEY};
 use crate::support::{digests, files, goyong, goyong_ok};
+
+/// Variables of an environment.
+type Variables = BTreeMap<String, String>;
 
 /// A node that said it is ready; killed when it goes out of scope.
 struct Node {
@@ -15,11 +20,13 @@ struct Node {
 }
 
 impl Node {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    /// With variables of the environment.
+    fn start(variables: &Variables, folder: &Path, arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_goyong"))
             .args(["--dir", text(folder), "cluster"])
             .args(arguments)
             .env("NO_COLOR", "1")
+            .envs(variables)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -41,7 +48,11 @@ impl Node {
     }
 
     fn scheduler(folder: &Path) -> (Self, String) {
-        let node = Self::start(folder, &["scheduler", "--port", "0"]);
+        Self::scheduler_with(&BTreeMap::new(), folder)
+    }
+
+    fn scheduler_with(variables: &Variables, folder: &Path) -> (Self, String) {
+        let node = Self::start(variables, folder, &["scheduler", "--port", "0"]);
         let address = node.said.trim().rsplit(' ').next().unwrap().to_owned();
         assert!(
             address.starts_with("ballista://127.0.0.1:"),
@@ -52,7 +63,12 @@ impl Node {
     }
 
     fn executor(folder: &Path, scheduler: &str, work: &Path) -> Self {
+        Self::executor_with(&BTreeMap::new(), folder, scheduler, work)
+    }
+
+    fn executor_with(variables: &Variables, folder: &Path, scheduler: &str, work: &Path) -> Self {
         let node = Self::start(
+            variables,
             folder,
             &[
                 "--threads",
@@ -108,7 +124,8 @@ fn command(folder: &Path, engine: &str, arguments: &[&str]) -> Command {
         .args(["--dir", text(folder), "--threads", "2"])
         .args(arguments)
         .env("GOYONG_ENGINE", engine)
-        .env("NO_COLOR", "1");
+        .env("NO_COLOR", "1")
+        .envs(S3Server::variables_if_started());
     command
 }
 
@@ -130,18 +147,82 @@ fn run_ok(folder: &Path, engine: &str, arguments: &[&str]) -> String {
 /// A small country whose deliveries are ingested and not built.
 fn ingested(folder: &Path) {
     goyong_ok(&["--dir", text(folder), "init"]);
-    goyong_ok(&[
-        "--dir",
-        text(folder),
+    simulate_and_ingest(folder, ["2000", "6"]);
+}
+
+fn simulate_and_ingest(folder: &Path, [persons, months]: [&str; 2]) {
+    let dir = ["--dir", text(folder)];
+    let simulate = [
         "simulate",
         "--seed",
         "11",
         "--persons",
-        "2000",
+        persons,
         "--months",
-        "6",
-    ]);
-    goyong_ok(&["--dir", text(folder), "ingest"]);
+        months,
+    ];
+    goyong_ok(&[&dir[..], &simulate].concat());
+    goyong_ok(&[&dir[..], &["ingest"]].concat());
+}
+
+#[test]
+fn a_cluster_reads_an_object_store_with_credentials_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("project");
+    let all = S3Server::shared().variables();
+    goyong_ok(&["--dir", text(&folder), "init"]);
+    let lake = set_lake(&folder);
+    simulate_and_ingest(&folder, ["600", "2"]);
+
+    // The nodes have files, the client has variables.
+    let mut by_file = all.clone();
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        let file = place.path().join(name);
+        std::fs::write(&file, by_file.remove(name).unwrap()).unwrap();
+        by_file.insert(format!("{name}_FILE"), text(&file).to_owned());
+    }
+    let (scheduler, address) = Node::scheduler_with(&by_file, &folder);
+    let build = ["build", "-s", "+coverage_month", "--format", "csv"];
+
+    // An executor with a key of its own that is wrong reads nothing: the client's does not come with the plan.
+    let mut wrong = all;
+    wrong.insert("AWS_SECRET_ACCESS_KEY".to_owned(), "another".to_owned());
+    let locked_out = Node::executor_with(&wrong, &folder, &address, &place.path().join("wrong"));
+    let failed = run(&folder, &address, &build);
+    assert_eq!(failed.status.code(), Some(1));
+    let said = [failed.stdout, failed.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("FAILED") && said.contains("403"), "{said}");
+    assert!(!said.contains(SECRET_ACCESS_KEY), "{said}");
+    drop(locked_out);
+
+    let executor = Node::executor_with(&by_file, &folder, &address, &place.path().join("work"));
+    let there = tables(&run_ok(&folder, &address, &build));
+    assert!(
+        there.iter().all(|(_, outcome, _)| outcome != "FAILED"),
+        "{there:?}"
+    );
+    let on_cluster = there
+        .iter()
+        .filter(|table| table.2.ends_with("ran on cluster"));
+    assert!(on_cluster.count() > 5, "{there:?}");
+    let bucket = Bucket::open();
+    let of_models = || {
+        let mut names = bucket.names(&lake);
+        names.retain(|name| ["/seed/", "/ops/"].iter().all(|part| !name.contains(part)));
+        names
+    };
+    let before = of_models();
+    assert!(before.iter().any(|name| name.ends_with(".parquet")));
+    // Computed again by one process every table comes out as it is: nothing is written.
+    run_ok(
+        &folder,
+        "local",
+        &[&build[..], &["--full-refresh"]].concat(),
+    );
+    assert_eq!(of_models(), before);
+    assert!(executor.computed() > 0);
+    assert_eq!(scheduler.terminate().0, Some(0));
 }
 
 /// What a build said of each table: name, outcome, reason.

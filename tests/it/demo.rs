@@ -102,7 +102,7 @@ fn a_model_is_evaluated_out_of_time_and_used() {
     assert_eq!(leaks, "0", "evaluated on registrations before the cut-off");
     let rows = query(
         folder,
-        "select auc, evaluated_rows from models.model_card where target = 'employment_success'",
+        "select auc, evaluated_rows from models.registry where model = 'employment_success' order by sequence desc limit 1",
     );
     let auc: f64 = rows[0][0].parse().unwrap();
     assert!(auc > 0.55 && auc < 0.95, "AUC {auc}");

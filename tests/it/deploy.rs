@@ -111,6 +111,97 @@ fn units_are_well_formed_and_hardened() {
     }
 }
 
+/// `systemd-run` that writes down the unit it would start, as the manager would.
+const WRITES_THE_UNIT: &str = r#"#!/bin/sh
+name= lines=
+while [ $# -gt 0 ]; do
+    case $1 in
+        --unit=*) name=${1#--unit=} ;;
+        --uid=*) lines="$lines
+User=${1#--uid=}" ;;
+        --gid=*) lines="$lines
+Group=${1#--gid=}" ;;
+        --property=*) lines="$lines
+${1#--property=}" ;;
+        --*) ;;
+        *) break ;;
+    esac
+    shift
+done
+printf '[Unit]\nDescription=One command\n[Service]%s\nExecStart=%s\n' "$lines" "$*" > "$UNITS/$name.service"
+"#;
+
+#[test]
+fn a_command_with_keys_is_a_unit_to_which_hardening_and_the_object_store_apply() {
+    let folder = tempfile::tempdir().unwrap();
+    let units = folder.path().join("units");
+    copy(&deploy().join("systemd"), &units);
+    let programs = folder.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let program = programs.join("systemd-run");
+    std::fs::write(&program, WRITES_THE_UNIT).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let started = Command::new("sh")
+        .arg(units.join("goyong-with-keys"))
+        .args(["quarantine", "ls"])
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("UNITS", &units)
+        .output()
+        .unwrap();
+    assert!(started.status.success(), "{}", said(&started));
+    let command = files(&units)
+        .into_iter()
+        .find(|path| path.display().to_string().contains("goyong-command-"))
+        .unwrap();
+    let text = std::fs::read_to_string(&command).unwrap();
+    assert!(text.ends_with("/usr/bin/goyong --dir /var/lib/goyong quarantine ls\n"));
+    let loaded = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("LoadCredential="));
+        lines.map(str::to_owned).collect()
+    };
+    let night = std::fs::read_to_string(units.join("goyong-night.service")).unwrap();
+    assert_eq!(loaded(&text), loaded(&night));
+
+    // The drop-ins of the prefix apply to this name, those that carry the store's credentials with the others.
+    let program = env!("CARGO_BIN_EXE_goyong");
+    std::fs::write(&command, text.replace("/usr/bin/goyong", program)).unwrap();
+    std::fs::rename(
+        units.join("object-store.conf"),
+        units.join("goyong-.service.d/object-store.conf"),
+    )
+    .unwrap();
+    let name = command.file_name().unwrap().to_str().unwrap();
+    let analyze = |arguments: &[&str]| {
+        let mut analyze = Command::new("systemd-analyze");
+        analyze
+            .args(arguments)
+            .arg(format!("./{name}"))
+            .current_dir(&units)
+            .output()
+            .unwrap()
+    };
+    let verified = analyze(&["verify", "--man=no"]);
+    assert!(
+        verified.status.success() && verified.stderr.is_empty(),
+        "{}",
+        said(&verified)
+    );
+    let threshold = format!("--threshold={EXPOSURE}");
+    let is_hardened = || {
+        let secured = analyze(&["security", "--offline=true", "--no-pager", &threshold]);
+        secured.status.success()
+    };
+    assert!(is_hardened());
+    std::fs::remove_dir_all(units.join("goyong-.service.d")).unwrap();
+    assert!(
+        !is_hardened(),
+        "the drop-ins of the prefix are what hardens it"
+    );
+}
+
 #[test]
 fn manifests_match_the_schemas_of_kubernetes() {
     let validate = Path::new(env!("CARGO_MANIFEST_DIR"))

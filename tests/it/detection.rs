@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::support::goyong_ok;
 
 /// Sources that the rules rest on; the others are not ingested here.
-const SOURCES: [&str; 18] = [
+const SOURCES: [&str; 19] = [
+    "centre_closure",
     "centre_device",
     "ei_benefit_claim",
     "ei_certification",
@@ -35,7 +36,7 @@ fn figure(text: &str) -> f64 {
 }
 
 #[test]
-fn every_rule_is_precise_finds_what_is_evident_and_spares_the_look_alikes() {
+fn rules_and_rings_are_precise_find_what_is_evident_and_spare_the_look_alikes() {
     let elsewhere = tempfile::tempdir().unwrap();
     let folder = elsewhere.path().join("project");
     let dir = folder.to_str().unwrap();
@@ -84,4 +85,11 @@ fn every_rule_is_precise_finds_what_is_evident_and_spares_the_look_alikes() {
         assert!(of("recall") >= 0.90, "{rule}\n{text}");
         assert!(of("look-alikes raised") == 0.0, "{rule}\n{text}");
     }
+    for subject in ["rings, cases", "rings, members"] {
+        let of = |measure: &str| figure(&found[&(subject.to_owned(), measure.to_owned())]);
+        assert!(of("precision") >= 0.95, "{subject}\n{text}");
+        assert!(of("recall") >= 0.90, "{subject}\n{text}");
+    }
+    let accused = ("rings, members".to_owned(), "look-alikes raised".to_owned());
+    assert_eq!(figure(&found[&accused]), 0.0, "{text}");
 }

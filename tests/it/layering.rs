@@ -19,8 +19,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["goyong-types", "goyong-catalog", "goyong-store"],
     ),
     ("goyong-linkage", &["goyong-types"]),
+    ("goyong-advert", &["goyong-types"]),
     ("goyong-learn", &["goyong-types"]),
-    ("goyong-scheduler", &[]),
+    ("goyong-database", &[]),
+    ("goyong-scheduler", &["goyong-database"]),
+    ("goyong-cases", &["goyong-types", "goyong-database"]),
     ("goyong-disclosure", &["goyong-types"]),
     ("goyong-site", &["goyong-types", "goyong-disclosure"]),
     ("goyong-simulator", &["goyong-types"]),
@@ -28,11 +31,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "goyong-nightly",
         &[
             "goyong-types",
+            "goyong-cases",
             "goyong-catalog",
             "goyong-store",
             "goyong-intake",
             "goyong-engine",
             "goyong-linkage",
+            "goyong-advert",
             "goyong-learn",
             "goyong-scheduler",
             "goyong-site",
@@ -48,8 +53,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("datafusion", &["goyong-engine"]),
     ("deltalake-core", &["goyong-store"]),
-    ("sqlx", &["goyong-store", "goyong-scheduler"]),
-    ("tokio-postgres", &["goyong-scheduler"]),
+    ("sqlx", &["goyong-store", "goyong-database"]),
+    ("tokio-postgres", &["goyong-database"]),
     ("lettre", &["goyong-nightly"]),
     ("hyper", &["goyong-nightly"]),
 ];
@@ -102,4 +107,75 @@ fn crates_depend_only_along_the_drawn_edges() {
     }
     let listed: BTreeSet<String> = allowed.keys().map(|name| (*name).to_owned()).collect();
     assert_eq!(seen, listed, "crates and layering list differ");
+}
+
+/// All that `goyong-cases` may use: nothing that reaches a table, another system, a mail or a file of its own.
+const OF_CASES: [&str; 10] = [
+    "chrono",
+    "goyong-database",
+    "goyong-types",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    // of its tests
+    "nix",
+    "tempfile",
+    "tokio",
+];
+
+#[test]
+fn no_path_leads_from_a_case_to_a_payment() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let of = |name: &str| packages.iter().find(|package| package["name"] == name);
+    for dependency in of("goyong-cases").unwrap()["dependencies"]
+        .as_array()
+        .unwrap()
+    {
+        let name = dependency["name"].as_str().unwrap();
+        assert!(OF_CASES.contains(&name), "goyong-cases may not use {name}");
+    }
+    // Only the job that merges, the commands of officers, and what follows pseudonyms know cases at all.
+    let users = [
+        "configuration.rs",
+        "export_case.rs",
+        "lib.rs",
+        "merge_cases.rs",
+        "mirror_cases.rs",
+        "rotate_keys.rs",
+        "trace_evidence.rs",
+        "work_on_cases.rs",
+    ];
+    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../nightly/src");
+    let mut folders = vec![sources];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read_to_string(&path)
+                .unwrap()
+                .contains("goyong_cases")
+            {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                assert!(users.contains(&name), "{name} may not name cases");
+            }
+        }
+    }
+    // Nothing is computed from an outcome: no model reads what the mirror wrote.
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql");
+    for schema in ["core", "marts"] {
+        for entry in std::fs::read_dir(models.join(schema)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            for table in ["case_label", "case_event", "alerts.case"] {
+                assert!(
+                    !text.contains(table),
+                    "{} may not read {table}",
+                    path.display()
+                );
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! The one integration binary: it drives the compiled `goyong` as a person would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod advertisements;
+mod cases;
 mod cluster;
 mod command_line;
 mod contract;
@@ -12,6 +14,7 @@ mod detection;
 mod hostile;
 mod layering;
 mod linkage;
+mod prediction;
 mod privacy;
 mod project;
 mod quarantine;

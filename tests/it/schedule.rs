@@ -274,3 +274,45 @@ fn a_stopped_schedulers_late_work_is_refused() {
     }
     assert_ran_once(&dir);
 }
+
+#[test]
+fn recorded_runs_expire_but_not_the_one_that_a_kept_release_came_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = planned_project(folder.path(), PLAN);
+    let trigger = ["--dir", &dir, "schedule", "trigger", "--at"];
+    goyong_ok(&[&trigger[..], &["2026-01-05T02:30", "--here"]].concat());
+    for day in ["2026-01-06", "2026-01-07"] {
+        goyong_ok(&[&trigger[..], &[&format!("{day}T02:30")]].concat());
+    }
+    let [released, cancelled, waiting] =
+        ["20260104", "20260105", "20260106"].map(|day| format!("night-{day}T173000Z"));
+    goyong_ok(&["--dir", &dir, "runs", "cancel", &cancelled]);
+    let project = folder.path().join("project");
+    let logs = project.join("warehouse/logs");
+    assert!(logs.join(&released).is_dir());
+    // Of a run that the ledger does not know any more.
+    std::fs::create_dir(logs.join("night-20200101T173000Z")).unwrap();
+    let file = project.join("goyong.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("run_days = 365", "run_days = 0");
+    std::fs::write(&file, text).unwrap();
+
+    let expire = ["--dir", &dir, "-q", "releases", "expire", "--format", "csv"];
+    let would = csv(&[&expire[..], &["--dry-run"]].concat());
+    assert_eq!(run_states(&dir).len(), 3);
+    let removed = csv(&expire);
+    assert_eq!(removed, would);
+    let gone = logs.join("night-20200101T173000Z");
+    let expected = [
+        ["run".to_owned(), cancelled],
+        ["file".to_owned(), gone.display().to_string()],
+    ];
+    assert_eq!(removed, expected);
+    let mut left: Vec<String> = run_states(&dir).iter().map(|row| row[0].clone()).collect();
+    left.sort();
+    assert_eq!(left, [released.as_str(), waiting.as_str()]);
+    assert!(logs.join(&released).is_dir() && !gone.exists());
+    let steps = csv(&["--dir", &dir, "runs", "show", &released, "--format", "csv"]);
+    assert_eq!(steps.len(), 2);
+    assert_eq!(csv(&expire), Vec::<Vec<String>>::new());
+}

@@ -1,5 +1,6 @@
 //! The scheduler as whoever watches it sees it: the service manager, Prometheus, webhooks, lineage, the doctor.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -11,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::crash::{AS_OF, delivered_project, small_project};
+use crate::s3_server::{S3Server, SECRET_ACCESS_KEY};
 use crate::support::{goyong, goyong_ok};
 
 /// One step that fails as long as nothing was ever delivered.
@@ -259,7 +262,20 @@ fn an_unknown_target_and_an_unknown_figure_are_refused_with_the_nearest() {
 
 /// The rows of the doctor by check, and its exit code.
 fn examined(dir: &str) -> (Vec<(String, String, String)>, Option<i32>) {
-    let output = goyong(&["--dir", dir, "doctor", "--format", "json"]);
+    examined_with(dir, &BTreeMap::new())
+}
+
+/// The same with variables of the environment.
+fn examined_with(
+    dir: &str,
+    variables: &BTreeMap<String, String>,
+) -> (Vec<(String, String, String)>, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_goyong"))
+        .args(["--dir", dir, "doctor", "--format", "json"])
+        .envs(variables)
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(SECRET_ACCESS_KEY));
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let text = |row: &Value, column: &str| row[column].as_str().unwrap_or_default().to_owned();
     let rows = rows.iter().map(|row| {
@@ -288,6 +304,7 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     for check in [
         "configuration",
         "folders",
+        "lake",
         "warehouse",
         "keys",
         "release",
@@ -326,4 +343,169 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
         (rows.len(), state(&rows, "configuration").as_str(), code),
         (1, "fail", Some(1))
     );
+}
+
+#[test]
+fn the_doctor_examines_an_object_store_and_tells_what_ails_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("project").to_str().unwrap().to_owned();
+    let mut variables = S3Server::shared().variables();
+    variables.insert("GOYONG_LAKE".to_owned(), S3Server::shared().new_place());
+    let made = Command::new(env!("CARGO_BIN_EXE_goyong"))
+        .args(["--dir", &dir, "-q", "init", "--built-in-sql"])
+        .envs(&variables)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let (rows, code) = examined_with(&dir, &variables);
+    let sound: Vec<_> = rows.iter().map(|row| (&*row.0, &*row.1)).collect();
+    assert!(sound.contains(&("lake", "ok")) && sound.contains(&("warehouse", "ok")));
+    assert_eq!(code, Some(0), "{rows:?}");
+
+    // Dead, a key that is not the store's, a bucket that is not there, variables that cannot work.
+    let ailments = [
+        (
+            "AWS_ENDPOINT_URL",
+            "http://127.0.0.1:1",
+            "cannot be reached",
+        ),
+        ("AWS_SECRET_ACCESS_KEY", "another", "does not allow to list"),
+        (
+            "GOYONG_LAKE",
+            "s3://no-such-bucket-of-the-tests/x",
+            "no such",
+        ),
+        ("AWS_ALLOW_HTTP", "false", "http://"),
+    ];
+    for (variable, value, expected) in ailments {
+        let mut ailing = variables.clone();
+        ailing.insert(variable.to_owned(), value.to_owned());
+        let (rows, code) = examined_with(&dir, &ailing);
+        let lake: Vec<_> = rows.iter().filter(|row| row.0 == "lake").collect();
+        let [(_, state, finding)] = lake.as_slice() else {
+            panic!("{rows:?}");
+        };
+        assert_eq!((state.as_str(), code), ("fail", Some(1)), "{variable}");
+        assert!(finding.contains(expected), "{variable}: {finding}");
+        // Nothing is said of tables that could not be asked for.
+        assert!(rows.iter().all(|row| row.0 != "warehouse"), "{rows:?}");
+        assert!(rows.iter().any(|row| row.0 == "plans"), "{rows:?}");
+    }
+}
+
+/// Runs `goyong` with OpenLineage sent to `address`; answers its exit code.
+fn told_of(address: &str, dir: &Path, arguments: &[&str]) -> Option<i32> {
+    let output = Command::new(env!("CARGO_BIN_EXE_goyong"))
+        .args(["--dir", dir.to_str().unwrap(), "-q"])
+        .args(arguments)
+        .env("OPENLINEAGE_URL", format!("http://{address}"))
+        .output()
+        .unwrap();
+    output.status.code()
+}
+
+/// The events of a run and its steps that were posted, up to its end; what tells of tables only is left out.
+fn run_events(posted: &mpsc::Receiver<(String, Value)>, run: &str) -> Vec<Value> {
+    let steps = format!("{run}.");
+    let mut events = Vec::new();
+    loop {
+        let (path, event) = posted.recv().unwrap();
+        assert_eq!(path, "/api/v1/lineage");
+        let job = event["job"]["name"].as_str().unwrap_or_default();
+        let is_end = job == run && event["eventType"] != "START";
+        if job == run || job.starts_with(&steps) {
+            events.push(event);
+        }
+        if is_end {
+            return events;
+        }
+    }
+}
+
+fn kinds(events: &[Value]) -> Vec<String> {
+    let kind = |event: &Value| {
+        let word = |value: &Value| value.as_str().unwrap().to_owned();
+        format!(
+            "{} {}",
+            word(&event["eventType"]),
+            word(&event["job"]["name"])
+        )
+    };
+    events.iter().map(kind).collect()
+}
+
+#[test]
+fn nights_and_builds_by_hand_are_told_as_scheduled_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, posted) = receiver();
+    let project = delivered_project(folder.path());
+    assert_eq!(told_of(&address, &project, &["night"]), Some(0));
+    let events = run_events(&posted, "night");
+    let steps = [
+        "ingest_deliveries",
+        "link_workplaces",
+        "build_tables",
+        "verify_advertisements",
+        "train_models",
+        "merge_cases",
+        "publish_release",
+        "render_reports",
+    ];
+    let mut expected = vec!["START night".to_owned()];
+    for step in steps {
+        expected.extend(["START", "COMPLETE"].map(|kind| format!("{kind} night.{step}")));
+    }
+    expected.push("COMPLETE night".to_owned());
+    assert_eq!(kinds(&events), expected);
+    // All of one run, and the build says what it wrote.
+    let run = &events[0]["run"]["runId"];
+    let of_steps = &events[1..events.len() - 1];
+    assert!(
+        of_steps
+            .iter()
+            .all(|event| event["run"]["facets"]["parent"]["run"]["runId"] == *run)
+    );
+    assert_eq!(events.last().unwrap()["run"]["runId"], *run);
+    let wrote = |events: &[Value], job: &str| {
+        let found = events
+            .iter()
+            .find(|event| event["job"]["name"] == job && event["eventType"] == "COMPLETE");
+        found.unwrap()["outputs"].as_array().unwrap().len()
+    };
+    assert!(wrote(&events, "night.build_tables") > 0);
+
+    // Without anything delivered it cannot go on.
+    let empty = folder.path().join("empty");
+    goyong_ok(&[
+        "--dir",
+        empty.to_str().unwrap(),
+        "-q",
+        "init",
+        "--built-in-sql",
+    ]);
+    assert_eq!(told_of(&address, &empty, &["night"]), Some(2));
+    let failed = run_events(&posted, "night");
+    let failed_kinds = kinds(&failed);
+    assert_eq!(failed_kinds.last().unwrap(), "FAIL night");
+    let [.., step, _] = failed.as_slice() else {
+        panic!("{failed_kinds:?}");
+    };
+    assert_eq!(step["eventType"], "FAIL");
+    assert_eq!(step["run"]["facets"]["errorMessage"]["message"], "error");
+
+    let shop = small_project(folder.path());
+    assert_eq!(
+        told_of(&address, &shop, &["build", "--as-of", AS_OF]),
+        Some(0)
+    );
+    let built = run_events(&posted, "build");
+    let step = "build.build_tables";
+    let expected = [
+        "START build",
+        "START build.build_tables",
+        "COMPLETE build.build_tables",
+        "COMPLETE build",
+    ];
+    assert_eq!(kinds(&built), expected);
+    assert!(wrote(&built, step) > 0);
 }

@@ -15,14 +15,16 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use self::object_store::{Bucket, set_lake};
+
 use crate::s3_server::S3Server;
 use crate::support::{goyong, goyong_ok};
 
 /// The business date of the small project.
-const AS_OF: &str = "2018-04-09";
+pub(crate) const AS_OF: &str = "2018-04-09";
 
 /// Builds that do nothing but hash, join and write a hundred rows: small, and every kind of durable operation.
-fn small_project(folder: &Path) -> PathBuf {
+pub(crate) fn small_project(folder: &Path) -> PathBuf {
     let project = folder.join("shop");
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/jaffle_shop");
     copy_folder(&from, &project.join("sql"));
@@ -53,7 +55,7 @@ fn simulated_country(folder: &Path, months: u32) -> PathBuf {
 }
 
 /// A project as small as a night with every step can be, with two deliveries in its inbox.
-fn delivered_project(folder: &Path) -> PathBuf {
+pub(crate) fn delivered_project(folder: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let country = simulated_country(folder, 1);
     let project = folder.join("project");

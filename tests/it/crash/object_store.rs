@@ -16,7 +16,7 @@ use crate::s3_server::{S3Server, SECRET_ACCESS_KEY};
 use crate::support::{MONTHS, PERSONS, SEED, copy_keys, demo, files, goyong, goyong_ok, query};
 
 /// Gives a project without tables a lake of its own.
-fn set_lake(project: &Path) -> String {
+pub(crate) fn set_lake(project: &Path) -> String {
     let lake = S3Server::shared().new_place();
     let file = project.join("goyong.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -25,13 +25,13 @@ fn set_lake(project: &Path) -> String {
 }
 
 /// The objects of the test server's bucket.
-struct Bucket {
+pub(crate) struct Bucket {
     store: Box<dyn ObjectStore>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Bucket {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let mut builder = AmazonS3Builder::new().with_bucket_name("goyong");
         for (name, value) in S3Server::shared().variables() {
             builder = builder.with_config(name.to_lowercase().parse().unwrap(), value);
@@ -71,7 +71,7 @@ impl Bucket {
     }
 
     /// Names of the objects below a prefix.
-    fn names(&self, url: &str) -> Vec<String> {
+    pub(crate) fn names(&self, url: &str) -> Vec<String> {
         use futures::TryStreamExt;
         let listed = self.store.list(Some(&Self::object(url)));
         let listed: Vec<_> = self.runtime.block_on(listed.try_collect()).unwrap();
