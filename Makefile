@@ -41,8 +41,8 @@ unit: ## unit, integration and SQL tests
 browser: build ## open every page of a small demo in a browser and check it
 	tests/browser/run.sh $(GOYONG) $(OPEN_DATA)
 
-bench: build ## compare with DuckDB, Polars, Splink, Airflow and Dagster doing the same work
-	$(CARGO) build --$(PROFILE) --package goyong --package goyong-engine --package goyong-scheduler --examples
+bench: build ## compare with DuckDB, Polars, Splink, LightGBM, scikit-learn, Airflow and Dagster doing the same work
+	$(CARGO) build --$(PROFILE) --package goyong --package goyong-engine --package goyong-scheduler --package goyong-advert --examples
 	tests/bench/run.sh $(GOYONG)
 
 clean-demo: ## remove the demo's folder
