@@ -12,6 +12,8 @@ mod reading;
 mod running;
 mod time;
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{Calendar, Plan};
@@ -23,7 +25,8 @@ macro_rules! on_both {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $scenario() {
-                    super::$scenario(&crate::tests::places::Place::sqlite()).await;
+                    let place = crate::tests::places::Place::sqlite();
+                    crate::tests::in_time(super::$scenario(&place)).await;
                 }
             )*
         }
@@ -31,13 +34,22 @@ macro_rules! on_both {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $scenario() {
-                    super::$scenario(&crate::tests::places::Place::postgres()).await;
+                    let place = crate::tests::places::Place::postgres();
+                    crate::tests::in_time(super::$scenario(&place)).await;
                 }
             )*
         }
     };
 }
 pub(crate) use on_both;
+
+/// A scenario that waits for what never comes fails, instead of holding up all the others. Far above what any takes.
+pub(crate) async fn in_time(scenario: impl Future<Output = ()>) {
+    const LIMIT: Duration = Duration::from_secs(600);
+    tokio::time::timeout(LIMIT, scenario)
+        .await
+        .expect("the scenario still waits after ten minutes");
+}
 
 /// `2026-03-08T07:00:00Z`.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
