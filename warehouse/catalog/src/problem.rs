@@ -86,13 +86,17 @@ pub struct ProjectError {
 }
 
 impl ProjectError {
-    pub(crate) fn from_problems(mut problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() {
-            return Ok(());
+    pub(crate) fn from_problems(problems: Vec<Problem>) -> Result<(), Self> {
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Self::of(problems)),
         }
+    }
+
+    pub(crate) fn of(mut problems: Vec<Problem>) -> Self {
         problems.sort();
         problems.dedup();
-        Err(Self { problems })
+        Self { problems }
     }
 }
 

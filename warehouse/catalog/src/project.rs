@@ -85,7 +85,14 @@ impl Project {
             sources: contracts.keys().cloned().collect(),
             seeds: seeds.keys().cloned().collect(),
         });
-        let macros = Macros::new(files.below("macros", "sql"));
+        let macros = match Macros::read(files.below("macros", "sql")) {
+            Ok(macros) => macros,
+            // Whatever calls them cannot be read either.
+            Err(found) => {
+                problems.extend(found);
+                return Err(ProjectError::of(problems));
+            }
+        };
 
         let mut models = BTreeMap::new();
         for (table, draft) in drafts {

@@ -33,30 +33,92 @@ pub(crate) struct Names {
     pub seeds: BTreeSet<String>,
 }
 
-/// The macros of a project, which stand before every text.
+/// The macros of a project.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Macros {
     /// Path and text, each ending in a line break.
     files: Vec<(String, String)>,
-    /// All of them.
-    text: String,
-    lines: usize,
+    /// The file of a name that a file sets or defines.
+    file_of: BTreeMap<String, usize>,
+    /// The files each one names, itself included, directly or through others.
+    behind: Vec<BTreeSet<usize>>,
+}
+
+/// The macro files that stand before one text: those it names.
+struct Prelude<'a> {
+    files: Vec<&'a (String, String)>,
 }
 
 impl Macros {
-    pub fn new<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+    /// Reads macro files. One that is no template is a problem of that file, whoever would name it.
+    pub fn read<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
         let files: Vec<(String, String)> = files
             .map(|(path, text)| (path.to_owned(), format!("{text}\n")))
             .collect();
-        let text: String = files.iter().map(|(_, text)| text.as_str()).collect();
-        Self {
-            lines: text.matches('\n').count(),
-            files,
-            text,
+        let mut file_of = BTreeMap::new();
+        for (number, (path, text)) in files.iter().enumerate() {
+            if let Err(error) = Environment::new().template_from_str(text) {
+                let problem = Problem::new(path, message_of(&error)).at_line(error.line());
+                problems.push(at_column_of(problem, text, &error));
+            }
+            for name in names_given(text) {
+                file_of.insert(name.to_owned(), number);
+            }
         }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut macros = Self {
+            behind: vec![BTreeSet::new(); files.len()],
+            files,
+            file_of,
+        };
+        macros.behind = (0..macros.files.len())
+            .map(|number| macros.reached_from(number))
+            .collect();
+        Ok(macros)
     }
 
-    /// The macro file that has a line of all macros together, and the lines before it.
+    fn named_in(&self, text: &str) -> impl Iterator<Item = usize> {
+        words(text).filter_map(|word| self.file_of.get(word).copied())
+    }
+
+    fn reached_from(&self, number: usize) -> BTreeSet<usize> {
+        let mut reached = BTreeSet::from([number]);
+        let mut waiting = vec![number];
+        while let Some(next) = waiting.pop() {
+            let text = self.files.get(next).map_or("", |(_, text)| text.as_str());
+            waiting.extend(self.named_in(text).filter(|named| reached.insert(*named)));
+        }
+        reached
+    }
+
+    /// What has to stand before a text. Reading every macro costs more than most texts.
+    fn before(&self, body: &str) -> Prelude<'_> {
+        let mut needed = BTreeSet::new();
+        for named in self.named_in(body) {
+            needed.extend(self.behind.get(named).into_iter().flatten().copied());
+        }
+        Prelude {
+            files: needed
+                .into_iter()
+                .filter_map(|number| self.files.get(number))
+                .collect(),
+        }
+    }
+}
+
+impl Prelude<'_> {
+    fn text(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(_, text)| text.as_str())
+    }
+
+    fn lines(&self) -> usize {
+        self.text().map(|text| text.matches('\n').count()).sum()
+    }
+
+    /// The macro file that has a line of all of them together, and the lines before it.
     fn file_of_line(&self, line: usize) -> Option<(&str, usize)> {
         let mut before = 0;
         for (path, text) in &self.files {
@@ -68,6 +130,20 @@ impl Macros {
         }
         None
     }
+}
+
+/// Everything in a text that could be a name.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .filter(|word| !word.is_empty())
+}
+
+/// The names that a macro file's tags give: of macros, and of what they set.
+fn names_given(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{%").skip(1).filter_map(|tag| {
+        let mut words = words(tag);
+        matches!(words.next()?, "macro" | "set").then(|| words.next())?
+    })
 }
 
 /// How strict `var()` is.
@@ -187,10 +263,11 @@ pub(crate) fn render(
     add_table_functions(&mut environment, names, &recorded);
     add_var(&mut environment, vars, &recorded);
 
-    let text = format!("{}{body}", macros.text);
+    let prelude = macros.before(body);
+    let text: String = prelude.text().chain([body]).collect();
     let sql = environment
         .render_str(&text, ())
-        .map_err(|error| problem_of(file, macros, &text, &error))?;
+        .map_err(|error| problem_of(file, &prelude, &text, &error))?;
     let mut compiled = recorded
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -295,20 +372,28 @@ fn add_var(environment: &mut Environment<'_>, vars: VarValues, recorded: &Arc<Mu
     );
 }
 
-fn problem_of(file: &str, macros: &Macros, text: &str, error: &Error) -> Problem {
-    let message = match error.detail() {
-        Some(detail) => detail.to_owned(),
-        None => error.kind().to_string(),
-    };
+fn problem_of(file: &str, prelude: &Prelude<'_>, text: &str, error: &Error) -> Problem {
+    let message = message_of(error);
     let Some(line) = error.line() else {
         return Problem::new(file, message);
     };
-    let problem = match macros.file_of_line(line) {
+    let problem = match prelude.file_of_line(line) {
         Some((place, first_line)) => Problem::new(place, message)
             .at_line(line - first_line)
             .with_help(format!("the macro is called by {file}")),
-        None => Problem::new(file, message).at_line(line - macros.lines),
+        None => Problem::new(file, message).at_line(line - prelude.lines()),
     };
+    at_column_of(problem, text, error)
+}
+
+fn message_of(error: &Error) -> String {
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    }
+}
+
+fn at_column_of(problem: Problem, text: &str, error: &Error) -> Problem {
     match error.range() {
         Some(range) if range.start <= text.len() => {
             let before = text.get(..range.start).unwrap_or_default();

@@ -116,6 +116,34 @@ fn misspelt_reference_names_line_and_nearest_model() {
 }
 
 #[test]
+fn macro_that_calls_one_of_another_file_brings_it_along() {
+    let project = Project::from_files(files(&[
+        (
+            "macros/a.sql",
+            "{% macro thousand(x) -%}\n{{ won(x) }} * {{ factor }}\n{%- endmacro %}".to_owned(),
+        ),
+        ("macros/_factor.sql", "{%- set factor = 1000 -%}".to_owned()),
+        ("marts/a.sql", model("", "select {{ thousand('y') }}")),
+    ]))
+    .unwrap();
+    let compiled = project.compile(project.model("marts.a").unwrap(), &Vars::new());
+    assert_eq!(
+        compiled.unwrap().sql,
+        "select cast(y as decimal(18,0)) -- \"core\".\"person\"\n * 1000"
+    );
+}
+
+#[test]
+fn macro_file_that_is_no_template_is_one_problem_whoever_calls_it() {
+    let found = problems(&[
+        ("macros/idle.sql", "\n{% macro idle(x) %}{{ x }".to_owned()),
+        ("marts/a.sql", model("", "select {{ idle('x') }}")),
+    ]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("macros/idle.sql:2:"), "{found:?}");
+}
+
+#[test]
 fn circle_is_named() {
     let found = problems(&[
         ("core/a.sql", model("", "select * from {{ ref('b') }}")),
