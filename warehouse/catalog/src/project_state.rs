@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::header::ModelHeader;
 use crate::normalise::normalise_sql;
-use crate::project::Project;
+use crate::project::{Project, TableOrigin};
 
 /// A digest of every model, seed and source: of what it means, not of its layout or its texts for
 /// people.
@@ -21,38 +21,24 @@ pub struct ProjectState {
 impl ProjectState {
     /// The state of a project as it is.
     pub fn of(project: &Project) -> Self {
-        let mut digests = BTreeMap::new();
-        for (table, model) in project.models() {
-            let sql = project.any_sql(model);
-            let header = meaning(&model.header);
-            digests.insert(
-                table.clone(),
-                digest(&["model", &normalise_sql(&sql), &header]),
-            );
-        }
-        for (name, seed) in project.seeds() {
-            if let Ok(table) = TableName::new("seed", name) {
-                let columns = format!("{:?} {:?}", seed.header.key, seed.header.columns);
-                digests.insert(table, digest(&["seed", &seed.csv, &columns]));
-            }
-        }
-        for name in project.contracts().keys() {
-            let text = project.files().text(&format!("sources/{name}.yml"));
-            if let Ok(table) = TableName::new("staging", name) {
-                digests.insert(table, digest(&["source", text.unwrap_or_default()]));
-            }
-        }
-        Self { digests }
+        let in_schema = |schema: &'static str, name: &String| TableName::new(schema, name).ok();
+        let seeds = project.seeds().keys();
+        let sources = project.contracts().keys();
+        let tables = project.models().keys().cloned();
+        let tables = tables
+            .chain(seeds.filter_map(|name| in_schema("seed", name)))
+            .chain(sources.filter_map(|name| in_schema("staging", name)));
+        Self::default().with(project, tables)
     }
 
-    /// This state with what a later one says of some tables, and without tables the later one lacks.
+    /// This state with what a project says of some tables now, and without tables it does not have.
     #[must_use]
-    pub fn with(&self, later: &Self, tables: impl IntoIterator<Item = TableName>) -> Self {
+    pub fn with(&self, project: &Project, tables: impl IntoIterator<Item = TableName>) -> Self {
         let mut digests = self.digests.clone();
-        digests.retain(|table, _| later.digests.contains_key(table));
+        digests.retain(|table, _| !matches!(project.origin(table), TableOrigin::Elsewhere));
         for table in tables {
-            if let Some(digest) = later.digests.get(&table) {
-                digests.insert(table, digest.clone());
+            if let Some(digest) = digest_of(project, &table) {
+                digests.insert(table, digest);
             }
         }
         Self { digests }
@@ -73,6 +59,27 @@ impl ProjectState {
         let is_new = |table: &&TableName| !earlier.digests.contains_key(*table);
         self.digests.keys().filter(is_new).cloned().collect()
     }
+}
+
+/// What a project says of a table; nothing where it says nothing.
+fn digest_of(project: &Project, table: &TableName) -> Option<String> {
+    Some(match project.origin(table) {
+        TableOrigin::Model(model) => {
+            let sql = normalise_sql(&project.any_sql(model));
+            digest(&["model", &sql, &meaning(&model.header)])
+        }
+        TableOrigin::Seed(seed) => {
+            let columns = format!("{:?} {:?}", seed.header.key, seed.header.columns);
+            digest(&["seed", &seed.csv, &columns])
+        }
+        TableOrigin::Source(contract) => {
+            let text = project
+                .files()
+                .text(&format!("sources/{}.yml", contract.source));
+            digest(&["source", text.unwrap_or_default()])
+        }
+        TableOrigin::Elsewhere => return None,
+    })
 }
 
 /// The header without what only people read.

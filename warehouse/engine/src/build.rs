@@ -52,9 +52,8 @@ pub(crate) async fn build(
         models: plan.seeds.len() + plan.models.len(),
     });
     let (messages, mut received) = unbounded_channel();
-    let lineage = inner.lineage(&plan.cache).await?;
     let shared = Arc::new(Shared {
-        lineage,
+        lineage: Arc::clone(&plan.lineage),
         inner: Arc::clone(inner),
         cache: Arc::clone(&plan.cache),
         vars: plan.vars.clone(),
@@ -181,16 +180,15 @@ pub(crate) async fn build(
 
 /// Remembers what the project said of what was built, for `state:modified`.
 async fn remember_state(inner: &Inner, plan: &BuildPlan) -> Result<()> {
-    let now = ProjectState::of(&inner.project);
     let earlier = remembered_state(&inner.warehouse).await?;
     let state = match &earlier {
-        Some(earlier) if !plan.everything => {
+        _ if plan.everything => ProjectState::of(&inner.project),
+        Some(earlier) => {
             let seeds = plan.seeds.iter().map(|name| TableName::new("seed", name));
             let built = plan.models.iter().cloned().chain(seeds.flatten());
-            earlier.with(&now, built)
+            earlier.with(&inner.project, built)
         }
-        None if !plan.everything => return Ok(()),
-        _ => now,
+        None => return Ok(()),
     };
     if earlier.as_ref() == Some(&state) {
         return Ok(());

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::inputs::Inputs;
+use crate::lineage::ProjectLineage;
 use crate::memo::WHOLE;
 use crate::seeds::{seed_fingerprint, seed_table};
 use crate::tables::{KnownTable, TableCache};
@@ -70,6 +71,7 @@ pub struct BuildPlan {
     /// Whether every model of the project was selected.
     pub(crate) everything: bool,
     pub(crate) cache: Arc<TableCache>,
+    pub(crate) lineage: Arc<ProjectLineage>,
     pub(crate) targets: BTreeMap<TableName, Arc<Targets>>,
 }
 
@@ -107,6 +109,8 @@ impl BuildPlan {
 
         let cache = Arc::new(TableCache::new(&inner.warehouse));
         cache.load(behind).await?;
+        let lineage = inner.lineage(&cache).await?;
+        Inner::refuse_reports(&lineage)?;
         let mut plan = Self {
             as_of: scope.as_of,
             steps: Vec::with_capacity(seeds.len() + models.len()),
@@ -118,10 +122,9 @@ impl BuildPlan {
             mode: BuildMode::default(),
             everything,
             cache,
+            lineage: Arc::clone(&lineage),
             targets: BTreeMap::new(),
         };
-        let lineage = inner.lineage(&plan.cache).await?;
-        Inner::refuse_reports(&lineage)?;
         plan.plan_seeds(project).await?;
         plan.plan_models(project).await?;
         for step in &mut plan.steps {
