@@ -39,6 +39,7 @@ impl Inner {
             &self.vars,
             &self.warehouse,
             &stored,
+            digest,
         );
         let lineage = Arc::new(planned.await?);
         *remembered = Some(Arc::clone(&lineage));

@@ -167,24 +167,40 @@ impl ProjectLineage {
         vars: &Vars,
         stored: &BTreeMap<TableName, StoredTable>,
     ) -> String {
-        digest_of(project, vars, stored)
+        let mut digest = Fingerprint::new().with("format", LINEAGE_FORMAT);
+        for (path, text) in project.files().iter() {
+            digest.add(path, text);
+        }
+        for (name, value) in vars {
+            digest.add(name, value);
+        }
+        for (table, stored) in stored {
+            digest.add("table", &table.to_string());
+            for field in stored.schema.fields() {
+                digest.add(field.name(), &field.data_type().to_string());
+            }
+            digest.add("tags", &format!("{:?}", stored.tags));
+        }
+        digest.finish()
     }
 
+    /// The lineage of a project; `digest` is that of everything it is computed from.
     pub(crate) async fn of(
         project: &Project,
         factory: &SessionFactory,
         vars: &Vars,
         warehouse: &Warehouse,
         stored: &BTreeMap<TableName, StoredTable>,
+        digest: String,
     ) -> Result<Self> {
-        let digest = digest_of(project, vars, stored);
         let text = warehouse.memo_get(MEMO_SCOPE, MEMO_KEY).await?;
         // What cannot be read any more is planned again.
         let remembered: Remembered = text
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default();
         let known = remembered.digest == digest;
-        let (lineage, planned) = Self::plan(project, factory, vars, stored, remembered).await?;
+        let (lineage, planned) =
+            Self::plan(project, factory, vars, stored, digest, remembered).await?;
         if !known {
             let text = serde_json::to_string(&planned).unwrap_or_default();
             warehouse.memo_put(MEMO_SCOPE, MEMO_KEY, &text).await?;
@@ -198,9 +214,9 @@ impl ProjectLineage {
         factory: &SessionFactory,
         vars: &Vars,
         stored: &BTreeMap<TableName, StoredTable>,
+        digest: String,
         remembered: Remembered,
     ) -> Result<(Self, Remembered)> {
-        let digest = digest_of(project, vars, stored);
         let mut planning = Planning {
             planner: None,
             factory,
@@ -236,7 +252,9 @@ impl ProjectLineage {
         factory: &SessionFactory,
     ) -> Result<Self> {
         let (vars, stored) = (Vars::new(), BTreeMap::new());
-        let planned = Self::plan(project, factory, &vars, &stored, Remembered::default());
+        let digest = Self::digest(project, &vars, &stored);
+        let remembered = Remembered::default();
+        let planned = Self::plan(project, factory, &vars, &stored, digest, remembered);
         Ok(planned.await?.0)
     }
 
@@ -658,23 +676,4 @@ fn marked(vars: &Vars) -> Vars {
         vars.insert(name.to_owned(), mark.to_owned());
     }
     vars
-}
-
-/// Digest of everything that lineage is computed from.
-fn digest_of(project: &Project, vars: &Vars, stored: &BTreeMap<TableName, StoredTable>) -> String {
-    let mut digest = Fingerprint::new().with("format", LINEAGE_FORMAT);
-    for (path, text) in project.files().iter() {
-        digest.add(path, text);
-    }
-    for (name, value) in vars {
-        digest.add(name, value);
-    }
-    for (table, stored) in stored {
-        digest.add("table", &table.to_string());
-        for field in stored.schema.fields() {
-            digest.add(field.name(), &field.data_type().to_string());
-        }
-        digest.add("tags", &format!("{:?}", stored.tags));
-    }
-    digest.finish()
 }
