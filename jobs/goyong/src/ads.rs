@@ -20,7 +20,7 @@ pub enum AdsCommand {
 pub async fn run(common: &CommonArguments, command: &AdsCommand) -> Result<u8> {
     let AdsCommand::Export { output } = command;
     let rows = open(common).await?.suspected_advertisements().await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     output::write_rows(&ADVERTISEMENT_HEADER, &rows, output.format, &mut out)?;
     Ok(0)
 }

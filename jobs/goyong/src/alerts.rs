@@ -288,7 +288,7 @@ pub struct ListArguments {
 /// Runs a subcommand of `goyong alerts`.
 pub async fn run(common: &CommonArguments, command: &AlertsCommand) -> Result<u8> {
     let project = open(common).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     match command {
         AlertsCommand::Ls(list) => {
             let filter = CaseFilter {

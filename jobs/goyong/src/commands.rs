@@ -65,7 +65,7 @@ pub async fn dispatch(arguments: &Arguments) -> Result<u8> {
                 *shell,
                 &mut Arguments::command(),
                 "goyong",
-                &mut std::io::stdout(),
+                &mut output::stdout(),
             );
             Ok(0)
         }
@@ -175,7 +175,7 @@ async fn run_ingest(common: &CommonArguments, arguments: &IngestArguments) -> Re
         &goyong_nightly::DELIVERY_HEADER,
         &intake.rows(),
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     for file in &intake.unmatched {
         // A name from outside: quoted, so that it steers no terminal.
@@ -226,7 +226,7 @@ async fn build_with(
         &goyong_nightly::BUILD_HEADER,
         &report.rows,
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     Ok(if report.failed { CHECK_FAILED } else { 0 })
 }
@@ -246,7 +246,7 @@ async fn plan_with(
         Console::new(common.quiet).say(interval);
     }
     let format = arguments.output.format;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if format != OutputFormat::Table {
         output::write_rows(&goyong_nightly::PLAN_HEADER, &plan.rows, format, &mut out)?;
         return Ok(0);
@@ -292,7 +292,7 @@ async fn run_backfill(common: &CommonArguments, arguments: &BuildArguments) -> R
 async fn run_show(common: &CommonArguments, arguments: &ShowArguments) -> Result<u8> {
     let project = open(common).await?;
     let sql = project.compile(&arguments.model, arguments.as_of).await?;
-    writeln!(std::io::stdout().lock(), "{}", sql.trim())?;
+    writeln!(output::stdout(), "{}", sql.trim())?;
     Ok(0)
 }
 
@@ -334,7 +334,7 @@ async fn run_sql(common: &CommonArguments, arguments: &SqlArguments) -> Result<u
             let batches = session
                 .query(statement.trim().trim_end_matches(';'))
                 .await?;
-            output::write_batches(&batches, format, &mut std::io::stdout().lock())?;
+            output::write_batches(&batches, format, &mut output::stdout())?;
         }
         None => shell::run(&session, &release.id, &project.sql_history(), format).await?,
     }
@@ -371,7 +371,7 @@ async fn run_evaluate(common: &CommonArguments, arguments: &EvaluateArguments) -
         &goyong_nightly::EVALUATION_HEADER,
         &rows,
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     Ok(0)
 }

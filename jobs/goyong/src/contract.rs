@@ -49,7 +49,7 @@ pub struct CheckArguments {
 
 /// Runs the command and returns the exit code.
 pub fn run(common: &CommonArguments, command: &ContractCommand) -> Result<u8> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     match command {
         ContractCommand::Infer { file } => {
             write!(out, "{}", contracts::draft_contract(&common.dir, file)?)?;

@@ -88,7 +88,7 @@ pub async fn run(common: &CommonArguments, arguments: &DemoArguments) -> Result<
         console.say(&report.closing_line());
         return Ok(CHECK_FAILED);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     let evaluation = project.evaluate_against_truth(&truth).await?;
     writeln!(
         out,

@@ -8,7 +8,7 @@ use crate::{CHECK_FAILED, output};
 
 pub async fn run(common: &CommonArguments, output: &OutputArguments) -> Result<u8> {
     let found = examine(&common.dir).await;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     output::write_rows(&DOCTOR_HEADER, &found.rows, output.format, &mut out)?;
     Ok(if found.failed { CHECK_FAILED } else { 0 })
 }

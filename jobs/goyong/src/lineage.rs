@@ -32,7 +32,7 @@ pub struct LineageArguments {
 
 pub async fn run(common: &CommonArguments, arguments: &LineageArguments) -> Result<u8> {
     let project = open(common).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if arguments.openlineage {
         for event in project.open_lineage().await? {
             writeln!(out, "{event}")?;

@@ -1,6 +1,6 @@
 //! Results on standard output: tables for people, CSV, JSON and NDJSON for programs.
 
-use std::io::Write;
+use std::io::{ErrorKind, StdoutLock, Write};
 
 use anyhow::Result;
 use arrow_array::RecordBatch;
@@ -8,7 +8,55 @@ use arrow_cast::display::FormatOptions;
 
 use crate::arguments::OutputFormat;
 
-/// Writes record batches in the asked format. A reader that closes the pipe early is no error.
+/// A writer whose reader may leave before the end, as `head` does. What is written afterwards goes nowhere and the
+/// command does the rest of its work; any other failure is one.
+pub struct UntilClosed<W> {
+    out: W,
+    is_closed: bool,
+}
+
+/// Standard output, until its reader leaves.
+pub fn stdout() -> UntilClosed<StdoutLock<'static>> {
+    UntilClosed::new(std::io::stdout().lock())
+}
+
+impl<W: Write> UntilClosed<W> {
+    fn new(out: W) -> Self {
+        Self {
+            out,
+            is_closed: false,
+        }
+    }
+
+    fn unless_closed<T>(
+        &mut self,
+        when_closed: T,
+        write: impl FnOnce(&mut W) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        if self.is_closed {
+            return Ok(when_closed);
+        }
+        match write(&mut self.out) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(when_closed)
+            }
+            written => written,
+        }
+    }
+}
+
+impl<W: Write> Write for UntilClosed<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.unless_closed(bytes.len(), |out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.unless_closed((), Write::flush)
+    }
+}
+
+/// Writes record batches in the asked format.
 pub fn write_batches(
     batches: &[RecordBatch],
     format: OutputFormat,
@@ -20,11 +68,8 @@ pub fn write_batches(
             let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
             let table = arrow_cast::pretty::pretty_format_batches_with_options(batches, &options)?;
             let table = visible(&table.to_string());
-            ignore_closed_pipe(writeln!(
-                out,
-                "{table}\n({rows} {})",
-                if rows == 1 { "row" } else { "rows" }
-            ))?;
+            let noun = if rows == 1 { "row" } else { "rows" };
+            writeln!(out, "{table}\n({rows} {noun})")?;
         }
         OutputFormat::Csv => {
             let mut writer = arrow_csv::WriterBuilder::new()
@@ -40,7 +85,7 @@ pub fn write_batches(
                 writer.write(batch)?;
             }
             writer.finish()?;
-            ignore_closed_pipe(writeln!(out))?;
+            writeln!(out)?;
         }
         OutputFormat::Ndjson => {
             let mut writer = arrow_json::LineDelimitedWriter::new(&mut *out);
@@ -83,13 +128,6 @@ fn visible(table: &str) -> String {
     text
 }
 
-fn ignore_closed_pipe(result: std::io::Result<()>) -> std::io::Result<()> {
-    match result {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -106,5 +144,40 @@ mod tests {
             text.chars()
                 .all(|letter| letter == '\n' || !letter.is_control())
         );
+    }
+
+    /// Fails with one kind of error from the second write on.
+    struct Failing(usize, ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            match self.0 {
+                1 => Ok(bytes.len()),
+                _ => Err(self.1.into()),
+            }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn reader_that_leaves_is_no_error_and_a_full_disk_is() {
+        let rows = vec![vec!["x".repeat(9000)]; 20];
+        for format in [
+            OutputFormat::Table,
+            OutputFormat::Csv,
+            OutputFormat::Json,
+            OutputFormat::Ndjson,
+        ] {
+            let write = |kind| {
+                let mut out = UntilClosed::new(Failing(0, kind));
+                write_rows(&["value"], &rows, format, &mut out).and(Ok(out.is_closed))
+            };
+            assert!(write(ErrorKind::BrokenPipe).unwrap());
+            assert!(write(ErrorKind::StorageFull).is_err());
+        }
     }
 }

@@ -21,7 +21,7 @@ pub async fn run_ls(common: &CommonArguments, arguments: &ListArguments) -> Resu
         &LIST_HEADER,
         &rows,
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     Ok(0)
 }
@@ -47,7 +47,7 @@ pub async fn run_test(common: &CommonArguments, arguments: &TestArguments) -> Re
         &TEST_HEADER,
         &summary.rows,
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     for note in &summary.notes {
         console.say(note);

@@ -112,7 +112,7 @@ impl DecisionArguments {
 /// Runs a subcommand of `goyong quarantine`.
 pub async fn run(common: &CommonArguments, command: &QuarantineCommand) -> Result<u8> {
     let project = open(common).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     match command {
         QuarantineCommand::Ls { source, output } => {
             let rows = project.list_quarantine(source.as_deref()).await?;
@@ -177,7 +177,7 @@ pub async fn run_freshness(common: &CommonArguments, arguments: &FreshnessArgume
         &FRESHNESS_HEADER,
         &freshness.rows,
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     Ok(if freshness.overdue > 0 {
         CHECK_FAILED

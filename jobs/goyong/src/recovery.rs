@@ -77,7 +77,7 @@ pub async fn verify(common: &CommonArguments, arguments: &VerifyArguments) -> Re
         })
         .collect();
     let header = ["table", "file", "problem"];
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     output::write_rows(&header, &rows, arguments.output.format, &mut out)?;
     for orphan in &report.orphans {
         console.say(&format!(
@@ -109,7 +109,7 @@ pub async fn repair(common: &CommonArguments, arguments: &RepairArguments) -> Re
     )
     .await?;
     console.finish();
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     for file in &summary.restored {
         writeln!(out, "restored {}", file.display())?;
     }
@@ -144,7 +144,7 @@ pub async fn back_up(common: &CommonArguments, arguments: &BackupArguments) -> R
         }
         Err(error) => return Err(error),
     };
-    writeln!(std::io::stdout().lock(), "{}", report.name)?;
+    writeln!(output::stdout(), "{}", report.name)?;
     console.say(&format!(
         "{} files, {:.1} MB; {} of them new, {:.1} MB sent",
         report.files,
@@ -164,7 +164,7 @@ pub async fn restore(common: &CommonArguments, arguments: &RestoreArguments) -> 
     if arguments.list {
         let names = list_backups(&arguments.from).await?;
         let rows: Vec<Vec<String>> = names.into_iter().map(|name| vec![name]).collect();
-        let mut out = std::io::stdout().lock();
+        let mut out = output::stdout();
         output::write_rows(&["backup"], &rows, arguments.output.format, &mut out)?;
         return Ok(0);
     }

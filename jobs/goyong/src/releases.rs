@@ -95,7 +95,7 @@ pub async fn run(common: &CommonArguments, command: &ReleasesCommand) -> Result<
     let project = open(common).await?;
     let console = Console::new(common.quiet);
     let print = |header: &[&str], rows: &[Vec<String>], output: &OutputArguments| {
-        output::write_rows(header, rows, output.format, &mut std::io::stdout().lock())
+        output::write_rows(header, rows, output.format, &mut output::stdout())
     };
     match command {
         ReleasesCommand::Ls { output } => {

@@ -63,7 +63,7 @@ pub async fn run(common: &CommonArguments, command: &RunsCommand) -> Result<u8> 
         return Ok(0);
     }
     let project = ScheduledProject::open(&common.dir).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     match command {
         RunsCommand::Ls {
             plan,

@@ -228,7 +228,7 @@ async fn trigger(
         &TRIGGERED_HEADER,
         &rows,
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     if !arguments.here {
         return Ok(0);
@@ -317,11 +317,7 @@ async fn run_step_within(common: &CommonArguments, arguments: &StepArguments) ->
         tracing::error!("{error:#}");
     }
     let verdict = StepVerdict::of(&outcome);
-    writeln!(
-        std::io::stdout().lock(),
-        "{}",
-        serde_json::to_string(&verdict)?
-    )?;
+    writeln!(output::stdout(), "{}", serde_json::to_string(&verdict)?)?;
     Ok(match (&outcome, verdict.reason.as_str()) {
         (Ok(report), _) if report.status == StepStatus::Failed => CHECK_FAILED,
         (Ok(_), _) => 0,

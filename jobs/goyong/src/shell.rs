@@ -121,7 +121,7 @@ struct ShellState<'a> {
 
 impl ShellState<'_> {
     async fn answer(&mut self, line: &str) -> Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = output::stdout();
         let mut words = line.trim_end_matches(';').split_whitespace();
         match (words.next(), words.next()) {
             (Some("\\?" | "\\h" | "help"), _) => writeln!(out, "{HELP}")?,

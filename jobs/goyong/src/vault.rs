@@ -174,12 +174,12 @@ pub async fn run_audit(common: &CommonArguments, command: &AuditCommand) -> Resu
                 ]
             })
             .collect();
-        let mut out = std::io::stdout().lock();
+        let mut out = output::stdout();
         output::write_rows(&AUDIT_HEADER, &rows, arguments.output.format, &mut out)?;
         return Ok(0);
     }
     let report = project.verify_audit().await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     for problem in &report.problems {
         writeln!(out, "{problem}")?;
     }
@@ -235,7 +235,7 @@ async fn rotate(common: &CommonArguments, arguments: &RotateArguments) -> Result
 async fn forget(common: &CommonArguments, arguments: &ForgetArguments) -> Result<u8> {
     let console = Console::new(common.quiet);
     let project = open(common).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if arguments.status {
         output::write_rows(
             &FORGET_HEADER,
@@ -341,7 +341,7 @@ async fn look_up(common: &CommonArguments, arguments: &LookUpArguments) -> Resul
         &["kind", "value"],
         &rows,
         arguments.output.format,
-        &mut std::io::stdout().lock(),
+        &mut output::stdout(),
     )?;
     Ok(0)
 }
