@@ -161,37 +161,43 @@ const PLACEHOLDER: &str = "2000-01-01";
 impl Names {
     /// What `ref('name')` means: a model by stem or `schema.table`, or a seed.
     pub fn model(&self, name: &str) -> Result<TableName, String> {
+        self.find_model(name)
+            .unwrap_or_else(|| Err(self.unknown("model", name)))
+    }
+
+    fn find_model(&self, name: &str) -> Option<Result<TableName, String>> {
         if let Some((_, stem)) = name.split_once('.') {
             let found = self.models.get(stem).into_iter().flatten();
             if let Some(table) = found.into_iter().find(|table| table.to_string() == name) {
-                return Ok(table.clone());
+                return Some(Ok(table.clone()));
             }
         }
         match self.models.get(name).map(Vec::as_slice) {
-            Some([only]) => Ok(only.clone()),
-            Some(several) => Err(format!(
+            Some([only]) => Some(Ok(only.clone())),
+            Some(several) => Some(Err(format!(
                 "`{name}` is a model of several schemas; write one of {}",
                 several
                     .iter()
                     .map(|table| format!("`{table}`"))
                     .collect::<Vec<_>>()
                     .join(", ")
-            )),
-            None if self.seeds.contains(name) => in_schema("seed", name),
-            None => Err(self.unknown("model", name)),
+            ))),
+            None if self.seeds.contains(name) => Some(in_schema("seed", name)),
+            None => None,
         }
     }
 
     /// What a name outside a template means: a model, a source, a seed or `schema.table`.
     pub fn any(&self, name: &str) -> Result<TableName, String> {
-        match self.model(name) {
-            Ok(table) => Ok(table),
-            Err(_) if self.sources.contains(name) => in_schema("staging", name),
-            Err(message) => match name.parse::<TableName>() {
+        match self.find_model(name) {
+            Some(Ok(table)) => Ok(table),
+            _ if self.sources.contains(name) => in_schema("staging", name),
+            found => match name.parse::<TableName>() {
                 Ok(table) if is_written_elsewhere(table.schema()) => Ok(table),
                 Ok(table) if table.schema() == "staging" => self.source(table.table()),
                 Ok(table) if table.schema() == "seed" => self.seed(table.table()),
-                _ => Err(message),
+                // The nearest name is looked for only where there is somebody to tell it to.
+                _ => found.unwrap_or_else(|| Err(self.unknown("model", name))),
             },
         }
     }
