@@ -83,9 +83,20 @@ pub(crate) async fn run_model(
     let mut stale = targets.to_compute(&known, scope);
     let vanished = targets.vanished(&known, scope);
 
-    // The first partition's plan tells the columns, and whether keys stay apart.
+    // The first partition's plan tells the columns, and whether keys stay apart. Where all its rows are computed for
+    // certain it is planned to be run.
+    let may_keep_keys = model.header.key.is_some() && !scope.forced;
+    let mut ahead = Ahead::default();
     let first = match stale.first() {
-        Some(target) => Some(stored_columns(inner, model, &known, target, scope).await?),
+        Some(target) if may_keep_keys => {
+            Some(stored_columns(inner, model, &known, target, scope).await?)
+        }
+        Some(target) => {
+            let rows = prepare(inner, model, &known, target, scope, sort_merge).await?;
+            let schema = Arc::clone(&rows.schema);
+            ahead.planned = Some((target.key.clone(), Ok(rows)));
+            Some(schema)
+        }
         None => None,
     };
     let keyed = match stale.first() {
@@ -131,7 +142,8 @@ pub(crate) async fn run_model(
         let of = stale.len();
         let gone: &[String] = if position == last { &vanished } else { &[] };
         let on_target = |in_group: usize| on_partition(done + in_group, of);
-        computed.add(run.group(group, gone, replace_all, &on_target).await?);
+        let group = run.group(group, gone, replace_all, &mut ahead, &on_target);
+        computed.add(group.await?);
     }
     Ok(computed)
 }
@@ -146,6 +158,26 @@ struct Run<'a> {
     keyed: Option<Keyed<'a>>,
     sort_merge: bool,
     schema: SchemaRef,
+}
+
+/// A target's stored columns and its rows, sorted, that nobody has begun to compute.
+struct Ready {
+    schema: SchemaRef,
+    rows: SortedRows,
+}
+
+/// What was planned before its turn: planning takes one core, and of a small month longer than computing it.
+#[derive(Default)]
+struct Ahead {
+    planned: Option<(String, Result<Ready>)>,
+}
+
+impl Ahead {
+    /// The plan of a target, where it is the one that was planned.
+    fn take(&mut self, target: &Target) -> Option<Result<Ready>> {
+        let (key, ready) = self.planned.take()?;
+        (key == target.key).then_some(ready)
+    }
 }
 
 /// How a target's rows came to be in the table.
@@ -166,6 +198,7 @@ impl Run<'_> {
         group: &[&Target],
         vanished: &[String],
         replace_all: bool,
+        ahead: &mut Ahead,
         on_target: &(dyn Fn(usize) + Send + Sync),
     ) -> Result<Computed> {
         let known = self.cache.get(&self.model.table).await?;
@@ -181,10 +214,17 @@ impl Run<'_> {
         let mut written = Vec::with_capacity(group.len());
         let mut computed = Computed::default();
         for (position, target) in group.iter().enumerate() {
-            match self
-                .compute(&known, target, replace_all, &mut writer, &mut computed)
-                .await
-            {
+            let by_keys = self.some_keys(&known, target, replace_all, &mut writer, &mut computed);
+            let stored = match by_keys.await {
+                Ok(None) => {
+                    let targets = &group[position..];
+                    let whole = self.whole(&known, targets, ahead, &mut writer, &mut computed);
+                    whole.await.map(|()| Stored::Whole)
+                }
+                Ok(Some(stored)) => Ok(stored),
+                Err(error) => Err(error),
+            };
+            match stored {
                 Ok(how) => written.push((*target, how)),
                 Err(error) => {
                     writer.abort();
@@ -202,14 +242,15 @@ impl Run<'_> {
         Ok(computed)
     }
 
-    async fn compute(
+    /// Computes the rows of the keys that were touched; nothing where all rows have to be.
+    async fn some_keys(
         &self,
         known: &KnownTable,
         target: &Target,
         replace_all: bool,
         writer: &mut TableWriter,
         computed: &mut Computed,
-    ) -> Result<Stored> {
+    ) -> Result<Option<Stored>> {
         let (inner, model) = (self.inner, self.model);
         let layout_kept = known
             .snapshot
@@ -217,7 +258,7 @@ impl Run<'_> {
             .filter(|snapshot| !replace_all || same_layout(model, &self.schema, snapshot));
         if let (Some(keyed), Some(snapshot)) = (&self.keyed, layout_kept) {
             match keyed.touched(known, target).await? {
-                Touched::Keys(keys, _) if keys.is_empty() => return Ok(Stored::Kept),
+                Touched::Keys(keys, _) if keys.is_empty() => return Ok(Some(Stored::Kept)),
                 Touched::Keys(keys, by) => {
                     computed.keys_touched += keys.len() as u64;
                     computed.touched_by.extend(by);
@@ -245,7 +286,7 @@ impl Run<'_> {
                             writer,
                         )
                         .await?;
-                    return Ok(merged.map_or(Stored::Kept, Stored::Merged));
+                    return Ok(Some(merged.map_or(Stored::Kept, Stored::Merged)));
                 }
                 Touched::Everything(why) => {
                     tracing::debug!(model = %model.table, partition = target.key, why, "all keys are computed");
@@ -253,16 +294,43 @@ impl Run<'_> {
                 }
             }
         }
-        let (schema, rows) =
-            prepare(inner, model, known, target, self.scope, self.sort_merge).await?;
+        Ok(None)
+    }
+
+    /// Computes all rows of the first of some targets, and plans the next one meanwhile.
+    async fn whole(
+        &self,
+        known: &KnownTable,
+        targets: &[&Target],
+        ahead: &mut Ahead,
+        writer: &mut TableWriter,
+        computed: &mut Computed,
+    ) -> Result<()> {
+        let Some((target, following)) = targets.split_first() else {
+            return Ok(());
+        };
+        let (inner, model) = (self.inner, self.model);
+        let plan = |target| prepare(inner, model, known, target, self.scope, self.sort_merge);
+        let Ready { schema, rows } = match ahead.take(target) {
+            Some(ready) => ready?,
+            None => plan(target).await?,
+        };
         computed.on_cluster += usize::from(rows.on_cluster());
         let partition = target.month.map(|_| target.key.as_str());
         let threads = inner.slot_count as usize;
-        let read = rows
-            .write(model, partition, &schema, threads, writer)
-            .await?;
-        inner.warehouse.count_rows_read(&model.table, read);
-        Ok(Stored::Whole)
+        let write = rows.write(model, partition, &schema, threads, writer);
+        // Which rows of the next one are computed is not known yet where keys may stay.
+        let next = following.first().filter(|_| self.keyed.is_none());
+        let plan_next = async {
+            match next {
+                Some(next) => Some((next.key.clone(), plan(next).await)),
+                None => None,
+            }
+        };
+        let (read, planned) = tokio::join!(write, plan_next);
+        ahead.planned = planned;
+        inner.warehouse.count_rows_read(&model.table, read?);
+        Ok(())
     }
 }
 
@@ -276,7 +344,7 @@ async fn write_empty(
     scope: &Scope,
 ) -> Result<Computed> {
     Keyed::of(inner, model, probe).await?;
-    let (schema, _) = prepare(inner, model, known, probe, scope, false).await?;
+    let Ready { schema, .. } = prepare(inner, model, known, probe, scope, false).await?;
     let writer = inner
         .warehouse
         .writer(
@@ -562,7 +630,7 @@ fn written<'a>(
     }
 }
 
-/// The stored columns of a target and its rows, sorted.
+/// Plans all rows of a target.
 async fn prepare(
     inner: &Inner,
     model: &Model,
@@ -570,12 +638,15 @@ async fn prepare(
     target: &Target,
     scope: &Scope,
     sort_merge: bool,
-) -> Result<(SchemaRef, SortedRows)> {
+) -> Result<Ready> {
     let failed = |error| EngineError::of(error, &model.table.to_string());
     let planned = planned(inner, model, known, target, scope, None, sort_merge).await?;
     let rows = planned.rows.sort(stored_order(model)).map_err(failed)?;
     match SortedRows::plan(rows).await {
-        Ok(rows) => Ok((planned.schema, rows)),
+        Ok(rows) => Ok(Ready {
+            schema: planned.schema,
+            rows,
+        }),
         Err(error) => {
             let written = written(inner, model, target);
             Err(explain(&planned.session, &target.sql, written, error).await)
