@@ -60,25 +60,7 @@ uninsured as (
     and cell.reason not in ('public_service', 'new_hire_65')
   group by cell.work_kind, cell.sex, cell.age_band, cell.section, substr(cell.sigungu, 1, 2), {{ size_third('cell.size_class') }}
 ),
--- what the survey can carry: kinds of work, and within them members, with enough respondents
-kept_kind as (
-  select margin.work_kind
-  from margin
-  cross join setting
-  where margin.replicate = 0
-    and margin.margin = 'size'
-  group by margin.work_kind
-  having sum(margin.respondents) >= max(setting.least_respondents)
-),
-kept as (
-  select margin.margin, margin.work_kind, margin.member
-  from margin
-  cross join setting
-  inner join kept_kind
-    on kept_kind.work_kind = margin.work_kind
-  where margin.replicate = 0
-    and margin.respondents >= setting.least_respondents
-),
+{{ kept_by_survey() }},
 placed as (
   select
     uninsured.*,

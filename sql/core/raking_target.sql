@@ -27,25 +27,7 @@ setting as (
     {{ blind_spot_setting('least_respondents') }} as least_respondents,
     cast({{ blind_spot_setting('lowest_factor_percent') }} as double) / 100.0 as lowest_factor
 ),
--- what the survey can carry: kinds of work, and within them members, with enough respondents
-kept_kind as (
-  select margin.work_kind
-  from margin
-  cross join setting
-  where margin.replicate = 0
-    and margin.margin = 'size'
-  group by margin.work_kind
-  having sum(margin.respondents) >= max(setting.least_respondents)
-),
-kept as (
-  select margin.margin, margin.work_kind, margin.member
-  from margin
-  cross join setting
-  inner join kept_kind
-    on kept_kind.work_kind = margin.work_kind
-  where margin.replicate = 0
-    and margin.respondents >= setting.least_respondents
-),
+{{ kept_by_survey() }},
 survey as (
   select
     margin.replicate,

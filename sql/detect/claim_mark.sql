@@ -107,13 +107,7 @@ rehired as (
   group by ended.claim_no
 ),
 season as (
-  select ended.claim_no, min(closure.reopens_on) as reopens_on
-  from ended
-  inner join closure
-    on closure.workplace_no = ended.workplace_no
-  where closure.closes_on between ended.separated_on and add_days(ended.separated_on, 14)
-    and closure.filed_on <= ended.separated_on
-  group by ended.claim_no
+  {{ told_closure('ended') }}
 ),
 stated as (
   select distinct ended.claim_no

@@ -68,13 +68,7 @@ separation as (
   having count(*) >= 3
 ),
 season as (
-  select leaver.claim_no, min(closure.reopens_on) as reopens_on
-  from leaver
-  inner join closure
-    on closure.workplace_no = leaver.workplace_no
-  where closure.closes_on between leaver.separated_on and add_days(leaver.separated_on, 14)
-    and closure.filed_on <= leaver.separated_on
-  group by leaver.claim_no
+  {{ told_closure('leaver') }}
 ),
 -- the first spell after the separation decides; one at another business in between is a new job
 next_spell as (

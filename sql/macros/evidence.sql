@@ -29,6 +29,18 @@ least(
       add_days({{ claim }}.separated_on, 365))
 {%- endmacro %}
 
+{#- When a workplace reopens that told its centre of a seasonal closure before those of `leavers` separated, by claim.
+    Over the relation closure of the rule. -#}
+{% macro told_closure(leavers) -%}
+  select leaver.claim_no, min(closure.reopens_on) as reopens_on
+  from {{ leavers }} as leaver
+  inner join closure
+    on closure.workplace_no = leaver.workplace_no
+  where closure.closes_on between leaver.separated_on and add_days(leaver.separated_on, 14)
+    and closure.filed_on <= leaver.separated_on
+  group by leaver.claim_no
+{%- endmacro %}
+
 {#- The rows of a rule as the evidence table wants them. `subject` says what a row is about: a certified `round`, a
     whole `claim`, or a `subsidy`. Rules about people give no pivot: the person is the case. -#}
 {% macro rule_rows(rule, severity, subject) %}

@@ -50,3 +50,26 @@ case when {{ size_class }} in ('30-99', '100-299', '300+') then '30+'
 {% macro blind_spot_setting(setting) -%}
 (select setting.value from {{ seed('blind_spot_setting') }} as setting where setting.setting = '{{ setting }}')
 {%- endmacro %}
+
+{# What the survey can carry: kinds of work, and within them members of a margin, with enough respondents. Over the
+   relations margin and setting of the model. #}
+{% macro kept_by_survey() -%}
+kept_kind as (
+  select margin.work_kind
+  from margin
+  cross join setting
+  where margin.replicate = 0
+    and margin.margin = 'size'
+  group by margin.work_kind
+  having sum(margin.respondents) >= max(setting.least_respondents)
+),
+kept as (
+  select margin.margin, margin.work_kind, margin.member
+  from margin
+  cross join setting
+  inner join kept_kind
+    on kept_kind.work_kind = margin.work_kind
+  where margin.replicate = 0
+    and margin.respondents >= setting.least_respondents
+)
+{%- endmacro %}
