@@ -4,19 +4,16 @@ use goyong_catalog::{Check, Severity, Vars, normalise_sql};
 
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
+use crate::failing_rows::Failing;
 use crate::inputs::{Inputs, Readable};
 use crate::masking::Masks;
 use crate::memo::{Fingerprint, passed_check, remember_check};
-use crate::model_tests::{Failing, describe_rows};
 use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, TestFailure, TestResult};
 use crate::sharing::computed_once;
 use crate::tables::TableCache;
-use crate::test_log::{TestRecord, json_rows};
-
-/// Most rows of a failing check that are counted.
-const COUNTED_ROWS: usize = 1000;
+use crate::test_log::TestRecord;
 
 /// Runs a check unless it passed on the same rows; `can_run` is false where something it reads failed.
 pub(crate) async fn run_check(
@@ -109,13 +106,14 @@ async fn rows_of(
     let session = readable
         .session(&inner.factory, root, None, None, false)
         .await?;
+    let masks = Masks::of(&inner.project);
     let found = async {
-        let rows = planning::query(&session, sql).await?;
-        let counted = rows.limit(0, Some(COUNTED_ROWS))?;
-        computed_once(counted)?.collect().await
+        let rows = computed_once(planning::query(&session, sql).await?)?;
+        let rows = rows.execute_stream().await?;
+        Failing::of(rows, &masks, |column| masks.is_masked(column)).await
     };
-    let batches = match found.await {
-        Ok(batches) => batches,
+    match found.await {
+        Ok(failing) => Ok(failing),
         Err(error) => {
             let written = Written {
                 project: &inner.project,
@@ -123,13 +121,7 @@ async fn rows_of(
                 body: &check.body,
                 vars,
             };
-            return Err(explain(&session, sql, written, error).await);
+            Err(explain(&session, sql, written, error).await)
         }
-    };
-    let masks = Masks::of(&inner.project);
-    Ok(Failing {
-        rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
-        examples: describe_rows(&batches, |column| masks.is_masked(column)),
-        kept: json_rows(&batches, &masks),
-    })
+    }
 }

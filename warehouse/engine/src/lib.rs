@@ -33,6 +33,7 @@ mod column_contract;
 mod constant_order;
 mod engine;
 mod error;
+mod failing_rows;
 mod file_footers;
 mod functions;
 mod governance;

@@ -13,18 +13,16 @@ use goyong_types::TableName;
 use crate::column_contract::check_columns;
 use crate::engine::Inner;
 use crate::error::{EngineError, Result};
+use crate::failing_rows::Failing;
 use crate::inputs::{Inputs, Readable};
 use crate::masking::Masks;
 use crate::memo::{Fingerprint, ModelMemo};
 use crate::planning;
 use crate::planning_errors::{Written, explain, in_words, is_about_text};
 use crate::report::{TestFailure, TestResult};
-use crate::storage::{GrainCheck, display_value, stored_schema};
+use crate::storage::{GrainCheck, stored_schema};
 use crate::tables::{KnownTable, TableCache};
-use crate::test_log::{KEPT_ROWS, TestRecord, json_rows};
-
-/// Failing rows shown of one test.
-const EXAMPLES: usize = 3;
+use crate::test_log::TestRecord;
 
 /// What testing came to.
 #[derive(Debug, Default)]
@@ -33,14 +31,6 @@ pub(crate) struct Tested {
     pub failures: Vec<TestFailure>,
     /// The result of every test, run now or known to have passed.
     pub records: Vec<TestRecord>,
-}
-
-/// Failing rows of one test: how many, a few in words, and those that are kept.
-#[derive(Debug, Default)]
-pub(crate) struct Failing {
-    pub rows: u64,
-    pub examples: Vec<String>,
-    pub kept: Vec<String>,
 }
 
 /// Runs what has to be run and remembers what passed.
@@ -402,15 +392,13 @@ async fn row_tests(
             continue;
         }
         let query = format!(
-            "select * from {} where {} limit {KEPT_ROWS}",
+            "select * from {} where {}",
             quoted(&model.table),
             violation(test)
         );
-        let found = failing_rows(inner, session, model, known, &query).await;
-        failures.push(Some(found.map(|few| Failing {
-            rows: failing as u64,
-            ..few
-        })));
+        failures.push(Some(
+            failing_rows(inner, session, model, known, &query).await,
+        ));
     }
     failures
 }
@@ -472,7 +460,7 @@ fn whole_table_query(table: &TableName, test: &Test) -> String {
     }
 }
 
-/// Rows a query returns: how many, a few described, and those to be kept.
+/// Rows a query returns, counted, and a few of them.
 async fn failing_rows(
     inner: &Inner,
     session: &SessionContext,
@@ -480,58 +468,29 @@ async fn failing_rows(
     known: &KnownTable,
     query: &str,
 ) -> Result<Failing> {
-    let batches = run(session, query).await?;
     let masks = Masks::of(&inner.project).with_stored(known);
     let is_masked = |column: &str| masks.is_masked(column) || model.is_person_column(column);
-    Ok(Failing {
-        rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
-        examples: describe_rows(&batches, is_masked),
-        kept: json_rows(&batches, &masks),
-    })
+    let found = async {
+        let rows = planning::query(session, query).await?.execute_stream();
+        Failing::of(rows.await?, &masks, is_masked).await
+    };
+    found.await.map_err(failed)
 }
 
 async fn run(session: &SessionContext, query: &str) -> Result<Vec<RecordBatch>> {
-    let failed = |error: DataFusionError| match is_about_text(&error) {
+    let rows = planning::query(session, query).await.map_err(failed)?;
+    rows.collect().await.map_err(failed)
+}
+
+fn failed(error: DataFusionError) -> EngineError {
+    match is_about_text(&error) {
         true => {
             let (message, help) = in_words(&error);
             let help = help.map(|help| format!("; {help}")).unwrap_or_default();
             EngineError::Plan(message + &help)
         }
         false => EngineError::of(error, "the test"),
-    };
-    planning::query(session, query)
-        .await
-        .map_err(failed)?
-        .collect()
-        .await
-        .map_err(failed)
-}
-
-/// A few rows as `column = value`, person columns masked.
-pub(crate) fn describe_rows(
-    batches: &[RecordBatch],
-    is_masked: impl Fn(&str) -> bool,
-) -> Vec<String> {
-    let mut rows = Vec::new();
-    for batch in batches {
-        for row in 0..batch.num_rows() {
-            if rows.len() == EXAMPLES {
-                return rows;
-            }
-            let values: Vec<String> = batch
-                .schema()
-                .fields()
-                .iter()
-                .zip(batch.columns())
-                .map(|(field, column)| {
-                    let masked = is_masked(field.name());
-                    format!("{} = {}", field.name(), display_value(column, row, masked))
-                })
-                .collect();
-            rows.push(values.join(", "));
-        }
     }
-    rows
 }
 
 fn quoted(table: &TableName) -> String {

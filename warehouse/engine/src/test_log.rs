@@ -196,25 +196,19 @@ fn digest_of(records: &[TestRecord]) -> String {
 }
 
 /// Rows as JSON objects, values of masked columns left out of sight.
-pub(crate) fn json_rows(batches: &[RecordBatch], masks: &Masks) -> Vec<String> {
-    let mut rows = Vec::new();
-    for batch in batches {
-        for row in 0..batch.num_rows() {
-            if rows.len() == KEPT_ROWS {
-                return rows;
-            }
-            let schema = batch.schema();
-            let values = schema.fields().iter().zip(batch.columns());
-            let object: serde_json::Map<String, serde_json::Value> = values
-                .map(|(field, column)| {
-                    let masked = masks.is_masked(field.name());
-                    (field.name().clone(), json_value(column, row, masked))
-                })
-                .collect();
-            rows.push(serde_json::Value::Object(object).to_string());
-        }
-    }
-    rows
+pub(crate) fn json_rows(rows: &RecordBatch, masks: &Masks) -> Vec<String> {
+    let schema = rows.schema();
+    let described = (0..rows.num_rows()).map(|row| {
+        let values = schema.fields().iter().zip(rows.columns());
+        let object: serde_json::Map<String, serde_json::Value> = values
+            .map(|(field, column)| {
+                let masked = masks.is_masked(field.name());
+                (field.name().clone(), json_value(column, row, masked))
+            })
+            .collect();
+        serde_json::Value::Object(object).to_string()
+    });
+    described.collect()
 }
 
 fn json_value(column: &ArrayRef, row: usize, masked: bool) -> serde_json::Value {

@@ -1,0 +1,82 @@
+//! Rows that break a test or a check: counted as they come, the first few of them in their own order kept.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::common::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+
+use crate::masking::Masks;
+use crate::storage::display_value;
+use crate::test_log::{KEPT_ROWS, json_rows};
+
+/// Failing rows shown of one test.
+const EXAMPLES: usize = 3;
+
+/// Failing rows of one test: how many, a few in words, and those that are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Failing {
+    pub rows: u64,
+    pub examples: Vec<String>,
+    pub kept: Vec<String>,
+}
+
+impl Failing {
+    /// Reads a query's rows to their end. However many there are, few are held, and the same whatever the threads.
+    pub async fn of(
+        mut rows: SendableRecordBatchStream,
+        masks: &Masks,
+        is_hidden: impl Fn(&str) -> bool,
+    ) -> Result<Self, DataFusionError> {
+        let schema = rows.schema();
+        let mut first = RecordBatch::new_empty(schema.clone());
+        let mut count = 0;
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            count += batch.num_rows() as u64;
+            if batch.num_rows() > 0 {
+                first = smallest(&schema, &concat_batches(&schema, [&first, &batch])?)?;
+            }
+        }
+        Ok(Self {
+            rows: count,
+            examples: describe_rows(&first, is_hidden),
+            kept: json_rows(&first, masks),
+        })
+    }
+}
+
+/// The rows that come first by their columns from left to right; as they are where a column has no order.
+fn smallest(schema: &SchemaRef, rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
+    let fields = schema.fields().iter();
+    let fields: Vec<SortField> = fields
+        .map(|field| SortField::new(field.data_type().clone()))
+        .collect();
+    if !RowConverter::supports_fields(&fields) {
+        return Ok(rows.slice(0, rows.num_rows().min(KEPT_ROWS)));
+    }
+    let keys = RowConverter::new(fields)?.convert_columns(rows.columns())?;
+    let mut order: Vec<usize> = (0..rows.num_rows()).collect();
+    order.sort_by(|one, other| keys.row(*one).cmp(&keys.row(*other)));
+    order.truncate(KEPT_ROWS);
+    let order = arrow_array::UInt64Array::from_iter_values(order.into_iter().map(|row| row as u64));
+    Ok(take_record_batch(rows, &order)?)
+}
+
+/// A few rows as `column = value`, some columns out of sight.
+fn describe_rows(rows: &RecordBatch, is_hidden: impl Fn(&str) -> bool) -> Vec<String> {
+    let schema = rows.schema();
+    let described = (0..rows.num_rows().min(EXAMPLES)).map(|row| {
+        let columns = schema.fields().iter().zip(rows.columns());
+        let values: Vec<String> = columns
+            .map(|(field, column)| {
+                let value = display_value(column, row, is_hidden(field.name()));
+                format!("{} = {value}", field.name())
+            })
+            .collect();
+        values.join(", ")
+    });
+    described.collect()
+}
