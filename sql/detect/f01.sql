@@ -11,11 +11,11 @@ meta:
   severity: high
   evidence: spell or work days x certification, day by day
   clears:
-    - declared in that certification
-    - spell cancelled later (such a spell insures no day and gives no evidence)
-    - the spell the claim itself ended whose loss is not on record (late or in quarantine)
-    - a spell without loss that began before the employment the claim ended, elsewhere; one is insured in one place (제18조)
-    - acquisition reported again with a corrected date
+    - {ko: "그 회차의 실업인정 신청서에 신고함", en: "declared in that certification"}
+    - {ko: "자격이 나중에 취소됨(취소된 자격은 하루도 보험에 들지 않은 것이어서 증거가 되지 않음)", en: "spell cancelled later (such a spell insures no day and gives no evidence)"}
+    - {ko: "수급의 바탕이 된 이직으로 끝난 취업인데 상실 기록이 없음(늦었거나 격리됨)", en: "the spell the claim itself ended whose loss is not on record (late or in quarantine)"}
+    - {ko: "다른 곳에서 먼저 시작하여 상실 기록이 없는 취업이고, 그 뒤의 취업에서 이직하여 수급함(한 사람은 한 곳에서만 피보험자, 제18조)", en: "a spell without loss that began before the employment the claim ended, elsewhere; one is insured in one place (제18조)"}
+    - {ko: "취득 신고가 날짜를 고쳐 다시 들어옴", en: "acquisition reported again with a corrected date"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [insured_spell, daily_work]}]}

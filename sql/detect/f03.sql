@@ -11,9 +11,9 @@ meta:
   severity: high
   evidence: stay abroad x day of certification
   clears:
-    - entered on that day or left on that day
-    - certified in person (then one of the two records is wrong)
-    - a stay without return in which the person applied or certified in person later, so the return is missing on record
+    - {ko: "그날 입국했거나 그날 출국함", en: "entered on that day or left on that day"}
+    - {ko: "방문하여 실업인정을 받음(두 기록 가운데 하나가 틀림)", en: "certified in person (then one of the two records is wrong)"}
+    - {ko: "입국 기록이 없으나 그 뒤 방문하여 신청하거나 인정받은 기록이 있어, 입국 기록이 빠진 것임", en: "a stay without return in which the person applied or certified in person later, so the return is missing on record"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [border_stay]}]}

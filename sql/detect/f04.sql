@@ -13,9 +13,9 @@ meta:
   sources: [mma_service, ei_certification]
   look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
-    - reserve training
-    - a call-up of no more than seven days
-    - declared in that certification
+    - {ko: "예비군 훈련", en: "reserve training"}
+    - {ko: "7일 이하의 소집", en: "a call-up of no more than seven days"}
+    - {ko: "그 회차에 신고함", en: "declared in that certification"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [military_service]}]}

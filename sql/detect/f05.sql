@@ -14,9 +14,9 @@ meta:
   sources: [ei_insured_spell, ei_benefit_claim, ei_certification, ei_workplace, nts_business_registration, centre_closure]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
-    - the workplace told its centre of a seasonal closure before they left, and they came back no earlier than it was to end
-    - hired back after the benefit could be paid, as after a seasonal closure
-    - fewer than three, or fewer than half, came back while it could
+    - {ko: "이직 전에 사업장이 센터에 계절 휴업을 알렸고, 끝나기로 한 날보다 일찍 돌아오지 않음", en: "the workplace told its centre of a seasonal closure before they left, and they came back no earlier than it was to end"}
+    - {ko: "계절 휴업 뒤처럼, 급여를 받을 수 있는 기간이 지난 뒤 재고용됨", en: "hired back after the benefit could be paid, as after a seasonal closure"}
+    - {ko: "받을 수 있는 동안 돌아온 사람이 세 사람 또는 절반이 안 됨", en: "fewer than three, or fewer than half, came back while it could"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [mass_rehire]}]}

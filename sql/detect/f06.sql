@@ -19,8 +19,8 @@ meta:
   sources: [ei_insured_spell, ei_correction, ei_benefit_claim, ei_certification]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
-    - a correction filed with a document (contract, letter of resignation, ruling)
-    - fewer hired than made redundant, or no more than the usual turnover gives
+    - {ko: "서류(계약서, 사직서, 판정서)를 갖춘 정정", en: "a correction filed with a document (contract, letter of resignation, ruling)"}
+    - {ko: "채용이 감원보다 적거나, 평소의 이직·채용을 넘지 않음", en: "fewer hired than made redundant, or no more than the usual turnover gives"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [reason_changed, redundant_beside_hires]}]}

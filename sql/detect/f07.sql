@@ -14,8 +14,8 @@ meta:
   sources: [ei_insured_spell, nts_wage_statement, ei_workplace, nts_business_registration, ei_benefit_claim]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
-    - fewer than three of the insured months have statements that are due and delivered (소득세법 제164조의3)
-    - somebody there was paid according to a statement of the payer
+    - {ko: "기한이 지나 들어온 명세서가 피보험 기간 가운데 세 달분이 안 됨(소득세법 제164조의3)", en: "fewer than three of the insured months have statements that are due and delivered (소득세법 제164조의3)"}
+    - {ko: "그곳의 누군가에게 임금을 준 명세서가 있음", en: "somebody there was paid according to a statement of the payer"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [no_wage_statement]}]}

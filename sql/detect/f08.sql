@@ -14,8 +14,8 @@ meta:
   sources: [ei_insured_spell, ei_benefit_claim, ei_certification]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
-    - a single late report, or fewer than a tenth of all losses of the workplace
-    - the claim follows a later employment, so that a new employer's own late report brought the old one to light
+    - {ko: "늦은 신고가 한 건뿐이거나, 사업장 상실 신고의 10분의 1이 안 됨", en: "a single late report, or fewer than a tenth of all losses of the workplace"}
+    - {ko: "그 뒤의 취업에서 이직하여 수급하였으므로, 새 사업주의 늦은 신고로 옛 상실이 드러남", en: "the claim follows a later employment, so that a new employer's own late report brought the old one to light"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [late_loss]}]}

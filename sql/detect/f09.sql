@@ -13,8 +13,8 @@ meta:
   sources: [nts_business_registration, ei_certification]
   look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
-    - declared as work or as preparation in that certification or an earlier one since the opening
-    - closed on the day it opened
+    - {ko: "개업한 뒤 그 회차나 그 전 회차에 근로나 창업 준비로 신고함", en: "declared as work or as preparation in that certification or an earlier one since the opening"}
+    - {ko: "개업한 날 폐업함", en: "closed on the day it opened"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [business]}]}

@@ -14,7 +14,7 @@ meta:
   sources: [ei_certification, ei_benefit_claim, centre_device, mois_household]
   look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
-    - all of them are registered in one household
+    - {ko: "모두 한 가구로 등록됨", en: "all of them are registered in one household"}
 columns:
   person_key: {tags: [pseudonym]}
   pivot_key: {description: "the account all rows of a ring share, or the device where no account is shared", tags: [account]}

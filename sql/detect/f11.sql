@@ -14,7 +14,7 @@ meta:
   sources: [ei_subsidy, ei_subsidy_person, ei_insured_spell, nts_wage_statement, ei_workplace]
   look_back: five years from payment (고용보험법 제35조)
   clears:
-    - an approved secondment
+    - {ko: "승인된 파견", en: "an approved secondment"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [back_dated_hire, at_work_elsewhere]}]}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{goyong, goyong_ok, query_one};
+use crate::support::{goyong, goyong_ok, query, query_one};
 
 fn alerts(folder: &Path, arguments: &[&str]) -> std::process::Output {
     let mut all = vec!["--dir", folder.to_str().unwrap(), "-q", "alerts"];
@@ -25,6 +25,28 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// What the night listed has its page, and no page of a case holds the key of a person.
+fn every_listed_case_has_a_page_that_names_nobody(folder: &Path, pages: &Path, listed: &[Value]) {
+    let persons = "select distinct person_key from alerts.evidence where person_key is not null";
+    let persons = query(folder, persons);
+    assert!(persons.len() > 3, "{persons:?}");
+    for case in listed {
+        let case_no = case["case_no"].as_str().unwrap();
+        for language in ["ko", "en"] {
+            let page = pages.join(language).join(case_no).join("index.html");
+            let page = std::fs::read_to_string(page).unwrap();
+            assert!(
+                page.contains("<svg") || case["evidence"] == "0",
+                "{case_no}"
+            );
+            for person in &persons {
+                let key = person[0].trim_start_matches('-');
+                assert!(!page.contains(key), "{case_no} holds {key}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_case_goes_from_the_night_to_a_label_and_one_edited_byte_is_found() {
     let elsewhere = tempfile::tempdir().unwrap();
@@ -40,6 +62,10 @@ fn a_case_goes_from_the_night_to_a_label_and_one_edited_byte_is_found() {
     let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
     let of_rules = listed.iter().find(|case| case["evidence"] != "0").unwrap();
     let case = of_rules["case_no"].as_str().unwrap();
+    let pages = folder.join("warehouse/cases");
+    every_listed_case_has_a_page_that_names_nobody(&folder, &pages, &listed);
+    let page = |language: &str| pages.join(language).join(case).join("index.html");
+    assert!(!folder.join("warehouse/site/cases").exists());
     let close = |account: &'static str, outcome: &'static str| {
         let reason = "the employer corrected the report in writing";
         vec![
@@ -92,11 +118,34 @@ fn a_case_goes_from_the_night_to_a_label_and_one_edited_byte_is_found() {
         let delivered = row["delivered"].as_array().unwrap();
         assert!(!delivered.is_empty(), "what is questioned: {row}");
     }
-    assert!(dossier["release"].as_str().is_some());
+    let release = dossier["release"].as_str().unwrap();
+    let taken_out = elsewhere.path().join("case");
+    let out = taken_out.to_str().unwrap();
+    done(&folder, &["export", case, "--account", "lee", "--out", out]);
+    for language in ["ko", "en"] {
+        let shown = taken_out.join(language).join(case).join("index.html");
+        let shown = std::fs::read_to_string(shown).unwrap();
+        assert!(shown.contains(release));
+        for row in dossier["evidence"].as_array().unwrap() {
+            assert_eq!(row["clearing"], "nothing_clears", "{row}");
+            for place in row["delivered"].as_array().unwrap() {
+                let delivery = place["delivery"].as_str().unwrap();
+                assert!(shown.contains(delivery), "{delivery}");
+            }
+        }
+    }
+    let lanes = dossier["days"].as_array().unwrap().iter();
+    let lanes: Vec<&str> = lanes.map(|days| days["lane"].as_str().unwrap()).collect();
+    assert!(lanes.contains(&"questioned") && lanes.contains(&"record"));
+    if dossier["about"] == "person" {
+        assert!(lanes.contains(&"certified"), "{lanes:?}");
+    }
+    assert!(page("ko").is_file() && page("en").is_file());
     done(&folder, &["simulate-capacity", "--capacity", "1,100"]);
     done(&folder, &["estimates"]);
 
     goyong_ok(&["--dir", dir, "-q", "night"]);
+    assert!(!page("ko").exists() && !page("en").exists(), "it is closed");
     let labels = query_one(
         &folder,
         "select count(*) from alerts.case_label where outcome = 'false_positive'",
@@ -128,6 +177,13 @@ fn a_case_goes_from_the_night_to_a_label_and_one_edited_byte_is_found() {
     ]);
     let log: Vec<Value> = serde_json::from_str(&log).unwrap();
     assert!(log.iter().any(|entry| entry["action"] == "show_case"));
+    let rendered = goyong_ok(&["--dir", dir, "audit", "export", "--format", "json"]);
+    let rendered: Vec<Value> = serde_json::from_str(&rendered).unwrap();
+    let of_case = format!("case {case}");
+    let of_night = rendered
+        .iter()
+        .filter(|entry| entry["action"] == "render_case" && entry["case"] == of_case.as_str());
+    assert!(of_night.count() > 0, "a page is an access");
     assert!(
         log[0]["origin"]
             .as_str()

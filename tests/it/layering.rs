@@ -143,6 +143,7 @@ fn no_path_leads_from_a_case_to_a_payment() {
         "lib.rs",
         "merge_cases.rs",
         "mirror_cases.rs",
+        "render_cases.rs",
         "rotate_keys.rs",
         "trace_evidence.rs",
         "work_on_cases.rs",

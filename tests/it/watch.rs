@@ -450,6 +450,7 @@ fn nights_and_builds_by_hand_are_told_as_scheduled_ones() {
         "merge_cases",
         "publish_release",
         "render_reports",
+        "render_cases",
     ];
     let mut expected = vec!["START night".to_owned()];
     for step in steps {

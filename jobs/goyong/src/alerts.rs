@@ -1,6 +1,7 @@
 //! `goyong alerts`: cases of alerts, listed, worked on and closed.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use chrono::{NaiveDate, Utc};
@@ -236,10 +237,14 @@ pub enum AlertsCommand {
         #[command(flatten)]
         output: OutputArguments,
     },
-    /// Print what is known of a case as JSON: evidence, rules, what would clear it, events, similar cases, a notice
+    /// Print what is known of a case as JSON: evidence, rules, what would clear it, days, events, how similar cases
+    /// ended, a notice
     Export {
         /// The case
         case: i64,
+        /// Write it as pages in both languages into this folder as well
+        #[arg(long)]
+        out: Option<PathBuf>,
         #[command(flatten)]
         officer: OfficerArguments,
     },
@@ -392,8 +397,15 @@ pub async fn run(common: &CommonArguments, command: &AlertsCommand) -> Result<u8
                 .collect();
             output::write_rows(&SUPPRESSIONS_HEADER, &rows, output.format, &mut out)?;
         }
-        AlertsCommand::Export { case, officer } => {
+        AlertsCommand::Export {
+            case,
+            out: folder,
+            officer,
+        } => {
             let dossier = project.export_case(*case, &officer.officer()).await?;
+            if let Some(folder) = folder {
+                project.export_case_pages(&dossier, folder).await?;
+            }
             writeln!(out, "{}", serde_json::to_string_pretty(&dossier)?)?;
         }
         AlertsCommand::SimulateCapacity {

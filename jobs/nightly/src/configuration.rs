@@ -277,6 +277,11 @@ impl Configuration {
         self.warehouse.join("site")
     }
 
+    /// Where the pages of cases are written: apart from the site, so that no copy of the reports holds a case.
+    pub fn case_pages(&self) -> PathBuf {
+        self.warehouse.join("cases")
+    }
+
     /// Encrypted originals.
     pub fn archive(&self) -> PathBuf {
         self.warehouse.join("archive")

@@ -173,7 +173,7 @@ fn folders(found: &mut Examination, configuration: &Configuration) {
         "there, writable, and the disk confirms what is written",
         "",
     );
-    for folder in ["vault", "archive", "landing"] {
+    for folder in ["vault", "archive", "landing", "cases"] {
         let path = warehouse.join(folder);
         if is_open_to_everybody(&path) {
             let finding = format!("{} is open to every user of this machine", path.display());

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use arrow_array::RecordBatch;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
 use goyong_learn::{Estimate, compare_with_oracle, wilson};
 
@@ -152,27 +154,34 @@ impl OpenProject {
         let mut batches = self.query_latest(sql).await?;
         let mut rows = Vec::new();
         while let Some(batch) = batches.next().await {
-            let batch = batch?;
-            let formatters = columns
-                .iter()
-                .map(|name| {
-                    let column = batch
-                        .column_by_name(name)
-                        .with_context(|| format!("query returned no column {name}"))?;
-                    Ok(arrow_cast::display::ArrayFormatter::try_new(
-                        column.as_ref(),
-                        &arrow_cast::display::FormatOptions::default(),
-                    )?)
-                })
-                .collect::<Result<Vec<_>>>()?;
-            for index in 0..batch.num_rows() {
-                rows.push(std::array::from_fn(|column| {
-                    formatters[column].value(index).to_string()
-                }));
-            }
+            texts_of(&batch?, columns, &mut rows)?;
         }
         Ok(rows)
     }
+}
+
+/// Adds the rows of a batch as text; what is null is empty.
+pub(crate) fn texts_of<const N: usize>(
+    batch: &RecordBatch,
+    columns: [&str; N],
+    rows: &mut Vec<[String; N]>,
+) -> Result<()> {
+    let options = FormatOptions::default();
+    let formatters = columns
+        .iter()
+        .map(|name| {
+            let column = batch
+                .column_by_name(name)
+                .with_context(|| format!("query returned no column {name}"))?;
+            Ok(ArrayFormatter::try_new(column.as_ref(), &options)?)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    for index in 0..batch.num_rows() {
+        rows.push(std::array::from_fn(|column| {
+            formatters[column].value(index).to_string()
+        }));
+    }
+    Ok(())
 }
 
 pub(crate) fn row(subject: &str, measure: &str, value: &str, detail: &str) -> Vec<String> {

@@ -1,290 +1,485 @@
 //! The dossier of a case: what is known, by which rule, what would clear it, what happened, and what to tell the person.
+//!
+//! One structure for the JSON an officer exports and the page an officer reads. It is computed from one release and from
+//! the book of cases, and names nobody: who a pseudonym is, the vault tells, for a purpose and a case.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::Result;
-use goyong_cases::{Case, CaseFilter, Evidence, State};
+use chrono::NaiveDate;
+use goyong_cases::{Appeal, Case, CaseBook, CaseFilter, CaseState, Evidence, Outcome, State};
+use goyong_engine::ReadSession;
+use goyong_site::{
+    Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, Dossier,
+    DossierEvent, DossierEvidence, DossierRule, Reason, render_cases, similar_cases,
+};
+use goyong_store::Release;
 use goyong_types::TableName;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::case_days::CaseDays;
+use crate::case_notice::{allegation, notice};
+use crate::evaluate_against_truth::texts_of;
 use crate::project::OpenProject;
 use crate::work_on_cases::Officer;
 
-/// Cases shown as similar.
-const SIMILAR: usize = 10;
+/// The table of all evidence, cleared or not.
+const EVIDENCE: &str = "alerts.evidence";
+/// How a decision counts that fell on appeal.
+const OVERTURNED: &str = "overturned";
 
 impl OpenProject {
-    /// The dossier. Names nobody: who a pseudonym is, the vault tells, for a purpose and a case.
-    pub async fn export_case(&self, case_no: i64, officer: &Officer) -> Result<Value> {
+    /// The dossier, kept as opened by the officer.
+    pub async fn export_case(&self, case_no: i64, officer: &Officer) -> Result<Dossier> {
         let (case, evidence) = self.show_case(case_no, officer).await?;
         let book = self.open_cases().await?;
-        let events: Vec<Value> = book
-            .events(Some(case_no))
-            .await?
-            .iter()
-            .map(|event| {
-                json!({
-                    "event_no": event.event_no,
-                    "at": chrono::DateTime::from_timestamp_millis(event.at_ms).map(|at| at.to_rfc3339()),
-                    "account": event.account,
-                    "action": event.action,
-                    "before": parsed(&event.before),
-                    "after": parsed(&event.after),
-                    "detail": parsed(&event.detail),
-                    "hash": event.hash,
-                })
-            })
-            .collect();
-        let release = self.latest_release_id().await?;
-        let mut rows = Vec::with_capacity(evidence.len());
-        for row in &evidence {
-            rows.push(evidence_json(row, self.trace_evidence(row).await?));
-        }
-        Ok(json!({
-            "case_no": case.case_no,
-            "about": case.pivot_kind,
-            "opened_on": case.opened_on,
-            "state": case.state,
-            "release": release,
-            "rules": self.rules_of(&evidence)?,
-            "evidence": rows,
-            "days": days(&evidence),
-            "events": events,
-            "similar": similar(&case, &book.cases(&closed()).await?),
-            "notice": notice(&case, &evidence),
-        }))
+        let desk = Desk::open(self, &book).await?;
+        desk.dossier(&case, &evidence).await
     }
 
-    /// The rules that contribute: text, version, law, and what would clear the person, which each rule computes.
-    fn rules_of(&self, evidence: &[Evidence]) -> Result<Vec<Value>> {
-        let mut rules = BTreeMap::new();
-        for row in evidence {
-            rules.entry(row.rule_id.clone()).or_insert(row.rule_version);
+    /// Writes a dossier's pages in both languages into a folder of its own.
+    pub async fn export_case_pages(&self, dossier: &Dossier, out: &Path) -> Result<()> {
+        let line = CaseLine {
+            case_no: dossier.case_no,
+            about: dossier.about.clone(),
+            standing: dossier.state.clone(),
+            is_listed: false,
+        };
+        let inputs = CasesInputs {
+            project: self.configuration().project.clone(),
+            notice: self.simulated_notice(),
+            release: dossier.release.clone(),
+            lines: vec![line],
+            dossiers: vec![(dossier.clone(), String::new())],
+            kept: Vec::new(),
+        };
+        let out = out.to_path_buf();
+        tokio::task::spawn_blocking(move || render_cases(&inputs, &out)).await??;
+        Ok(())
+    }
+
+    /// What stands on top of pages about a country that does not exist.
+    pub(crate) fn simulated_notice(&self) -> Option<Bilingual> {
+        self.configuration().simulated.then(|| {
+            Bilingual::new(
+                "모의 국가의 사건입니다. 실제 사람에 관한 것이 아닙니다.",
+                "Cases of a simulated country; not about real people.",
+            )
+        })
+    }
+}
+
+/// What dossiers need in common: the release they are computed from and the cases that are closed.
+pub(crate) struct Desk<'a> {
+    project: &'a OpenProject,
+    book: &'a CaseBook,
+    session: Option<(ReadSession, Release)>,
+    closed: Vec<Case>,
+}
+
+/// What the release says of a row that a rule raised.
+struct Raised {
+    is_cleared: bool,
+    cleared_by: String,
+    overlap_days: Option<i64>,
+    person_key: String,
+}
+
+/// Rule, kind and key of what is questioned, kind and key of what speaks for it.
+type RowKey = [String; 5];
+
+impl<'a> Desk<'a> {
+    /// Opens the newest release.
+    pub(crate) async fn open(project: &'a OpenProject, book: &'a CaseBook) -> Result<Self> {
+        let session = match project.warehouse().latest_release().await? {
+            Some(release) => Some(project.read_session(Some(&release.id)).await?),
+            None => None,
+        };
+        let closed = CaseFilter {
+            state: Some(State::Closed),
+            limit: u32::MAX,
+            ..CaseFilter::default()
+        };
+        Ok(Self {
+            project,
+            book,
+            session,
+            closed: book.cases(&closed).await?,
+        })
+    }
+
+    /// Whether the release has a table.
+    pub(crate) fn has(&self, table: &TableName) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(|(_, release)| release.tables.contains_key(table))
+    }
+
+    /// The day up to which the release knows.
+    pub(crate) fn known_until(&self) -> Option<NaiveDate> {
+        self.session
+            .as_ref()
+            .map(|(_, release)| release.business_date)
+    }
+
+    /// The answer to a query on the release, as text; nothing before the first one.
+    pub(crate) async fn texts<const N: usize>(
+        &self,
+        sql: &str,
+        columns: [&str; N],
+    ) -> Result<Vec<[String; N]>> {
+        let mut rows = Vec::new();
+        if let Some((session, _)) = &self.session {
+            for batch in session.query(sql).await? {
+                texts_of(&batch, columns, &mut rows)?;
+            }
         }
-        let mut shown = Vec::new();
-        for (rule, version) in rules {
-            let table: TableName = format!("detect.{}", rule.to_lowercase()).parse()?;
-            let Some(model) = self.project().models().get(&table) else {
-                shown.push(json!({ "rule": rule, "version_of_evidence": version }));
-                continue;
+        Ok(rows)
+    }
+
+    /// The dossier of a case.
+    pub(crate) async fn dossier(&self, case: &Case, evidence: &[Evidence]) -> Result<Dossier> {
+        let raised = self.raised(&case.pivot_key).await?;
+        let mut rows = Vec::with_capacity(evidence.len());
+        for row in evidence {
+            rows.push(self.evidence(row, raised.get(&key_of(row))).await?);
+        }
+        let known: BTreeSet<RowKey> = evidence.iter().map(key_of).collect();
+        let rules = self.rules(&rows)?;
+        let in_question = (case.state.first_on, case.state.last_on);
+        let days = CaseDays::read(self, &rows, in_question, case.person_key).await?;
+        let state = standing(&case.state);
+        let due = state.reply_due_on.as_deref();
+        Ok(Dossier {
+            case_no: case.case_no,
+            about: case.pivot_kind.clone(),
+            opened_on: case.opened_on.clone(),
+            release: self.session.as_ref().map(|(_, release)| release.id.clone()),
+            reasons: reasons(&rules, evidence, &raised),
+            cleared: cleared(&raised, &known),
+            window: days.window,
+            days: days.days,
+            days_not_told: days.not_told,
+            events: self.events(case.case_no).await?,
+            similar: self.similar(case, &rules)?,
+            notice: notice(case.case_no, &state.centre, due, &rows),
+            rules,
+            evidence: rows,
+            state,
+        })
+    }
+
+    async fn evidence(&self, row: &Evidence, raised: Option<&Raised>) -> Result<DossierEvidence> {
+        let clearing = match raised {
+            _ if !self.has(&EVIDENCE.parse()?) => Clearing::NotChecked,
+            None => Clearing::NotRaised,
+            Some(raised) if raised.is_cleared => Clearing::Cleared,
+            Some(_) => Clearing::NothingClears,
+        };
+        let person = row.person_key.map(|key| key.to_string());
+        let opened = row
+            .opened_by
+            .split(',')
+            .filter(|account| !account.is_empty());
+        Ok(DossierEvidence {
+            evidence_no: row.evidence_no,
+            rule: row.rule_id.clone(),
+            rule_version: row.rule_version,
+            subject_kind: row.subject_kind.clone(),
+            subject_key: row.subject_key.clone(),
+            subject_from: row.subject_from.clone(),
+            subject_to: row.subject_to.clone(),
+            evidence_kind: row.evidence_kind.clone(),
+            evidence_key: shown_key(&row.evidence_key, person.as_deref()),
+            evidence_from: row.evidence_from.clone(),
+            evidence_to: row.evidence_to.clone(),
+            amount_at_risk_won: row.amount_at_risk_won,
+            known_on: row.known_on.clone(),
+            raised_on: row.first_seen_on.clone(),
+            withdrawn_on: row.withdrawn_on.clone(),
+            decided_in: row.decided_in,
+            opened_by: opened.map(str::to_owned).collect(),
+            clearing,
+            delivered: self.trace_evidence(row).await?,
+        })
+    }
+
+    /// What the rules raised about the same person, workplace or ring, cleared or not.
+    async fn raised(&self, pivot_key: &str) -> Result<BTreeMap<RowKey, Raised>> {
+        if !self.has(&EVIDENCE.parse()?) {
+            return Ok(BTreeMap::new());
+        }
+        let sql = format!(
+            "select rule_id, subject_kind, subject_key, evidence_kind, evidence_key, \
+             cast(cleared as varchar) as cleared, coalesce(cleared_by, '') as cleared_by, \
+             coalesce(cast(overlap_days as varchar), '') as overlap_days, \
+             coalesce(cast(person_key as varchar), '') as person_key \
+             from {EVIDENCE} where pivot_key = '{}'",
+            pivot_key.replace('\'', "''")
+        );
+        let columns = [
+            "rule_id",
+            "subject_kind",
+            "subject_key",
+            "evidence_kind",
+            "evidence_key",
+            "cleared",
+            "cleared_by",
+            "overlap_days",
+            "person_key",
+        ];
+        let mut found = BTreeMap::new();
+        for row in self.texts(&sql, columns).await? {
+            let [
+                rule,
+                subject_kind,
+                subject,
+                kind,
+                key,
+                cleared,
+                by,
+                overlap,
+                person,
+            ] = row;
+            let raised = Raised {
+                is_cleared: cleared == "true",
+                cleared_by: by,
+                overlap_days: overlap.parse().ok(),
+                person_key: person,
             };
-            let header = &model.header;
-            shown.push(json!({
-                "rule": rule,
-                "version_of_evidence": version,
-                "version_now": header.version,
-                "ko": header.description.in_language("ko"),
-                "en": header.description.in_language("en"),
-                "legal_basis": header.legal_basis,
-                "meta": header.meta,
-                // A row that something clears is no evidence; each row here was looked at.
-                "clearing_checked": true,
-            }));
+            found.insert([rule, subject_kind, subject, kind, key], raised);
+        }
+        Ok(found)
+    }
+
+    /// The rules that contribute: text, version, law, what would clear a person, and for how many rows that was looked
+    /// up.
+    fn rules(&self, evidence: &[DossierEvidence]) -> Result<Vec<DossierRule>> {
+        let mut rules: BTreeMap<&str, DossierRule> = BTreeMap::new();
+        for row in evidence {
+            let rule = rules.entry(&row.rule).or_insert_with(|| DossierRule {
+                rule: row.rule.clone(),
+                version_of_evidence: row.rule_version,
+                version_now: None,
+                text: Bilingual::default(),
+                legal_basis: None,
+                clears: Vec::new(),
+                clearing_checked: 0,
+                rows: 0,
+            });
+            rule.rows += 1;
+            rule.clearing_checked += usize::from(row.clearing != Clearing::NotChecked);
+            rule.version_of_evidence = rule.version_of_evidence.max(row.rule_version);
+        }
+        let mut shown = Vec::with_capacity(rules.len());
+        for mut rule in rules.into_values() {
+            let table: TableName = format!("detect.{}", rule.rule.to_lowercase()).parse()?;
+            if let Some(model) = self.project.project().models().get(&table) {
+                let header = &model.header;
+                let both = |text: &goyong_catalog::contract::BilingualText| {
+                    Bilingual::new(text.in_language("ko"), text.in_language("en"))
+                };
+                rule.version_now = header.version.as_ref().map(plain).transpose()?;
+                rule.text = both(&header.description);
+                rule.legal_basis = header.legal_basis.as_ref().map(both);
+                rule.clears = match header.meta.get("clears") {
+                    Some(clears) => texts(&serde_json::to_value(clears)?),
+                    None => Vec::new(),
+                };
+            }
+            shown.push(rule);
         }
         Ok(shown)
     }
-}
 
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or(Value::Null)
-}
+    async fn events(&self, case_no: i64) -> Result<Vec<DossierEvent>> {
+        let parsed = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+        let events = self.book.events(Some(case_no)).await?;
+        Ok(events
+            .into_iter()
+            .map(|event| DossierEvent {
+                event_no: event.event_no,
+                at: chrono::DateTime::from_timestamp_millis(event.at_ms).map(|at| at.to_rfc3339()),
+                account: event.account,
+                action: event.action,
+                before: parsed(&event.before),
+                after: parsed(&event.after),
+                detail: parsed(&event.detail),
+                hash: event.hash,
+            })
+            .collect())
+    }
 
-fn closed() -> CaseFilter {
-    CaseFilter {
-        state: Some(State::Closed),
-        limit: u32::MAX,
-        ..CaseFilter::default()
+    /// How the other closed cases about the same kind of thing ended.
+    fn similar(&self, case: &Case, rules: &[DossierRule]) -> Result<goyong_site::SimilarCases> {
+        let others = self
+            .closed
+            .iter()
+            .filter(|other| other.case_no != case.case_no && other.pivot_kind == case.pivot_kind);
+        let closed: Vec<ClosedCase> = others
+            .filter_map(|other| {
+                let outcome = match other.state.appeal {
+                    Appeal::Overturned => OVERTURNED,
+                    _ => other.state.outcome?.word(),
+                };
+                Some(ClosedCase {
+                    rules: other.state.rules.clone(),
+                    outcome: outcome.to_owned(),
+                })
+            })
+            .collect();
+        let mut outcomes: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.word()).collect();
+        outcomes.push(OVERTURNED);
+        let rules: BTreeSet<String> = rules.iter().map(|rule| rule.rule.clone()).collect();
+        Ok(similar_cases(&case.pivot_kind, &rules, &outcomes, &closed)?)
     }
 }
 
-fn evidence_json(row: &Evidence, delivered: Vec<Value>) -> Value {
-    json!({
-        "evidence_no": row.evidence_no,
-        "rule": row.rule_id,
-        "rule_version": row.rule_version,
-        "subject": format!("{} {}", row.subject_kind, row.subject_key),
-        "subject_from": row.subject_from,
-        "subject_to": row.subject_to,
-        "evidence": format!("{} {}", row.evidence_kind, row.evidence_key),
-        "evidence_from": row.evidence_from,
-        "evidence_to": row.evidence_to,
-        "amount_at_risk_won": row.amount_at_risk_won,
-        "known_on": row.known_on,
-        "raised_on": row.first_seen_on,
-        "withdrawn_on": row.withdrawn_on,
-        "decided_in": row.decided_in,
-        "delivered": delivered,
-    })
+fn key_of(row: &Evidence) -> RowKey {
+    [
+        row.rule_id.clone(),
+        row.subject_kind.clone(),
+        row.subject_key.clone(),
+        row.evidence_kind.clone(),
+        row.evidence_key.clone(),
+    ]
 }
 
-/// Stretches of days, for a picture: what was certified, paid or subsidised, and what the evidence covers.
-fn days(evidence: &[Evidence]) -> Vec<Value> {
-    let mut stretches = BTreeSet::new();
-    for row in evidence {
-        let kinds = [
-            (
-                row.subject_kind.as_str(),
-                &row.subject_from,
-                &row.subject_to,
-            ),
-            (
-                row.evidence_kind.as_str(),
-                &row.evidence_from,
-                &row.evidence_to,
-            ),
-        ];
-        for (kind, from, to) in kinds {
-            if let Some(from) = from {
-                stretches.insert((from.clone(), to.clone(), kind));
+/// The key of a record, unless it is the person the row is about.
+fn shown_key(key: &str, person: Option<&str>) -> Option<String> {
+    (person != Some(key)).then(|| key.to_owned())
+}
+
+/// A version as it is written in a header.
+fn plain(version: &impl serde::Serialize) -> Result<String> {
+    let value = serde_json::to_value(version)?;
+    Ok(value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// A text, or each text of a list: in both languages, or the same in both.
+fn texts(value: &Value) -> Vec<Bilingual> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![Bilingual::same(text)],
+        Value::Object(both) => {
+            let text = |language: &str| both.get(language).and_then(Value::as_str);
+            match (text("ko"), text("en")) {
+                (Some(ko), Some(en)) => vec![Bilingual::new(ko, en)],
+                (Some(text), None) | (None, Some(text)) => vec![Bilingual::same(text)],
+                (None, None) => Vec::new(),
             }
         }
+        _ => Vec::new(),
     }
-    stretches
-        .into_iter()
-        .map(|(from, to, kind)| json!({ "from": from, "to": to, "kind": kind }))
+}
+
+/// Rows that a fact on record explains and that never became evidence of the case.
+fn cleared(raised: &BTreeMap<RowKey, Raised>, known: &BTreeSet<RowKey>) -> Vec<ClearedRow> {
+    raised
+        .iter()
+        .filter(|(key, row)| row.is_cleared && !known.contains(*key))
+        .map(
+            |([rule, subject_kind, subject_key, kind, key], row)| ClearedRow {
+                rule: rule.clone(),
+                subject_kind: subject_kind.clone(),
+                subject_key: subject_key.clone(),
+                evidence_kind: kind.clone(),
+                evidence_key: shown_key(key, Some(&row.person_key)),
+                by: row.cleared_by.clone(),
+            },
+        )
         .collect()
 }
 
-/// Closed cases with the same rules, the nearest amount first, and how all of these ended.
-fn similar(case: &Case, closed: &[Case]) -> Value {
-    let mut same: Vec<&Case> = closed
-        .iter()
-        .filter(|other| other.case_no != case.case_no && other.state.rules == case.state.rules)
-        .collect();
-    same.sort_by_key(|other| {
-        let distance = other
-            .state
-            .amount_at_risk_won
-            .abs_diff(case.state.amount_at_risk_won);
-        (distance, other.case_no)
-    });
-    let mut outcomes = BTreeMap::<String, u64>::new();
-    for other in &same {
-        if let Some(outcome) = other.state.outcome {
-            *outcomes.entry(outcome.to_string()).or_default() += 1;
-        }
-    }
-    let nearest: Vec<Value> = same
-        .iter()
-        .take(SIMILAR)
-        .map(|other| {
-            json!({
-                "case_no": other.case_no,
-                "outcome": other.state.outcome,
-                "appeal": other.state.appeal,
-                "closed_on": other.state.closed_on,
-                "amount_at_risk_won": other.state.amount_at_risk_won,
-            })
-        })
-        .collect();
-    json!({ "outcomes": outcomes, "nearest": nearest })
-}
-
-/// What a rule alleges, in words for whom it is about.
-fn allegation(rule: &str) -> (&'static str, &'static str) {
-    match rule {
-        "F01" => (
-            "실업인정을 받은 날에 취업했거나 일용근로를 한 것으로 신고되어 있으나, 실업인정 신청서에는 적혀 있지 않습니다.",
-            "You are on record as employed, or as having worked by the day, on days you reported as unemployed, and the claim form does not say so.",
-        ),
-        "F02" => (
-            "실업인정을 받은 날에 해당하는 소득이 국세청에 신고되어 있으나, 실업인정 신청서에는 적혀 있지 않습니다.",
-            "Income for days you reported as unemployed was reported to the tax office, and the claim form does not say so.",
-        ),
-        "F03" => (
-            "국외에 계신 동안 온라인으로 실업인정을 신청한 기록이 있습니다.",
-            "A claim was certified online while you are on record as being abroad.",
-        ),
-        "F04" => (
-            "실업인정을 받은 날이 병역 복무 기간과 겹칩니다.",
-            "Days you reported as unemployed overlap military service.",
-        ),
-        "F05" => (
-            "같은 날 함께 이직한 뒤 같은 사업주에게 다시 고용된 기록이 있습니다.",
-            "People who left on the same day were hired back by the same business while the benefit could be paid.",
-        ),
-        "F06" => (
-            "이직 사유가 나중에 수급이 가능한 사유로 바뀌었습니다.",
-            "The reason of leaving was later changed to one that entitles to the benefit.",
-        ),
-        "F07" => (
-            "피보험 기간에 해당하는 임금 신고가 없는 사업장에서 이직한 것으로 되어 있습니다.",
-            "You left a workplace that reported no wages for the insured months.",
-        ),
-        "F08" => (
-            "상실 신고가 석 달 넘게 늦은 사업장에서 이직한 것으로 되어 있습니다.",
-            "The workplace reported your leaving three months late or more.",
-        ),
-        "F09" => (
-            "실업인정을 받은 기간에 사업자등록을 한 기록이 있습니다.",
-            "A business was registered to you on days you reported as unemployed.",
-        ),
-        "F10" => (
-            "같은 계좌나 기기로 여러 수급자가 지급받거나 실업인정을 받은 기록이 있습니다.",
-            "Several claimants were paid into one account or certified from one device.",
-        ),
-        "F11" => (
-            "지원금을 받은 근로자에게 임금을 지급한 기록이 없거나 채용이 소급하여 신고되었습니다.",
-            "A subsidy names people to whom no wages were reported, or whose hiring was reported back-dated.",
-        ),
-        "R01" => (
-            "여러 수급자의 기록이 우연으로 보기 어려울 만큼 서로 이어져 있습니다.",
-            "Records of several claimants are tied to each other more than chance would tie them.",
-        ),
-        _ => (
-            "기록을 확인할 필요가 있습니다.",
-            "Some records need to be checked.",
-        ),
-    }
-}
-
-/// A notice in plain words: what is alleged, on which records, and how to answer.
-fn notice(case: &Case, evidence: &[Evidence]) -> Value {
-    let open: Vec<&Evidence> = evidence
-        .iter()
-        .filter(|row| row.withdrawn_on.is_none() && row.decided_in.is_none())
-        .collect();
-    let rules: BTreeSet<&str> = open.iter().map(|row| row.rule_id.as_str()).collect();
-    let span = |from: &Option<String>, to: &Option<String>| {
-        let text = |day: &Option<String>| day.clone().unwrap_or_default();
-        format!("{} ~ {}", text(from), text(to))
-    };
-    let (mut korean, mut english) = (Vec::new(), Vec::new());
-    korean.push(format!(
-        "사건번호 {}. 아래 내용을 확인하고 있습니다. 아직 아무것도 결정되지 않았습니다.",
-        case.case_no
-    ));
-    english.push(format!(
-        "Case {}. We are looking into the following. Nothing has been decided.",
-        case.case_no
-    ));
+/// Why each rule contributes: its rows that are raised and that nobody decided.
+fn reasons(
+    rules: &[DossierRule],
+    evidence: &[Evidence],
+    raised: &BTreeMap<RowKey, Raised>,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
     for rule in rules {
-        let (ko, en) = allegation(rule);
-        korean.push(format!("· {ko}"));
-        english.push(format!("· {en}"));
-        for row in open.iter().filter(|row| row.rule_id == rule) {
-            let (subject, days) = (
-                span(&row.subject_from, &row.subject_to),
-                span(&row.evidence_from, &row.evidence_to),
-            );
-            korean.push(format!(
-                "  - 대상 기간 {subject}, 근거 기록의 기간 {days} (증거 {}번)",
-                row.evidence_no
-            ));
-            english.push(format!(
-                "  - period in question {subject}, period of the record {days} (evidence {})",
-                row.evidence_no
-            ));
-        }
+        let open: Vec<&Evidence> = evidence
+            .iter()
+            .filter(|row| row.rule_id == rule.rule)
+            .filter(|row| row.withdrawn_on.is_none() && row.decided_in.is_none())
+            .collect();
+        let Some(largest) = open.iter().map(|row| row.amount_at_risk_won).max() else {
+            continue;
+        };
+        let overlaps = open
+            .iter()
+            .filter_map(|row| raised.get(&key_of(row))?.overlap_days);
+        let text = if rule.text.is_empty() {
+            let (ko, en) = allegation(&rule.rule);
+            Bilingual::new(ko, en)
+        } else {
+            rule.text.clone()
+        };
+        reasons.push(Reason {
+            rule: rule.rule.clone(),
+            rows: open.len(),
+            overlap_days: overlaps.reduce(|sum, days| sum + days),
+            largest_amount_won: largest,
+            text,
+        });
     }
-    let due = case.state.reply_due_on.map(|day| day.to_string());
-    korean.push(format!(
-        "사실과 다르면 {}까지 관할 고용센터({})에 말 또는 글로 의견을 내실 수 있습니다. 자료를 함께 내실 수 있고, 대리인에게 맡기실 수 있으며, 기록의 열람을 요청하실 수 있습니다(행정절차법 제21조·제27조·제37조).",
-        due.as_deref().unwrap_or("통지에 적힌 날"), case.state.centre
-    ));
-    english.push(format!(
-        "If this is not so, you may answer in speech or writing to employment centre {} until {}. You may add documents, have somebody act for you, and ask to see the records (Administrative Procedures Act, articles 21, 27 and 37).",
-        case.state.centre, due.as_deref().unwrap_or("the day named in the letter")
-    ));
-    json!({ "ko": korean.join("\n"), "en": english.join("\n") })
+    reasons
+}
+
+/// A state as pages and JSON tell it.
+pub(crate) fn standing(state: &CaseState) -> CaseStanding {
+    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+    CaseStanding {
+        state: state.state.to_string(),
+        centre: state.centre.clone(),
+        severity: state.severity.to_string(),
+        rules: state.rules.clone(),
+        evidence_count: state.evidence_count,
+        undecided_count: state.undecided_count,
+        amount_at_risk_won: state.amount_at_risk_won,
+        first_on: day(state.first_on),
+        last_on: day(state.last_on),
+        known_on: day(state.known_on),
+        investigator: state.investigator.clone(),
+        worked_by: state.worked_by.clone(),
+        verifier: state.verifier.clone(),
+        snoozed_until: day(state.snoozed_until),
+        notice_sent_on: day(state.notice_sent_on),
+        reply_due_on: day(state.reply_due_on),
+        reply_received_on: day(state.reply_received_on),
+        outcome: state.outcome.map(|outcome| outcome.to_string()),
+        closed_on: day(state.closed_on),
+        decision_no: state.decision_no,
+        appeal: state.appeal.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_may_say_what_clears_in_both_languages_or_in_one() {
+        let said = texts(&json!([{ "ko": "한 가구", "en": "one household" }, "a season"]));
+        assert_eq!(
+            said,
+            [
+                Bilingual::new("한 가구", "one household"),
+                Bilingual::same("a season")
+            ]
+        );
+    }
+
+    #[test]
+    fn the_key_of_a_record_that_is_the_person_is_not_shown() {
+        assert_eq!(shown_key("4711", Some("4711")), None);
+        assert_eq!(shown_key("4711", Some("4712")).as_deref(), Some("4711"));
+        assert_eq!(shown_key("4711", None).as_deref(), Some("4711"));
+    }
 }

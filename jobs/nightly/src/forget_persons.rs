@@ -124,6 +124,7 @@ impl OpenProject {
                 book.forget(&persons).await?;
                 // Its journal goes with the last connection, and with it what stood there before.
                 book.close().await;
+                self.remove_case_pages()?;
                 checkpoint("cases")?;
             }
             self.rebuild_without_ingest(false, events).await?;

@@ -6,6 +6,8 @@
 
 mod backup_warehouse;
 mod build_tables;
+mod case_days;
+mod case_notice;
 mod catalog_pages;
 mod check_freshness;
 mod configuration;
@@ -38,6 +40,7 @@ mod project;
 mod publish_release;
 mod recorded;
 mod releases;
+mod render_cases;
 mod render_reports;
 mod render_run_pages;
 mod repair_warehouse;

@@ -18,8 +18,8 @@ use crate::step::{
 };
 use crate::watch::HandRun;
 use crate::{
-    build_tables, ingest_deliveries, link_workplaces, merge_cases, publish_release, render_reports,
-    train_models, verify_advertisements,
+    build_tables, ingest_deliveries, link_workplaces, merge_cases, publish_release, render_cases,
+    render_reports, train_models, verify_advertisements,
 };
 
 /// What a night may be told.
@@ -62,7 +62,7 @@ pub struct Step {
 
 /// Every step of the night, in order. A failed step ends the night: what follows would publish
 /// what it did not check; readers stay on the release before.
-pub const PLAN: [Step; 8] = [
+pub const PLAN: [Step; 9] = [
     Step {
         name: "ingest_deliveries",
         reason: "everything later is computed from accepted rows only",
@@ -102,6 +102,11 @@ pub const PLAN: [Step; 8] = [
         name: "render_reports",
         reason: "a report quotes a release, so it needs one",
         run: |night| Box::pin(render_reports::run(night)),
+    },
+    Step {
+        name: "render_cases",
+        reason: "a dossier is computed from a release as well; last, because reports wait for no case",
+        run: |night| Box::pin(render_cases::run(night)),
     },
 ];
 

@@ -321,6 +321,7 @@ impl OpenProject {
             book.rename_pseudonyms(&renaming).await?;
             // Its journal goes with the last connection, and with it what stood there before.
             book.close().await;
+            self.remove_case_pages()?;
             checkpoint("cases renamed")?;
         }
         Ok(())

@@ -2,28 +2,32 @@
 
 use anyhow::Result;
 use goyong_cases::Evidence;
-use serde_json::{Value, json};
+use goyong_site::DeliveredRow;
+use goyong_types::TableName;
 
-use crate::project::OpenProject;
+use crate::export_case::Desk;
 
 /// A source and what its rows must fulfil.
 type Place = (&'static str, String);
 
-impl OpenProject {
-    /// The delivered rows behind a row of evidence, as they are known now: what is questioned, and what speaks for it.
-    pub(crate) async fn trace_evidence(&self, row: &Evidence) -> Result<Vec<Value>> {
+impl Desk<'_> {
+    /// The delivered rows behind a row of evidence, as the release has them: what is questioned, and what speaks for it.
+    pub(crate) async fn trace_evidence(&self, row: &Evidence) -> Result<Vec<DeliveredRow>> {
         let mut found = Vec::new();
         for (source, condition) in [subject(row), fact(row)].into_iter().flatten() {
+            if !self.has(&TableName::new("staging", source)?) {
+                continue;
+            }
             let sql = format!(
                 "select _delivery_id, cast(_row_number as varchar) as row_number from staging.{source} \
                  where {condition} order by _delivery_id, _row_number"
             );
             for [delivery, row_number] in self.texts(&sql, ["_delivery_id", "row_number"]).await? {
-                found.push(json!({
-                    "source": source,
-                    "delivery": delivery,
-                    "row": row_number.parse::<i64>().unwrap_or_default(),
-                }));
+                found.push(DeliveredRow {
+                    source: source.to_owned(),
+                    delivery,
+                    row: row_number.parse().unwrap_or_default(),
+                });
             }
         }
         Ok(found)

@@ -174,9 +174,20 @@ impl OpenProject {
         action: &str,
         officer: &Officer,
     ) -> Result<()> {
+        let by = (officer.account.as_str(), officer.purpose.as_str());
+        self.audit_access(book, case, action, by).await
+    }
+
+    /// Writes an access to a case into the audit chain: by which account, and what for.
+    pub(crate) async fn audit_access(
+        &self,
+        book: &CaseBook,
+        case: &Case,
+        action: &str,
+        (account, purpose): (&str, &str),
+    ) -> Result<()> {
         let about = format!("case {}", case.case_no);
-        let access =
-            Access::new(&officer.account, &officer.purpose, &about)?.with_origin(&origin())?;
+        let access = Access::new(account, purpose, &about)?.with_origin(&origin())?;
         let action = AuditAction {
             action,
             person: case.person_key.map(PersonKey),

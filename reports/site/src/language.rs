@@ -102,6 +102,14 @@ impl Messages {
         Ok(all)
     }
 
+    /// Those of the pages of cases (`templates/case_messages.yml`) as well.
+    pub(crate) fn of_cases() -> Result<Self, SiteError> {
+        let mut all = Self::embedded()?;
+        let own = include_str!("../templates/case_messages.yml");
+        all.0.extend(Self::parse("case_messages.yml", own)?.0);
+        Ok(all)
+    }
+
     fn parse(name: &'static str, text: &str) -> Result<Self, SiteError> {
         serde_yaml_ng::from_str(text)
             .map(Self)

@@ -51,6 +51,7 @@ mod chart;
 mod context;
 mod definition;
 mod dictionary;
+mod dossier;
 mod download;
 mod edition;
 mod folder;
@@ -72,6 +73,11 @@ pub use definition::{
     ChartDefinition, ChartKind, ColumnText, DefinitionError, DisclosureDefinition, Edition,
     HeadlineDefinition, Members, PageKind, Reference, ReferenceKind, ReportDefinition,
     TableDefinition, Unit,
+};
+pub use dossier::{
+    CaseLine, CaseStanding, CasesInputs, CasesSummary, ClearedRow, Clearing, ClosedCase, Count,
+    DeliveredRow, Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Reason, SimilarCases,
+    SimilarRow, Stretch, render_cases, rendered_cases, similar_cases,
 };
 pub use folder::RUN_PAGES;
 pub use goyong_disclosure::CellValue;

@@ -54,6 +54,9 @@ pub enum SiteError {
         /// The system's message.
         source: io::Error,
     },
+    /// Counts of closed cases cannot be protected.
+    #[error("protect the counts of similar cases")]
+    Similar(#[source] goyong_disclosure::DisclosureError),
     /// A report definition contradicts itself.
     #[error(transparent)]
     Definition(#[from] DefinitionError),

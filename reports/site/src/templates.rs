@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::render::SiteError;
 
 /// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 25] = [
+pub(crate) const TEMPLATES: [(&str, &str); 30] = [
     (
         "accessibility.html",
         include_str!("../templates/accessibility.html"),
@@ -18,6 +18,20 @@ pub(crate) const TEMPLATES: [(&str, &str); 25] = [
     (
         "catalog_checks.html",
         include_str!("../templates/catalog_checks.html"),
+    ),
+    ("cases.html", include_str!("../templates/cases.html")),
+    (
+        "cases_base.html",
+        include_str!("../templates/cases_base.html"),
+    ),
+    (
+        "cases_language.html",
+        include_str!("../templates/cases_language.html"),
+    ),
+    ("dossier.html", include_str!("../templates/dossier.html")),
+    (
+        "dossier_parts.html",
+        include_str!("../templates/dossier_parts.html"),
     ),
     (
         "catalog_lineage.html",

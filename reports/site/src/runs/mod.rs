@@ -278,7 +278,7 @@ impl Book<'_> {
 }
 
 /// Names in a folder; none where there is no folder.
-fn names(folder: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -289,7 +289,7 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
 }
 
 /// Exchanges a file as a whole; one with the same bytes stays untouched. Answers whether it was written.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }

@@ -1,0 +1,307 @@
+//! Dossiers: a page for each open case, for whoever investigates it.
+//!
+//! A little site of its own in one folder that lies apart from the public one, so that no copy of the reports holds a
+//! case. A page is a function of a case, a release and the rules; no clock stands on it. Reading a page opens no
+//! evidence: what a decision may rest on is kept by `goyong alerts show`, in the name of who looked.
+
+mod inputs;
+mod similar;
+mod timeline;
+mod views;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use minijinja::Environment;
+use serde_json::{Value, json};
+
+pub use inputs::{
+    CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, DeliveredRow, Dossier, DossierEvent,
+    DossierEvidence, DossierRule, Lane, Reason, Stretch,
+};
+pub use similar::{ClosedCase, Count, SimilarCases, SimilarRow, similar_cases};
+
+use crate::folder::Files;
+use crate::language::{Language, Messages};
+use crate::render::SiteError;
+use crate::runs::{names, write_whole};
+use crate::templates::{environment, fill};
+
+/// Open cases on a page of the list.
+const LIST_ROWS: usize = 100;
+/// What was rendered from what, for [`rendered_cases`].
+const FINGERPRINTS: &str = "cases.json";
+
+/// What was done to the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CasesSummary {
+    /// Dossiers written in this call, in each language.
+    pub dossiers: usize,
+    /// Files that are new or changed.
+    pub written: usize,
+    /// Pages that are gone.
+    pub removed: usize,
+}
+
+/// The cases that have a page in a folder, with what each was made from. A file that cannot be read counts as none:
+/// every page is rendered again then.
+#[must_use]
+pub fn rendered_cases(out: &Path) -> BTreeMap<i64, String> {
+    let stored = fs::read(out.join(FINGERPRINTS)).unwrap_or_default();
+    serde_json::from_slice(&stored).unwrap_or_default()
+}
+
+/// Writes the pages of cases to `out`, which only its owner may enter when it is made here. Every file is exchanged as
+/// a whole, and lists come after the pages they lead to; a page of a case that is neither rendered nor kept goes.
+///
+/// # Errors
+/// When a template cannot be filled or the folder cannot be written.
+pub fn render_cases(inputs: &CasesInputs, out: &Path) -> Result<CasesSummary, SiteError> {
+    let folder_error = |source| SiteError::Folder {
+        path: out.to_owned(),
+        source,
+    };
+    let book = Book {
+        inputs,
+        environment: environment()?,
+        messages: Messages::of_cases()?,
+        pages: inputs
+            .dossiers
+            .iter()
+            .map(|(dossier, _)| dossier.case_no)
+            .chain(inputs.kept.iter().copied())
+            .collect(),
+    };
+    let mut summary = CasesSummary {
+        dossiers: inputs.dossiers.len(),
+        ..CasesSummary::default()
+    };
+    make_private(out).map_err(folder_error)?;
+    let (dossiers, lists) = (book.dossiers()?, book.lists()?);
+    for files in [&dossiers, &lists] {
+        for (address, bytes) in files {
+            let changed = write_whole(&out.join(address), bytes).map_err(folder_error)?;
+            summary.written += usize::from(changed);
+        }
+    }
+    summary.removed = book.remove_others(out, &lists).map_err(folder_error)?;
+    let remembered = serde_json::to_vec(&book.fingerprints(out)).unwrap_or_default();
+    write_whole(&out.join(FINGERPRINTS), &remembered).map_err(folder_error)?;
+    Ok(summary)
+}
+
+/// Makes the folder for its owner alone. One that is there keeps the permissions somebody gave it.
+fn make_private(out: &Path) -> io::Result<()> {
+    if out.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(out)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(out, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Everything a page may need.
+struct Book<'a> {
+    inputs: &'a CasesInputs,
+    environment: Environment<'static>,
+    messages: Messages,
+    /// Cases that have a page.
+    pages: BTreeSet<i64>,
+}
+
+impl Book<'_> {
+    fn dossiers(&self) -> Result<Files, SiteError> {
+        let mut files = Files::new();
+        for (dossier, _) in &self.inputs.dossiers {
+            for language in Language::ALL {
+                let case_no = dossier.case_no;
+                let title = format!("{} {case_no}", self.messages.get(language, "case"));
+                let picture = format!("{}: {title}", self.messages.get(language, "days_of_case"));
+                let data = views::dossier(dossier, picture, language);
+                let path = format!("{case_no}/index.html");
+                self.add(&mut files, language, &path, "dossier.html", &title, data)?;
+            }
+        }
+        Ok(files)
+    }
+
+    fn lists(&self) -> Result<Files, SiteError> {
+        let mut files = Files::new();
+        let assets = [
+            (
+                "assets/site.css",
+                include_bytes!("../../assets/site.css").to_vec(),
+            ),
+            (
+                "assets/icon.svg",
+                include_bytes!("../../assets/icon.svg").to_vec(),
+            ),
+        ];
+        files.extend(assets.map(|(address, bytes)| (address.to_owned(), bytes)));
+        let first = self.page(
+            Language::Ko,
+            "index.html",
+            "cases_language.html",
+            "",
+            json!({}),
+        )?;
+        files.insert("index.html".to_owned(), first);
+        let lines = &self.inputs.lines;
+        let count = lines.len().div_ceil(LIST_ROWS).max(1);
+        for language in Language::ALL {
+            let title = self.messages.get(language, "open_cases");
+            for number in 1..=count {
+                let rows: Vec<Value> = lines
+                    .iter()
+                    .skip((number - 1) * LIST_ROWS)
+                    .take(LIST_ROWS)
+                    .map(|line| views::line(line, self.pages.contains(&line.case_no), language))
+                    .collect();
+                let without_page = lines
+                    .iter()
+                    .filter(|line| !self.pages.contains(&line.case_no));
+                let data = json!({
+                    "rows": rows,
+                    "total": lines.len(),
+                    "without_page": without_page.count(),
+                    "page": number,
+                    "pages": count,
+                    "release": self.inputs.release,
+                });
+                self.add(
+                    &mut files,
+                    language,
+                    &list(number),
+                    "cases.html",
+                    title,
+                    data,
+                )?;
+            }
+        }
+        Ok(files)
+    }
+
+    fn add(
+        &self,
+        files: &mut Files,
+        language: Language,
+        path: &str,
+        template: &str,
+        title: &str,
+        data: Value,
+    ) -> Result<(), SiteError> {
+        let page = self.page(language, path, template, title, data)?;
+        files.insert(format!("{}/{path}", language.code()), page);
+        Ok(())
+    }
+
+    fn page(
+        &self,
+        language: Language,
+        path: &str,
+        template: &str,
+        title: &str,
+        data: Value,
+    ) -> Result<Vec<u8>, SiteError> {
+        let depth = path.matches('/').count() + usize::from(template != "cases_language.html");
+        let notice = self.inputs.notice.as_ref();
+        let page = json!({
+            "lang": language.code(),
+            "other": language.other().code(),
+            "path": path,
+            "root": "../".repeat(depth),
+            "title": title,
+            "project": self.inputs.project,
+            "t": self.messages.in_language(language),
+            "notice": notice.map(|notice| notice.get(language)),
+            "computed_from": self.inputs.release,
+        });
+        let address = format!("cases/{}/{path}", language.code());
+        fill(&self.environment, template, &address, page, data)
+    }
+
+    fn fingerprints(&self, out: &Path) -> BTreeMap<i64, String> {
+        let mut remembered = rendered_cases(out);
+        remembered.retain(|case_no, _| self.pages.contains(case_no));
+        for (dossier, made_from) in &self.inputs.dossiers {
+            remembered.insert(dossier.case_no, made_from.clone());
+        }
+        remembered
+    }
+
+    /// Removes pages of cases that are closed and pages of a list that has become shorter.
+    fn remove_others(&self, out: &Path, lists: &Files) -> io::Result<usize> {
+        let mut removed = 0;
+        for language in Language::ALL {
+            let folder = out.join(language.code());
+            for name in names(&folder)? {
+                let case_no = name.parse::<i64>();
+                let is_case = case_no.is_ok_and(|case_no| self.pages.contains(&case_no));
+                if name != "index.html" && name != "list" && !is_case {
+                    remove(&folder.join(name))?;
+                    removed += 1;
+                }
+            }
+            for number in names(&folder.join("list"))? {
+                let address = format!("{}/list/{number}/index.html", language.code());
+                if !lists.contains_key(&address) {
+                    remove(&folder.join("list").join(number))?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Removes a page, or a file that a crash left behind.
+fn remove(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+/// Address of a page of the list.
+fn list(number: usize) -> String {
+    match number {
+        1 => "index.html".to_owned(),
+        _ => format!("list/{number}/index.html"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::language::Bilingual;
+
+    /// A case about a person, without evidence.
+    pub(super) fn dossier() -> Dossier {
+        Dossier {
+            case_no: 12,
+            about: "person".into(),
+            opened_on: "2025-12-31".into(),
+            state: CaseStanding::default(),
+            release: Some("2025-12-31.1".into()),
+            reasons: Vec::new(),
+            rules: Vec::new(),
+            evidence: Vec::new(),
+            cleared: Vec::new(),
+            window: None,
+            days: Vec::new(),
+            days_not_told: Vec::new(),
+            events: Vec::new(),
+            similar: similar_cases("person", &BTreeSet::new(), &[], &[]).unwrap(),
+            notice: Bilingual::default(),
+        }
+    }
+}
