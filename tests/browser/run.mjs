@@ -11,6 +11,8 @@ import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { checkCatalog } from "./catalog.mjs";
+import { checkDossiers } from "./dossiers.mjs";
+import { checkModels } from "./models.mjs";
 
 const [folder, option, screenshots] = process.argv.slice(2);
 if (!folder) {
@@ -159,8 +161,16 @@ for (const file of pages) {
 const sheet = await readFile(path.join(site, "assets/site.css"), "utf8");
 check("assets/site.css", "print", sheet.includes("@media print") && sheet.includes("@page") ? [] : ["no print style"]);
 
-for (const [name, problems] of Object.entries(await checkCatalog(strict, site, watch))) {
-  check("catalog", name, problems);
+// The report site has a catalogue and pages of models, the folder of cases has dossiers.
+const has = (address) => pages.some((page) => path.relative(site, page) === address);
+const parts = [
+  ["catalog", has("ko/catalog/index.html"), checkCatalog],
+  ["models", has("ko/models/index.html"), checkModels],
+  ["dossiers", !has("ko/catalog/index.html"), checkDossiers],
+];
+for (const [part, isThere, checkPart] of parts) {
+  if (!isThere) continue;
+  for (const [name, problems] of Object.entries(await checkPart(strict, site, watch))) check(part, name, problems);
 }
 
 await browser.close();

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::support::{copy_keys, demo, digests, goyong, goyong_ok, query, query_one, run_demo};
 
 fn releases(folder: &Path) -> String {
@@ -64,6 +66,9 @@ fn one_thread_or_two_give_the_same_tables_and_the_same_report_bytes() {
         .filter(|path| !path.starts_with("ops"))
         .collect();
     assert!(differing.is_empty(), "{differing:?}");
+    let pages = [&one, two].map(|folder| digests(&folder.join("warehouse/cases")));
+    assert!(pages[0].len() > 6, "there are dossiers");
+    assert_eq!(pages[0], pages[1]);
 }
 
 #[test]
@@ -106,6 +111,42 @@ fn a_model_is_evaluated_out_of_time_and_used() {
     );
     let auc: f64 = rows[0][0].parse().unwrap();
     assert!(auc > 0.55 && auc < 0.95, "AUC {auc}");
+}
+
+#[test]
+fn the_newest_version_of_each_model_has_a_page_with_every_gate_the_registry_lists() {
+    let folder = demo();
+    let site = folder.join("warehouse/site");
+    let rows = query(
+        folder,
+        "select model, version, threshold, artefact_sha256, card_json from models.registry",
+    );
+    assert!(rows.len() >= 2);
+    for row in rows {
+        let [model, version, threshold, digest, card] = row.try_into().unwrap();
+        let card: Value = serde_json::from_str(&card).unwrap();
+        let of = |list: &Value| list.as_array().map_or(0, Vec::len);
+        let gates = of(&card["gates"]) + of(&card["promotion"]["gates"]);
+        let data = site.join("data/models").join(&model).join(&version);
+        let listed = std::fs::read_to_string(data.join("gates.csv")).unwrap();
+        assert_eq!(listed.lines().count() - 1, gates, "{listed}");
+        let threshold = format!("{:.4}", threshold.parse::<f64>().unwrap());
+        for (language, title) in [("ko", "ko"), ("en", "en")] {
+            let page = site.join(language).join("models").join(&model);
+            let page = page.join(&version).join("index.html");
+            let page = std::fs::read_to_string(page).unwrap();
+            let title = card["target_title"][title].as_str().unwrap();
+            for expected in [
+                title,
+                &digest,
+                &threshold,
+                "id=\"gates\"",
+                "id=\"calibration\"",
+            ] {
+                assert!(page.contains(expected), "{model} {language}: {expected}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod log_tail;
 mod look_up_person;
 mod merge_cases;
 mod mirror_cases;
+mod model_pages;
 mod model_registry;
 mod night_journal;
 pub mod plan;

@@ -226,6 +226,32 @@ impl Registry {
         newest_first.find(|row| row[0] == model && row[1] == version)
     }
 
+    /// Every decision that named a version, in order.
+    pub(crate) fn decisions_about<'a>(
+        &'a self,
+        model: &'a str,
+        version: &'a str,
+    ) -> impl Iterator<Item = &'a [String; 6]> {
+        let rows = self.decisions.iter();
+        rows.filter(move |row| row[0] == model && row[1] == version)
+    }
+
+    /// The version that serves, those that served, and the newest, each once.
+    pub(crate) fn versions_to_show(&self, model: &str) -> Vec<&str> {
+        let mut shown: Vec<&str> = self.champion(model).into_iter().collect();
+        let served = self.decisions.iter().rev().filter(|row| row[0] == model);
+        let newest = self.lines.iter().rev().find(|line| line[0] == model);
+        for version in served
+            .map(|row| row[1].as_str())
+            .chain(newest.map(|line| line[1].as_str()))
+        {
+            if !shown.contains(&version) {
+                shown.push(version);
+            }
+        }
+        shown
+    }
+
     /// The line of a version; the error names the nearest.
     pub(crate) fn line(&self, model: &str, version: &str) -> Result<&[String; 12]> {
         let of_model = || self.lines.iter().filter(|line| line[0] == model);
@@ -439,6 +465,20 @@ mod tests {
         assert_eq!(after.champion("m"), Some("1"));
         assert_eq!(after.before_champion("m"), None);
         assert_eq!(after.champion("another"), None);
+    }
+
+    #[test]
+    fn versions_that_served_and_the_newest_are_shown_once_each() {
+        let mut registry = registry(&[("promote", "1"), ("promote", "2"), ("rollback", "1")]);
+        for version in ["1", "2", "3"] {
+            let mut line: [String; 12] = Default::default();
+            line[0] = "m".to_owned();
+            line[1] = version.to_owned();
+            registry.lines.push(line);
+        }
+        assert_eq!(registry.versions_to_show("m"), ["1", "2", "3"]);
+        assert_eq!(registry.decisions_about("m", "1").count(), 2);
+        assert!(registry.versions_to_show("another").is_empty());
     }
 
     #[test]

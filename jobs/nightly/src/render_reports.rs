@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog_pages::describe_catalog;
 use crate::figures::{StepFigures, Totals};
+use crate::model_pages::model_versions;
 use crate::model_registry::newest_cards;
 use crate::plan::NightContext;
 use crate::project::OpenProject;
@@ -22,7 +23,7 @@ use crate::report_pages::{cell_rows, model_card_page};
 use crate::step::StepOutcome;
 
 /// Changes with anything that changes a page without changing its inputs.
-const RENDERER: &str = concat!("site/2/", env!("CARGO_PKG_VERSION"));
+const RENDERER: &str = concat!("site/3/", env!("CARGO_PKG_VERSION"));
 
 /// Renders when the release, a report definition or the renderer changed.
 pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
@@ -128,6 +129,7 @@ async fn render(project: &OpenProject, release: &Release, out: &Path) -> Result<
         reports,
         catalog: describe_catalog(project, release, &releases, &session).await?,
         model_cards,
+        model_versions: model_versions(project, &session, release).await?,
         notice: project.configuration().simulated.then(|| {
             Bilingual::new(
                 "모의 국가의 자료입니다. 공개자료 쪽에서 다른 기관이 공표한 통계만 실제입니다.",

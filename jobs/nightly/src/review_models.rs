@@ -419,7 +419,8 @@ fn fairness(groups: &[SubgroupEvaluation]) -> Vec<(String, String)> {
     lines
 }
 
-fn rate_difference(one: Estimate, other: Estimate) -> Estimate {
+/// The difference of two shares with its interval (Newcombe 1998, method 10).
+pub(crate) fn rate_difference(one: Estimate, other: Estimate) -> Estimate {
     let value = one.value - other.value;
     let below = (one.value - one.lower).hypot(other.upper - other.value);
     let above = (one.upper - one.value).hypot(other.value - other.lower);

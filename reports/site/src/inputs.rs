@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::Catalog;
 use crate::definition::ReportDefinition;
 use crate::language::Bilingual;
+use crate::models::ModelVersionPage;
 
 /// Everything a site is made from.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct SiteInputs {
     pub catalog: Catalog,
     /// Cards of the models of this release.
     pub model_cards: Vec<ModelCardPage>,
+    /// Versions of models that have a page, those in use first.
+    pub model_versions: Vec<ModelVersionPage>,
     /// A notice on top of every page, for example that the country is simulated.
     pub notice: Option<Bilingual>,
     /// Who publishes.

@@ -57,6 +57,7 @@ mod edition;
 mod folder;
 mod inputs;
 mod language;
+mod models;
 mod number;
 mod pages;
 mod period;
@@ -86,6 +87,11 @@ pub use inputs::{
     ReleasePage, ReportInput, SiteInputs, TableInput,
 };
 pub use language::{Bilingual, Language};
+pub use models::{
+    CalibrationGroup, Interval, ModelCandidate, ModelDecisionLine, ModelFeature, ModelGate,
+    ModelGroup, ModelMetric, ModelStanding, ModelVersionPage, ModelWindow, RealisedMonth,
+    TrainedTable,
+};
 pub use render::{SiteError, SiteSummary, TableNotice, render};
 pub use runs::{
     Attempt, DeadlineState, Figure, GateLine, LateSource, LocalTime, LogTail, NotRunReason,

@@ -12,6 +12,7 @@ use crate::edition::EditionRecord;
 use crate::folder::Files;
 use crate::inputs::SiteInputs;
 use crate::language::{Bilingual, Language, Messages};
+use crate::models::{self, ModelPage};
 use crate::number::grouped;
 use crate::period::period_text;
 use crate::render::SiteError;
@@ -24,6 +25,7 @@ pub(crate) struct Site<'a> {
     pub reports: &'a [Report],
     pub editions: &'a [EditionRecord],
     pub history: &'a [EditionRecord],
+    pub models: &'a [ModelPage<'a>],
     pub graph: &'a CatalogGraph<'a>,
     pub catalog: CatalogPages<'a>,
     pub environment: Environment<'static>,
@@ -35,26 +37,13 @@ impl Site<'_> {
     pub(crate) fn write_downloads(&self, files: &mut Files) -> Result<(), SiteError> {
         for (report, edition) in self.reports.iter().zip(self.editions) {
             let folder = format!("data/{}/{}", edition.slug, edition.folder());
-            for table in &report.tables {
-                let name = &table.definition.name;
-                let notes = self.notes(table);
-                let workbook =
-                    download::xlsx(report, table, self.inputs.as_of, &notes).map_err(|source| {
-                        SiteError::Workbook {
-                            table: name.clone(),
-                            source,
-                        }
-                    })?;
-                files.insert(format!("{folder}/{name}.csv"), download::csv(table));
-                files.insert(
-                    format!("{folder}/{name}.json"),
-                    download::json(report, table),
-                );
-                files.insert(format!("{folder}/{name}.xlsx"), workbook);
-            }
+            self.write_tables(report, &folder, files)?;
             let mut record = serde_json::to_vec(edition).unwrap_or_default();
             record.push(b'\n');
             files.insert(format!("{folder}/edition.json"), record);
+        }
+        for model in self.models {
+            self.write_tables(&model.report, &model.data(), files)?;
         }
         files.insert(
             "assets/site.css".into(),
@@ -72,6 +61,33 @@ impl Site<'_> {
             "assets/catalog-index.js".into(),
             search_script(&self.inputs.catalog, self.graph),
         );
+        Ok(())
+    }
+
+    /// Every table of a report in each format.
+    fn write_tables(
+        &self,
+        report: &Report,
+        folder: &str,
+        files: &mut Files,
+    ) -> Result<(), SiteError> {
+        for table in &report.tables {
+            let name = &table.definition.name;
+            let notes = self.notes(table);
+            let workbook =
+                download::xlsx(report, table, self.inputs.as_of, &notes).map_err(|source| {
+                    SiteError::Workbook {
+                        table: name.clone(),
+                        source,
+                    }
+                })?;
+            files.insert(format!("{folder}/{name}.csv"), download::csv(table));
+            files.insert(
+                format!("{folder}/{name}.json"),
+                download::json(report, table),
+            );
+            files.insert(format!("{folder}/{name}.xlsx"), workbook);
+        }
         Ok(())
     }
 
@@ -166,6 +182,22 @@ impl Site<'_> {
             for (index, path, name) in self.catalog.tables() {
                 let data = self.catalog.table(index, language);
                 add(path, "catalog_table.html", name, data)?;
+            }
+            let versions: Vec<Value> = self
+                .models
+                .iter()
+                .map(|model| model.line(language))
+                .collect();
+            add(
+                "models/index.html".into(),
+                "models.html",
+                word("models"),
+                json!({ "versions": versions }),
+            )?;
+            for model in self.models {
+                let title = format!("{} {}", model.page.model, model.page.version);
+                let data = model.view(self.graph, language);
+                add(model.path(), "model_version.html", &title, data)?;
             }
             add(
                 "releases/index.html".into(),
@@ -321,6 +353,7 @@ impl Site<'_> {
                         "evaluation_rows": grouped(i128::from(card.evaluation_rows)),
                         "base_rate": crate::number::fixed(card.base_rate * 100.0, 1),
                         "limits": texts(&card.limits),
+                        "page": self.address_of_card(&card.name, &card.version),
                     })
                 })
                 .collect(),
@@ -339,6 +372,13 @@ impl Site<'_> {
             "method": texts(&report.definition.method),
             "limits": texts(&report.definition.limits),
         })
+    }
+
+    /// Address below a language of the page of a model's version, where it has one.
+    fn address_of_card(&self, model: &str, version: &str) -> Option<String> {
+        let mut known = self.models.iter().map(|known| known.page);
+        let has_page = known.any(|page| page.model == model && page.version == version);
+        has_page.then(|| models::path(model, version))
     }
 
     fn releases(&self) -> Value {

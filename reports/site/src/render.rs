@@ -15,6 +15,7 @@ use crate::edition::{EditionRecord, published};
 use crate::folder::{self, Files};
 use crate::inputs::SiteInputs;
 use crate::language::Messages;
+use crate::models::ModelPage;
 use crate::pages::Site;
 use crate::templates::environment;
 use crate::texts::Texts;
@@ -124,6 +125,11 @@ pub fn render(inputs: &SiteInputs, out: &Path) -> Result<SiteSummary, SiteError>
             .cmp(&(right.definition.order, &right.definition.slug))
     });
 
+    let mut models = Vec::with_capacity(inputs.model_versions.len());
+    for version in &inputs.model_versions {
+        models.push(ModelPage::new(version, inputs.as_of, &mut notices)?);
+    }
+
     let mut editions = Vec::new();
     for report in &reports {
         let record = edition_record(inputs, report);
@@ -151,6 +157,7 @@ pub fn render(inputs: &SiteInputs, out: &Path) -> Result<SiteSummary, SiteError>
         reports: &reports,
         editions: &editions,
         history: &history,
+        models: &models,
         graph: &graph,
         catalog: CatalogPages::new(&inputs.catalog, &graph, &reports),
         environment: environment()?,
@@ -162,7 +169,12 @@ pub fn render(inputs: &SiteInputs, out: &Path) -> Result<SiteSummary, SiteError>
     site.write_pages(&mut files)?;
 
     let written = folder::replace(out, &files).map_err(folder_error)?;
-    let tables: Vec<&Table> = reports.iter().flat_map(|report| &report.tables).collect();
+    let of_models = models.iter().map(|model| &model.report);
+    let tables: Vec<&Table> = reports
+        .iter()
+        .chain(of_models)
+        .flat_map(|report| &report.tables)
+        .collect();
     Ok(SiteSummary {
         start_page: out.join("index.html"),
         pages: files

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::render::SiteError;
 
 /// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 30] = [
+pub(crate) const TEMPLATES: [(&str, &str); 32] = [
     (
         "accessibility.html",
         include_str!("../templates/accessibility.html"),
@@ -58,6 +58,11 @@ pub(crate) const TEMPLATES: [(&str, &str); 30] = [
         "model_card.html",
         include_str!("../templates/model_card.html"),
     ),
+    (
+        "model_version.html",
+        include_str!("../templates/model_version.html"),
+    ),
+    ("models.html", include_str!("../templates/models.html")),
     ("releases.html", include_str!("../templates/releases.html")),
     ("report.html", include_str!("../templates/report.html")),
     ("reports.html", include_str!("../templates/reports.html")),

@@ -321,3 +321,60 @@ fn section(page: &str, from: &str, to: &str) -> String {
     let end = page[start..].find(to).unwrap() + start + to.len();
     page[start..end].to_owned()
 }
+
+#[test]
+fn a_version_s_page_says_what_it_learned_how_it_was_judged_and_who_approved() {
+    let (_folder, files, _) = site();
+    for (language, expected) in support::models::said() {
+        let address = format!("{language}/models/employment_success/2025-12-31.1/index.html");
+        let page = text(&files, &address);
+        for part in expected {
+            assert!(page.contains(part), "{address} does not say {part}");
+        }
+        let list = text(&files, &format!("{language}/models/index.html"));
+        assert!(list.contains("models/employment_success/2025-11-30-refused/index.html"));
+        assert!(list.contains("0.741 [0.731, 0.751]"), "{list}");
+    }
+    let report = text(&files, "en/reports/model-card/index.html");
+    assert!(report.contains("en/models/employment_success/2025-12-31.1/index.html"));
+}
+
+#[test]
+fn a_version_s_page_lists_every_gate_and_hides_groups_of_three() {
+    let (_folder, files, _) = site();
+    let data = "data/models/employment_success/2025-12-31.1";
+    let gates = text(&files, &format!("{data}/gates.csv"));
+    for gate in support::models::version().gates {
+        assert!(gates.contains(&gate.gate), "{gates}");
+    }
+    let drift = text(&files, &format!("{data}/drift.csv"));
+    assert!(
+        drift.contains("input_drift") && !drift.contains("a_gate_of_tomorrow"),
+        "{drift}"
+    );
+    let groups = text(&files, &format!("{data}/fairness.csv"));
+    let other = groups
+        .lines()
+        .find(|line| line.contains(",other,"))
+        .unwrap();
+    assert!(other.starts_with("sex,other,x,x,x"), "{other}");
+}
+
+#[test]
+fn a_version_that_was_not_measured_says_so() {
+    let (_folder, files, _) = site();
+    let page = text(
+        &files,
+        "en/models/employment_success/2025-11-30-refused/index.html",
+    );
+    for expected in [
+        "Refused by a gate",
+        "It was never put to use",
+        "The registry lists no gate of drift",
+        "no month in which the scores",
+        "before the first release",
+        "a_learner_of_tomorrow",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+}

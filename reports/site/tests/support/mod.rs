@@ -9,6 +9,7 @@
 )]
 
 pub mod catalog;
+pub mod models;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -80,6 +81,7 @@ pub fn inputs() -> SiteInputs {
         reports,
         catalog: catalog::catalog(),
         model_cards: vec![model_card()],
+        model_versions: models::versions(),
         notice: Some(Bilingual::new(
             "모의 국가의 자료입니다. 실제 인구에 관한 수치가 아닙니다.",
             "Data of a simulated country; not figures about real people.",
