@@ -1,0 +1,80 @@
+/*---
+description:
+  ko: 관찰한 날 뒤 180일 안에 부정수급으로 결정되고 불복으로 취소되지 않았는지. 아직 알 수 없으면 비어 있다.
+  en: >-
+    whether a claim was decided to be fraud within 180 days after the day of observation, by a decision that stands.
+    Null while it cannot be known: what is not decided yet is no negative. Null for ever where it was decided before
+    the day, and where the day lies before the first delivered decisions
+grain: [claim_no, entered_on]
+materialized: table
+owner: detection
+label: true
+legal_basis: 고용보험법 제61조 · 제62조 · 제116조
+sort_by: [claim_no, entered_on]
+meta:
+  label_known_on: >-
+    decisions of a month are delivered by the 15th of the next and loaded before it ends, so the answer is known on the
+    last day of the month after the 180th day, for decided and undecided claims alike
+  selection: >-
+    these labels are selected. Only what somebody investigated was decided; false says that nothing was decided within
+    180 days, not that nothing was there. How frequent fraud is, only claims drawn at random can say (docs/cases.md)
+columns:
+  claim_no: {tests: [not_null]}
+  label: {description: "true, false, or null while not known", tags: [label]}
+  label_known_on: {description: "of a claim decided before: the day the decision became known, so that it is scored no more", tests: [not_null]}
+---*/
+with observation as (
+  select claim_no, entered_on, observed_on from {{ ref('fraud_risk') }}
+),
+decision as (
+  select * from {{ ref('sanction') }}
+),
+delivered as (
+  select * from {{ source('ei_sanction') }}
+),
+covered as (
+  select min(delivered._period) as first_month, {{ delivered_until('delivered') }} as until from delivered
+),
+decided as (
+  select
+    observation.claim_no,
+    observation.entered_on,
+    min(decision.known_on) filter (where decision.decided_on <= observation.observed_on) as known_before_on,
+    count(*) filter (
+      where decision.stands
+        and decision.decided_on > observation.observed_on
+        and decision.decided_on <= add_days(observation.observed_on, 180)) as decisions
+  from observation
+  inner join decision
+    on decision.claim_no = observation.claim_no
+  where decision.known_on <= date '{{ var('as_of') }}'
+  group by observation.claim_no, observation.entered_on
+),
+dated as (
+  select
+    observation.claim_no,
+    observation.entered_on,
+    observation.observed_on,
+    month_end(add_months(month_start(add_days(observation.observed_on, 180)), 1)) as answered_on,
+    decided.known_before_on,
+    coalesce(decided.decisions, 0) > 0 as is_decided
+  from observation
+  left join decided
+    on decided.claim_no = observation.claim_no
+    and decided.entered_on = observation.entered_on
+),
+fraud_risk_label as (
+  select
+    dated.claim_no,
+    dated.entered_on,
+    case
+      when dated.known_before_on is not null then cast(null as boolean)
+      when dated.answered_on > date '{{ var('as_of') }}' then cast(null as boolean)
+      when covered.until is null or add_days(dated.observed_on, 180) > covered.until then cast(null as boolean)
+      when dated.observed_on < covered.first_month then cast(null as boolean)
+      else dated.is_decided end as label,
+    least(dated.answered_on, coalesce(dated.known_before_on, dated.answered_on)) as label_known_on
+  from dated
+  cross join covered
+)
+select * from fraud_risk_label
