@@ -69,6 +69,7 @@ mod metrics;
 mod newton;
 mod oracle;
 mod parallel;
+mod prevalence;
 mod promotion;
 mod ranking;
 mod sampling;
@@ -105,6 +106,7 @@ pub use logistic::{
 };
 pub use metrics::{Estimate, auc, auc_difference, auc_with_interval, brier, log_loss, wilson};
 pub use oracle::{OracleComparison, compare_with_oracle};
+pub use prevalence::{DrawnRow, PrevalenceCorrection};
 pub use promotion::{
     PromotionCheck, PromotionEvidence, PromotionGate, PromotionLimits, PromotionReport, Verdict,
     judge_promotion,
