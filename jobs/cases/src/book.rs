@@ -25,6 +25,7 @@ const MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("schema/0002_guards.sqlite.sql"),
             postgres: include_str!("schema/0002_guards.postgres.sql"),
         }),
+        Migration::Same(include_str!("schema/0003_scores.sql")),
     ],
 };
 
@@ -171,11 +172,12 @@ impl CaseBook {
         let sql = concat!(
             "select ",
             case_columns!(),
-            " from cases where ($1 = '' or state = $1) and ($2 = '' or centre = $2) \
-             and ($3 = '' or investigator = $3) and (cast($4 as bigint) = 0 or case_no in (select case_no from case_list \
+            " from cases left join case_scores on case_scores.case_no = cases.case_no \
+             where ($1 = '' or state = $1) and ($2 = '' or centre = $2) \
+             and ($3 = '' or investigator = $3) and (cast($4 as bigint) = 0 or cases.case_no in (select case_no from case_list \
              where night = (select max(night) from case_list))) \
              order by case severity when 'critical' then 0 when 'high' then 1 when 'medium' then 2 else 3 end, \
-             amount_at_risk_won desc, case_no limit $5"
+             coalesce(case_scores.risk_ppb, -1) desc, amount_at_risk_won desc, cases.case_no limit $5"
         );
         let values = [
             filter.state.map_or("", crate::State::word).into(),

@@ -157,10 +157,11 @@ pub(crate) const WAITING: &str = "select c.case_no, c.centre, c.pivot_key, c.amo
     and e.withdrawn_on is null and not exists (select 1 from case_suppressions s where s.scope = 'rule' \
     and s.value = e.rule_id and s.from_on <= $1 and s.expires_on > $1 \
     and (s.lifted_on is null or s.lifted_on > $1))) then 1 else 0 end \
-    from cases c where c.state = 'pending' and c.undecided_count > 0 \
+    from cases c left join case_scores r on r.case_no = c.case_no \
+    where c.state = 'pending' and c.undecided_count > 0 \
     and (c.snoozed_until is null or c.snoozed_until <= $1) \
     order by case c.severity when 'critical' then 0 when 'high' then 1 when 'medium' then 2 else 3 end, \
-    c.amount_at_risk_won desc, c.known_on, c.case_no";
+    coalesce(r.risk_ppb, -1) desc, c.amount_at_risk_won desc, c.known_on, c.case_no";
 
 static LIST: std::sync::LazyLock<goyong_database::Load> = std::sync::LazyLock::new(|| {
     use goyong_database::ColumnKind::{Integer, Text};

@@ -32,6 +32,17 @@ pub struct DecidedDraw {
     pub is_alerted: bool,
 }
 
+/// A claim that was drawn and decided, by its number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawnClaim {
+    /// The claim.
+    pub claim_no: String,
+    /// The night that drew it.
+    pub night: String,
+    /// What was decided.
+    pub decided: DecidedDraw,
+}
+
 /// What is known of alerts and claims.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Estimates {
@@ -104,26 +115,13 @@ pub fn ratio(upper: (f64, f64), lower: (f64, f64)) -> Option<Interval> {
 impl CaseBook {
     /// Estimates from what was drawn and decided. A decision that fell on appeal counts as no ground to act.
     pub async fn estimates(&self) -> Result<Estimates, CaseError> {
-        let error = CaseError::database("read the draws");
-        // The newest decision about the claimant, and whether anything was ever raised.
-        let sql = "select d.inclusion_ppb, \
-             (select x.outcome from case_decisions x where x.case_no = d.case_no order by x.decision_no desc limit 1), \
-             (select count(*) from case_evidence e where e.case_no = d.case_no), \
-             coalesce((select c.appeal from cases c where c.case_no = d.case_no), 'none') from case_draws d";
-        let mut estimates = Estimates::default();
-        let mut draws = Vec::new();
-        for row in self.rows("read the draws", sql, &[]).await? {
-            estimates.drawn += 1;
-            let Some(outcome) = row.optional_text(1).map_err(error)? else {
-                continue;
-            };
-            let is_overturned = row.text(3).map_err(error)? == "overturned";
-            draws.push(DecidedDraw {
-                inclusion: row.integer(0).map_err(error)? as f64 / 1e9,
-                is_adverse: is_adverse(&outcome)? && !is_overturned,
-                is_alerted: row.integer(2).map_err(error)? > 0,
-            });
-        }
+        let error = CaseError::database("read the decisions");
+        let (drawn, claims) = self.draws().await?;
+        let mut estimates = Estimates {
+            drawn,
+            ..Estimates::default()
+        };
+        let draws: Vec<DecidedDraw> = claims.iter().map(|claim| claim.decided).collect();
         estimates.drawn_decided = draws.len() as u64;
         let prevalence = weighted_share(&draws);
         let alerted: Vec<DecidedDraw> = draws
@@ -152,6 +150,40 @@ impl CaseBook {
             ratio((right, all), (share.value * effective, effective))
         });
         Ok(estimates)
+    }
+
+    /// Claims that were drawn and decided.
+    pub async fn decided_draws(&self) -> Result<Vec<DrawnClaim>, CaseError> {
+        Ok(self.draws().await?.1)
+    }
+
+    /// How many claims were drawn, and those of them that are decided.
+    async fn draws(&self) -> Result<(u64, Vec<DrawnClaim>), CaseError> {
+        let error = CaseError::database("read the draws");
+        // The newest decision about the claimant, and whether anything was ever raised.
+        let sql = "select d.inclusion_ppb, \
+             (select x.outcome from case_decisions x where x.case_no = d.case_no order by x.decision_no desc limit 1), \
+             (select count(*) from case_evidence e where e.case_no = d.case_no), \
+             coalesce((select c.appeal from cases c where c.case_no = d.case_no), 'none'), d.claim_no, d.night \
+             from case_draws d order by d.night, d.claim_no";
+        let (mut drawn, mut decided) = (0, Vec::new());
+        for row in self.rows("read the draws", sql, &[]).await? {
+            drawn += 1;
+            let Some(outcome) = row.optional_text(1).map_err(error)? else {
+                continue;
+            };
+            let is_overturned = row.text(3).map_err(error)? == "overturned";
+            decided.push(DrawnClaim {
+                claim_no: row.text(4).map_err(error)?,
+                night: row.text(5).map_err(error)?,
+                decided: DecidedDraw {
+                    inclusion: row.integer(0).map_err(error)? as f64 / 1e9,
+                    is_adverse: is_adverse(&outcome)? && !is_overturned,
+                    is_alerted: row.integer(2).map_err(error)? > 0,
+                },
+            });
+        }
+        Ok((drawn, decided))
     }
 }
 

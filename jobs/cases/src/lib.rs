@@ -9,6 +9,7 @@
 //!   again.
 //! - The **list** of a night is capped by what a centre can do; a small part of it is drawn at random from all active
 //!   claims, so that precision and prevalence can be estimated ([`Estimates`]).
+//! - A **score** orders cases of one severity ([`CaseScore`]). It raises and closes none.
 //!
 //! Nothing here names an amount to pay, a bank or a source system: no path leads from a case to a payment.
 //!
@@ -28,6 +29,7 @@ mod estimate;
 mod merge;
 mod pseudonyms;
 mod record;
+mod score;
 mod state;
 mod suppress;
 mod verify;
@@ -37,11 +39,12 @@ pub use capacity::CapacityTrial;
 pub use chain::{ChainHead, Event};
 pub use draw::{ActiveClaim, Capacity};
 pub use error::CaseError;
-pub use estimate::{DecidedDraw, Estimates, Interval, ratio, weighted_share, wilson};
+pub use estimate::{DecidedDraw, DrawnClaim, Estimates, Interval, ratio, weighted_share, wilson};
 pub use goyong_database::Location;
 pub use merge::{Incoming, IncomingCandidate, IncomingEvidence, MergeSummary, NIGHT};
 pub use pseudonyms::Renaming;
 pub use record::{Case, Evidence};
+pub use score::{CaseScore, IncomingScore};
 pub use state::{
     Appeal, By, CaseState, Command, Outcome, REPLY_DAYS, Severity, State, check_account,
     check_text, may_follow,

@@ -12,6 +12,7 @@ use crate::chain::{self, Draft};
 use crate::draw::{ActiveClaim, Capacity, Drawn, draw};
 use crate::error::CaseError;
 use crate::record::{CASE_COLUMNS, Case, STATE_COLUMNS, case_columns, day_value, state_values};
+use crate::score::IncomingScore;
 use crate::state::{CaseState, Severity, State};
 
 /// Who merges, in events.
@@ -94,6 +95,8 @@ pub struct Incoming {
     pub capacity: Capacity,
     /// Makes the draw one that nobody foretells.
     pub secret: String,
+    /// Order cases of one severity; none where no model serves.
+    pub scores: Vec<IncomingScore>,
 }
 
 /// What a merge did.
@@ -289,6 +292,7 @@ impl CaseBook {
         transaction.execute(CORRECT, &[]).await.map_err(error)?;
         follow_evidence(&mut transaction, incoming.as_of, &mut summary).await?;
         summary.drawn = crate::draw::keep(&mut transaction, &night, &drawn).await?;
+        crate::score::keep(&mut transaction, &incoming.scores).await?;
         let listed = crate::draw::list(&mut transaction, &night, &incoming.capacity).await?;
         (summary.listed, summary.suppressed) = listed;
         for table in [

@@ -59,8 +59,12 @@ impl CaseBook {
             let sql = "delete from case_suppressions where scope = 'person' and value = 'person/' || cast($1 as bigint)";
             removed += transaction.execute(sql, &person).await.map_err(error)?;
         }
-        let sql = "delete from case_draws where case_no in (select case_no from cases where pivot_key like 'forgotten/%')";
-        transaction.execute(sql, &[]).await.map_err(error)?;
+        for sql in [
+            "delete from case_draws where case_no in (select case_no from cases where pivot_key like 'forgotten/%')",
+            "delete from case_scores where case_no in (select case_no from cases where pivot_key like 'forgotten/%')",
+        ] {
+            transaction.execute(sql, &[]).await.map_err(error)?;
+        }
         transaction.commit().await.map_err(error)?;
         Ok(removed)
     }

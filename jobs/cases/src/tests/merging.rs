@@ -1,13 +1,14 @@
 use std::collections::HashSet;
 
 use super::{Place, act, all, claims, day, evidence, later, night, on_both};
-use crate::{Command, MergeSummary, Outcome, Renaming, Scope, State};
+use crate::{Command, IncomingScore, MergeSummary, Outcome, Renaming, Scope, Severity, State};
 
 on_both!(
     a_night_merged_again_changes_nothing,
     new_evidence_appends_and_corrections_follow,
     a_closed_case_reopens_on_new_evidence_only,
     a_list_is_capped_and_a_suppression_counts,
+    a_score_orders_cases_of_one_severity_and_does_nothing_else,
     a_draw_is_the_same_again_and_nothing_tells_of_it,
     pseudonyms_follow_a_rotation_and_a_forgotten_person_leaves,
     a_hundred_thousand_rows_are_merged,
@@ -205,6 +206,74 @@ async fn a_list_is_capped_and_a_suppression_counts(place: Place) {
         (trial.waiting, trial.listed, trial.nights_to_clear),
         (5, 3, Some(2))
     );
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+async fn a_score_orders_cases_of_one_severity_and_does_nothing_else(place: Place) {
+    let book = &place.book;
+    let mut incoming = night(
+        "2024-03-01",
+        (1..=4).map(|person| evidence(person, person)).collect(),
+    );
+    incoming.capacity.per_centre = 2;
+    incoming.capacity.random_basis_points = 0;
+    incoming.candidates[0].severity = Severity::Critical;
+    book.merge(&incoming).await.unwrap();
+    let order = async || -> Vec<i64> {
+        let cases = book.cases(&all()).await.unwrap();
+        cases.iter().map(|case| case.case_no).collect()
+    };
+    assert_eq!(order().await, [1, 4, 3, 2], "severity, then the amount");
+    let before = (
+        book.events(None).await.unwrap(),
+        book.case(2).await.unwrap(),
+    );
+
+    let score = |person: i64, risk: f64| IncomingScore {
+        pivot_key: format!("person/{person}"),
+        risk,
+        claim_no: format!("C{person}"),
+        model_version: "2024-03-01-abc".to_owned(),
+        is_corrected: true,
+    };
+    // Somebody against whom nothing speaks becomes no case, however high the score.
+    incoming.scores = vec![
+        score(1, 0.001),
+        score(2, 0.9),
+        score(4, 0.25),
+        score(9, 0.999),
+    ];
+    let merged = book.merge(&incoming).await.unwrap();
+    assert_eq!((merged.opened, merged.updated, merged.listed), (0, 0, 2));
+    assert_eq!(
+        order().await,
+        [1, 2, 4, 3],
+        "severity, then the score; one without a score comes last"
+    );
+    let listed = crate::CaseFilter {
+        is_listed: true,
+        ..all()
+    };
+    let listed = book.cases(&listed).await.unwrap();
+    let listed: Vec<i64> = listed.iter().map(|case| case.case_no).collect();
+    assert_eq!(listed, [1, 2]);
+    let after = (
+        book.events(None).await.unwrap(),
+        book.case(2).await.unwrap(),
+    );
+    assert_eq!(before, after, "nothing happened to any case");
+    let scores = book.scores().await.unwrap();
+    assert_eq!(scores.keys().copied().collect::<Vec<_>>(), [1, 2, 4]);
+    assert_eq!((scores[&2].risk, scores[&2].claim_no.as_str()), (0.9, "C2"));
+
+    // A night without a model orders by the amount again.
+    incoming.scores.clear();
+    book.merge(&incoming).await.unwrap();
+    assert_eq!(order().await, [1, 4, 3, 2]);
+    incoming.scores = vec![score(2, 0.9)];
+    book.merge(&incoming).await.unwrap();
+    book.forget(&HashSet::from([2])).await.unwrap();
+    assert!(book.scores().await.unwrap().is_empty());
     assert!(book.verify(&[]).await.unwrap().problems.is_empty());
 }
 

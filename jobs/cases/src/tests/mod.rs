@@ -132,6 +132,7 @@ fn night(as_of: &str, evidence: Vec<IncomingEvidence>) -> Incoming {
         active_claims: Vec::new(),
         capacity: Capacity::default(),
         secret: "of the tests".to_owned(),
+        scores: Vec::new(),
     }
 }
 
