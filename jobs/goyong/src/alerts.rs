@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use chrono::{NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use goyong_nightly::{
-    Appeal, Case, CaseCommand, CaseFilter, CaseState, CaseStateWord, Estimates, Interval, Officer,
-    Outcome, Scope,
+    Appeal, Case, CaseCommand, CaseFilter, CaseScore, CaseState, CaseStateWord, Estimates,
+    Interval, Officer, Outcome, PrevalenceCorrection, Scope,
 };
 
 use crate::arguments::{CommonArguments, Language, OutputArguments};
@@ -17,7 +17,7 @@ use crate::output;
 use crate::progress::Console;
 use crate::vault::today;
 
-const CASES_HEADER: [&str; 13] = [
+const CASES_HEADER: [&str; 14] = [
     "case_no",
     "state",
     "severity",
@@ -27,6 +27,7 @@ const CASES_HEADER: [&str; 13] = [
     "evidence",
     "undecided",
     "amount_at_risk_won",
+    "risk",
     "known_on",
     "investigator",
     "snoozed_until",
@@ -303,11 +304,12 @@ pub async fn run(common: &CommonArguments, command: &AlertsCommand) -> Result<u8
                 is_listed: list.listed,
                 limit: list.limit,
             };
+            let scores = project.list_scores().await?;
             let rows: Vec<Vec<String>> = project
                 .list_cases(&filter)
                 .await?
                 .iter()
-                .map(case_row)
+                .map(|case| case_row(case, scores.get(&case.case_no)))
                 .collect();
             output::write_rows(&CASES_HEADER, &rows, list.output.format, &mut out)?;
         }
@@ -443,7 +445,17 @@ pub async fn run(common: &CommonArguments, command: &AlertsCommand) -> Result<u8
             output::write_rows(&TRIALS_HEADER, &rows, output.format, &mut out)?;
         }
         AlertsCommand::Estimates { output } => {
-            let rows = estimate_rows(&project.estimate_precision().await?);
+            let mut rows = estimate_rows(&project.estimate_precision().await?);
+            if let Some(correction) = project.correct_risk().await? {
+                rows.extend(correction_rows(&correction));
+                if let Some(reason) = &correction.reason {
+                    let text = match common.lang {
+                        Language::En => &reason.en,
+                        Language::Ko => &reason.ko,
+                    };
+                    Console::new(common.quiet).say(text);
+                }
+            }
             output::write_rows(&ESTIMATES_HEADER, &rows, output.format, &mut out)?;
         }
         work => {
@@ -538,7 +550,7 @@ fn unpack(command: &AlertsCommand) -> Result<(i64, CaseCommand, Officer)> {
     Ok((*case, done, officer.officer()))
 }
 
-fn case_row(case: &Case) -> Vec<String> {
+fn case_row(case: &Case, score: Option<&CaseScore>) -> Vec<String> {
     let CaseState {
         state,
         severity,
@@ -557,6 +569,7 @@ fn case_row(case: &Case) -> Vec<String> {
         case.state.evidence_count.to_string(),
         case.state.undecided_count.to_string(),
         case.state.amount_at_risk_won.to_string(),
+        score.map_or_else(String::new, |score| format!("{:.3}", score.risk)),
         day(case.state.known_on),
         case.state.investigator.clone().unwrap_or_default(),
         day(case.state.snoozed_until),
@@ -592,21 +605,38 @@ fn say(common: &CommonArguments, case: &Case) {
     Console::new(common.quiet).say(&text);
 }
 
+fn interval_row(measure: &str, interval: Option<[f64; 3]>, decided: u64) -> Vec<String> {
+    let figure = |place: usize| {
+        interval.map_or_else(
+            || "not known".to_owned(),
+            |interval| format!("{:.4}", interval[place]),
+        )
+    };
+    vec![
+        measure.to_owned(),
+        figure(0),
+        figure(1),
+        figure(2),
+        decided.to_string(),
+    ]
+}
+
+/// What the draw adds to the log-odds of the risk score, and their slope.
+fn correction_rows(correction: &PrevalenceCorrection) -> Vec<Vec<String>> {
+    let decided = correction.rows as u64;
+    let ends =
+        |estimate: goyong_nightly::Estimate| [estimate.value, estimate.lower, estimate.upper];
+    let slope = correction.line.map(|(_, slope)| ends(slope));
+    vec![
+        interval_row("risk_shift_log_odds", correction.shift.map(ends), decided),
+        interval_row("risk_slope", slope, decided),
+    ]
+}
+
 fn estimate_rows(estimates: &Estimates) -> Vec<Vec<String>> {
     let row = |measure: &str, interval: Option<Interval>, decided: u64| {
-        let figure = |figure: fn(&Interval) -> f64| {
-            interval.as_ref().map_or_else(
-                || "not known".to_owned(),
-                |interval| format!("{:.4}", figure(interval)),
-            )
-        };
-        vec![
-            measure.to_owned(),
-            figure(|interval| interval.value),
-            figure(|interval| interval.lower),
-            figure(|interval| interval.upper),
-            decided.to_string(),
-        ]
+        let interval = interval.map(|interval| [interval.value, interval.lower, interval.upper]);
+        interval_row(measure, interval, decided)
     };
     vec![
         row("prevalence", estimates.prevalence, estimates.drawn_decided),

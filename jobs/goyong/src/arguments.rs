@@ -373,6 +373,8 @@ pub enum EvaluationSubject {
     BlindSpot,
     /// Duplicates, words and terms of advertisements
     Advertisements,
+    /// The order that the risk score gives claims: lift, calibration, groups
+    Ranking,
 }
 
 #[derive(Debug, Args)]

@@ -45,12 +45,13 @@ const KNOWN_MODELS: [KnownModel; 2] = [
 ];
 
 impl OpenProject {
-    /// Precision of the alerts, loss against the oracle, error of the blind-spot estimate.
+    /// Precision of the alerts, loss against the oracle, lift of the ranking, error of the blind-spot estimate.
     pub async fn evaluate_against_truth(&self, truth: &Path) -> Result<Vec<Vec<String>>> {
         let mut rows = self.evaluate_detection(truth).await?;
         for known in &KNOWN_MODELS {
             self.evaluate_scores(truth, known, &mut rows).await?;
         }
+        rows.extend(self.evaluate_ranking(truth).await?);
         rows.extend(self.evaluate_blind_spot(truth).await?);
         self.evaluate_linkage(truth, &mut rows).await?;
         Ok(rows)

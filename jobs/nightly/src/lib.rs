@@ -18,6 +18,7 @@ mod evaluate_against_truth;
 mod evaluate_blind_spot;
 mod evaluate_detection;
 mod evaluate_linkage;
+mod evaluate_ranking;
 mod evaluate_rings;
 mod expire_history;
 mod expire_runs;
@@ -39,6 +40,7 @@ mod night_journal;
 pub mod plan;
 mod project;
 mod publish_release;
+mod rank_cases;
 mod recorded;
 mod releases;
 mod render_cases;
@@ -72,8 +74,8 @@ pub use expire_runs::ExpiredRuns;
 pub use figures::{GateResult, SourceFigures, StepFigures, TableFigures, Totals};
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_cases::{
-    Appeal, Case, CaseFilter, CaseState, Command as CaseCommand, Estimates, Evidence, Interval,
-    Outcome, Scope, State as CaseStateWord, Suppression,
+    Appeal, Case, CaseFilter, CaseScore, CaseState, Command as CaseCommand, Estimates, Evidence,
+    Interval, Outcome, Scope, State as CaseStateWord, Suppression,
 };
 pub use goyong_engine::{
     BuildMode, Cluster, ExecutorOptions, ReadSession, SchedulerOptions, run_executor, run_scheduler,
@@ -81,6 +83,7 @@ pub use goyong_engine::{
 pub use goyong_intake::{
     Access, AuditEntry, AuditReport, ForgetSubject, IdentifiedPerson, NewKeys, read_private_file,
 };
+pub use goyong_learn::{Estimate, PrevalenceCorrection};
 pub use goyong_store::Fence;
 pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
 pub use list_models::{LIST_HEADER, list_models};

@@ -43,8 +43,9 @@ pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
         return Ok(StepOutcome::nothing(format!("{EVIDENCE} is not built yet")));
     }
     let as_of = night.as_of().await?;
-    let incoming = project.incoming_cases(as_of).await?;
     let book = project.open_cases().await?;
+    let mut incoming = project.incoming_cases(as_of).await?;
+    incoming.scores = project.case_scores(&book).await?;
     let before = book.head().await?;
     let merged = book.merge(&incoming).await?;
     let after = book.head().await?;
@@ -176,6 +177,7 @@ impl OpenProject {
             active_claims: self.active_claims(as_of).await?,
             capacity: self.configuration().cases.capacity(),
             secret: self.case_secret()?,
+            scores: Vec::new(),
         })
     }
 
