@@ -4,7 +4,8 @@ description:
   en: >-
     whether a claim was decided to be fraud within 180 days after the day of observation, by a decision that stands.
     Null while it cannot be known: what is not decided yet is no negative. Null for ever where it was decided before
-    the day, and where the day lies before the first delivered decisions
+    the day, where the day lies before the first delivered decisions, and from the fourth stretch on, when few decisions
+    are still to come: what nobody looked at would teach that the facts mean nothing
 grain: [claim_no, entered_on]
 materialized: table
 owner: detection
@@ -24,7 +25,7 @@ columns:
   label_known_on: {description: "of a claim decided before: the day the decision became known, so that it is scored no more", tests: [not_null]}
 ---*/
 with observation as (
-  select claim_no, entered_on, observed_on from {{ ref('fraud_risk') }}
+  select claim_no, entered_on, observed_on, months_after from {{ ref('fraud_risk') }}
 ),
 decision as (
   select * from {{ ref('sanction') }}
@@ -55,6 +56,7 @@ dated as (
     observation.claim_no,
     observation.entered_on,
     observation.observed_on,
+    observation.months_after,
     month_end(add_months(month_start(add_days(observation.observed_on, 180)), 1)) as answered_on,
     decided.known_before_on,
     coalesce(decided.decisions, 0) > 0 as is_decided
@@ -69,6 +71,7 @@ fraud_risk_label as (
     dated.entered_on,
     case
       when dated.known_before_on is not null then cast(null as boolean)
+      when dated.months_after > 7 then cast(null as boolean)
       when dated.answered_on > date '{{ var('as_of') }}' then cast(null as boolean)
       when covered.until is null or add_days(dated.observed_on, 180) > covered.until then cast(null as boolean)
       when dated.observed_on < covered.first_month then cast(null as boolean)
