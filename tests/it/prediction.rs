@@ -77,8 +77,8 @@ fn research_data_are_learned_by_command_with_a_contract_a_feature_and_a_label_mo
     // logistic regression on the same columns.
     let yardsticks = [
         ("jobless_exit", 0.749, 0.012),
-        // .649 so far; what scikit-learn finds more is not known.
-        ("benefit_take_up", 0.663, 0.02),
+        // Reached by the division of a state; scikit-learn's reads the state's code as a number.
+        ("benefit_take_up", 0.663, 0.01),
         ("job_corps", 0.634, 0.01),
         ("resume_callback", 0.636, 0.03),
     ];
@@ -112,12 +112,27 @@ fn a_fairness_audit_finds_the_effect_of_a_names_race_with_its_interval() {
 }
 
 #[test]
+fn groups_that_a_model_serves_badly_keep_it_from_serving() {
+    let Some(folder) = research() else { return };
+    // Non-white workers are ranked with too much confidence; resumes with women's names are other resumes.
+    for (model, found) in [
+        ("jobless_exit", "group_calibration/is_nonwhite=true"),
+        ("resume_callback", "flag_ratio/gender=f"),
+    ] {
+        assert_eq!(versions(folder, model, "state"), ["refused"], "{model}");
+        let page = run(folder, &["models", "show", model, "--format", "csv"]);
+        let gate = page.lines().find(|line| line.contains(found));
+        assert!(gate.unwrap().contains("refused: "), "{page}");
+    }
+}
+
+#[test]
 fn promotion_and_rollback_move_one_step_and_the_bytes_stay() {
     let Some(origin) = research() else { return };
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("project");
     copy(origin, &folder);
-    let model = "jobless_exit";
+    let model = "job_corps";
     assert_eq!(
         versions(&folder, model, "state"),
         ["passed"],
@@ -133,7 +148,7 @@ fn promotion_and_rollback_move_one_step_and_the_bytes_stay() {
     promote(&first);
     let before = bytes_that_serve(&folder, model);
 
-    let declaration = folder.join("sql/models/jobless_exit.yml");
+    let declaration = folder.join("sql/models/job_corps.yml");
     let text = fs::read_to_string(&declaration).unwrap();
     fs::write(&declaration, text.replace("ridge: 1}", "ridge: 2}")).unwrap();
     run(&folder, &["models", "train", model]);
@@ -144,6 +159,9 @@ fn promotion_and_rollback_move_one_step_and_the_bytes_stay() {
     assert_ne!(bytes_that_serve(&folder, model), before);
     let shown = run(&folder, &["models", "compare", model, &first, &second]);
     assert!(shown.contains("calibration_slope"), "{shown}");
+    // The first had seen every row there is: nothing is left to compare the two on.
+    let told = shown.lines().find(|line| line.contains("beats_champion"));
+    assert!(told.unwrap().contains("cannot_test"), "{shown}");
 
     let mut rollback = vec!["models", "rollback", model];
     rollback.extend(act);
@@ -161,7 +179,7 @@ fn promotion_and_rollback_move_one_step_and_the_bytes_stay() {
     let output = goyong_at(&folder, &["models", "train", model]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("sql/models/jobless_exit.yml:"), "{said}");
+    assert!(said.contains("sql/models/job_corps.yml:"), "{said}");
     assert!(said.contains("`threshold`: 0.123 is asked for"), "{said}");
 }
 
@@ -225,6 +243,113 @@ fn both_models_of_the_demo_are_registered_with_data_features_and_gates() {
         "select count(*) from marts.predicted_realised where realised_strict > realised_loose",
     );
     assert_eq!(broken, "0");
+}
+
+#[test]
+fn learners_compete_by_regret_and_every_gate_is_a_row_with_its_reason() {
+    let folder = demo();
+    for model in ["employment_success", "hiring_success"] {
+        let taken = query(
+            folder,
+            &format!(
+                "select learner, max(mean_regret), count(*), min(regret) from models.candidate \
+                 where model = '{model}' group by learner order by max(mean_regret), learner"
+            ),
+        );
+        if taken.is_empty() {
+            // Too few vacancies to judge a model on.
+            assert_eq!(model, "hiring_success");
+            continue;
+        }
+        assert_eq!(taken.len(), 2, "{model}: {taken:?}");
+        assert_eq!(taken[0][2], taken[1][2], "the same windows");
+        assert!(
+            taken
+                .iter()
+                .all(|row| row[3].parse::<f64>().unwrap() >= 0.0)
+        );
+        let chosen = query(
+            folder,
+            &format!(
+                "select distinct learner from models.candidate where chosen and model = '{model}'"
+            ),
+        );
+        assert_eq!(chosen, [[taken[0][0].clone()]], "{model}");
+
+        let gates = query(
+            folder,
+            &format!(
+                "select count(distinct gate), count(*) filter (where verdict = 'refused'), \
+                 count(*) filter (where length(reason_ko) > 0 and length(reason_en) > 0), count(*), \
+                 count(*) filter (where verdict <> 'cannot_test' and figure is null) \
+                 from models.gate where model = '{model}'"
+            ),
+        );
+        let [kinds, refused, told, all, without_figure] = &gates[0][..] else {
+            panic!("five figures")
+        };
+        // Each of the seventeen, those on groups once per group.
+        assert_eq!(kinds, "17", "{model}");
+        assert_eq!(told, all);
+        assert_eq!(without_figure, "0");
+        let usable = query_one(
+            folder,
+            &format!("select usable from models.registry where model = '{model}'"),
+        );
+        assert!(usable == "false" || refused == "0", "{model}: {gates:?}");
+        // Nothing served before: there is no model to beat.
+        let champion = query_one(
+            folder,
+            &format!(
+                "select verdict from models.gate where model = '{model}' and gate = 'beats_champion'"
+            ),
+        );
+        assert_eq!(champion, "cannot_test");
+    }
+}
+
+#[test]
+fn a_score_is_explained_by_themes_whose_features_add_up() {
+    let Some(origin) = research() else { return };
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("project");
+    copy(origin, &folder);
+    let model = "job_corps";
+    let version = versions(&folder, model, "version").remove(0);
+    let act = ["--reason", "figures read", "--account", "tester"];
+    run(
+        &folder,
+        &[["models", "promote", model, &version].as_slice(), &act].concat(),
+    );
+    let explain = |language: &str| {
+        let text = run(
+            &folder,
+            &[
+                "--lang", language, "models", "explain", "7", "--model", model, "--format", "csv",
+            ],
+        );
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        assert_eq!(&reader.headers().unwrap()[0], "theme");
+        let records = reader.records();
+        records.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let rows = explain("en");
+    let themes: Vec<_> = rows.iter().filter(|row| row[1].is_empty()).collect();
+    assert_eq!(themes.len(), 5, "{rows:?}");
+    for theme in themes {
+        let of_theme = rows
+            .iter()
+            .filter(|row| row[0] == theme[0] && !row[1].is_empty());
+        let parts: Vec<f64> = of_theme.map(|row| row[4].parse().unwrap()).collect();
+        let sum: f64 = theme[4].parse().unwrap();
+        let apart = (parts.iter().sum::<f64>() - sum).abs();
+        // Each is rounded to three places.
+        assert!(
+            apart <= 0.0005 * (parts.len() + 1) as f64 + 1e-9,
+            "{theme:?}"
+        );
+    }
+    assert!(explain("ko").iter().any(|row| &row[0] == "사람과 가구"));
 }
 
 fn goyong_at(folder: &Path, arguments: &[&str]) -> std::process::Output {

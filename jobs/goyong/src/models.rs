@@ -8,7 +8,7 @@ use goyong_nightly::{
     VERSIONS_HEADER,
 };
 
-use crate::arguments::{CommonArguments, OutputArguments};
+use crate::arguments::{CommonArguments, Language, OutputArguments};
 use crate::commands::open;
 use crate::progress::Console;
 use crate::releases::ActArguments;
@@ -84,6 +84,10 @@ pub struct ExplainArguments {
 
 pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8> {
     let project = open(common).await?;
+    let language = match common.lang {
+        Language::Ko => "ko",
+        Language::En => "en",
+    };
     let console = Console::new(common.quiet);
     let print = |header: &[&str], rows: &[Vec<String>], output: &OutputArguments| {
         output::write_rows(header, rows, output.format, &mut output::stdout())
@@ -99,7 +103,7 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
             output,
         } => {
             let rows = project
-                .show_model_version(model, version.as_deref())
+                .show_model_version(model, version.as_deref(), language)
                 .await?;
             print(&VERSION_HEADER, &rows, output)?;
         }
@@ -109,7 +113,9 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
             second,
             output,
         } => {
-            let rows = project.compare_model_versions(model, first, second).await?;
+            let rows = project
+                .compare_model_versions(model, first, second, language)
+                .await?;
             print(&COMPARISON_HEADER, &rows, output)?;
         }
         ModelsCommand::Train { models, as_of } => {
@@ -144,12 +150,12 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
         }
         ModelsCommand::Explain(arguments) => {
             let explained = project
-                .explain_score(&arguments.subject, arguments.model.as_deref())
+                .explain_score(&arguments.subject, arguments.model.as_deref(), language)
                 .await?;
             print(&EXPLANATION_HEADER, &explained.rows, &arguments.output)?;
             console.say(&format!(
-                "{} {}: probability {:.3}; log-odds against the average row, associations and not causes",
-                explained.model, explained.version, explained.probability
+                "{} {}: probability {:.3}; log-odds against the average row before calibration ({}), associations and not causes",
+                explained.model, explained.version, explained.probability, explained.calibrator
             ));
         }
     }

@@ -44,10 +44,40 @@ pub enum Calibrator {
     },
 }
 
+/// The maps that may be fitted; leaving probabilities as they are always competes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibratorKind {
+    /// [`Calibrator::Platt`].
+    Platt,
+    /// [`Calibrator::Beta`].
+    Beta,
+    /// [`Calibrator::Isotonic`].
+    Isotonic,
+}
+
+impl CalibratorKind {
+    /// All of them, the simplest first.
+    pub const ALL: [CalibratorKind; 3] = [
+        CalibratorKind::Platt,
+        CalibratorKind::Beta,
+        CalibratorKind::Isotonic,
+    ];
+
+    fn fit(self, predicted: &[f64], labels: &[bool]) -> Option<Calibrator> {
+        match self {
+            CalibratorKind::Platt => Calibrator::platt(predicted, labels),
+            CalibratorKind::Beta => Calibrator::beta(predicted, labels),
+            CalibratorKind::Isotonic => Calibrator::isotonic(predicted, labels),
+        }
+    }
+}
+
 /// How the maps did on the later period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibratorChoice {
-    /// The map with the lowest log loss; of equal ones the simplest.
+    /// The map with the lowest log loss among those better than none by more than
+    /// noise; of equal ones the simplest.
     pub chosen: Calibrator,
     /// Mean log loss on the later period, by name of map.
     pub log_loss: Vec<(String, f64)>,
@@ -145,34 +175,70 @@ pub fn choose_calibrator(
     fitted: (&[f64], &[bool]),
     later: (&[f64], &[bool]),
 ) -> Result<CalibratorChoice, LearnError> {
+    choose_calibrator_among(&CalibratorKind::ALL, fitted, later)
+}
+
+/// The same among some of the maps. A map is taken only where it lowers the log loss
+/// by more than the noise of `later` (a one-sided paired test at 5 %).
+pub fn choose_calibrator_among(
+    kinds: &[CalibratorKind],
+    fitted: (&[f64], &[bool]),
+    later: (&[f64], &[bool]),
+) -> Result<CalibratorChoice, LearnError> {
     check_input("choose_calibrator", fitted.0, fitted.1.len())?;
     check_input("choose_calibrator", later.0, later.1.len())?;
-    let candidates = [
-        Some(Calibrator::Identity),
-        Calibrator::platt(fitted.0, fitted.1),
-        Calibrator::beta(fitted.0, fitted.1),
-        Calibrator::isotonic(fitted.0, fitted.1),
-    ];
-    let mut chosen = (Calibrator::Identity, f64::INFINITY);
-    let mut losses = Vec::new();
-    for candidate in candidates.into_iter().flatten() {
+    let loss_of = |predicted: &[f64]| {
+        log_loss(predicted, later.1)
+            .map(|loss| loss.value)
+            .ok_or(LearnError::NoRows {
+                purpose: "choose a calibration on",
+            })
+    };
+    let unmapped = loss_of(later.0)?;
+    let mut chosen = (Calibrator::Identity, unmapped);
+    let mut losses = vec![(Calibrator::Identity.name().to_owned(), unmapped)];
+    for kind in kinds {
+        let Some(candidate) = kind.fit(fitted.0, fitted.1) else {
+            continue;
+        };
         let calibrated: Vec<f64> = later
             .0
             .iter()
             .map(|value| candidate.apply(*value))
             .collect();
-        let loss = log_loss(&calibrated, later.1).ok_or(LearnError::NoRows {
-            purpose: "choose a calibration on",
-        })?;
-        losses.push((candidate.name().to_owned(), loss.value));
-        if loss.value < chosen.1 {
-            chosen = (candidate, loss.value);
+        let loss = loss_of(&calibrated)?;
+        losses.push((candidate.name().to_owned(), loss));
+        if loss < chosen.1 && gains_more_than_noise(later.0, &calibrated, later.1) {
+            chosen = (candidate, loss);
         }
     }
     Ok(CalibratorChoice {
         chosen: chosen.0,
         log_loss: losses,
     })
+}
+
+/// Whether the mean fall of the log loss exceeds 1.645 of its standard errors.
+fn gains_more_than_noise(before: &[f64], after: &[f64], labels: &[bool]) -> bool {
+    let rows = labels.len() as f64;
+    let likelihood = |probability: f64, label: bool| {
+        let probability = if label {
+            probability
+        } else {
+            1.0 - probability
+        };
+        probability.clamp(1e-15, 1.0 - 1e-15).ln()
+    };
+    let gains: Vec<f64> = before
+        .iter()
+        .zip(after)
+        .zip(labels)
+        .map(|((before, after), label)| likelihood(*after, *label) - likelihood(*before, *label))
+        .collect();
+    let mean = gains.iter().sum::<f64>() / rows;
+    let spread = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>();
+    let variance = spread / (rows - 1.0).max(1.0);
+    mean > 1.645 * (variance / rows).sqrt()
 }
 
 fn beta_terms(probability: f64) -> [f64; 2] {
@@ -319,6 +385,27 @@ mod tests {
         let later = drawn(20_000, 2, |p| p);
         let choice = choose_calibrator((&before.0, &before.1), (&later.0, &later.1)).unwrap();
         assert_eq!(choice.chosen, Calibrator::Identity);
+    }
+
+    #[test]
+    fn a_gain_within_noise_leaves_the_probabilities_as_they_are() {
+        // The predictions are right: whatever a map gains on 200 rows is luck.
+        let taken = (1..=40).filter(|seed| {
+            let (fitted, later) = (drawn(200, *seed, |p| p), drawn(200, seed + 100, |p| p));
+            let choice = choose_calibrator((&fitted.0, &fitted.1), (&later.0, &later.1));
+            choice.unwrap().chosen != Calibrator::Identity
+        });
+        assert!(taken.count() <= 4);
+        // Only the maps allowed are tried.
+        let (fitted, later) = (drawn(5_000, 1, |p| p * p), drawn(5_000, 2, |p| p * p));
+        let choice = choose_calibrator_among(
+            &[CalibratorKind::Platt],
+            (&fitted.0, &fitted.1),
+            (&later.0, &later.1),
+        );
+        let choice = choice.unwrap();
+        assert_eq!(choice.log_loss.len(), 2);
+        assert_eq!(choice.chosen.name(), "platt");
     }
 
     #[test]

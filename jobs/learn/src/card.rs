@@ -4,13 +4,16 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Recalibration;
+use crate::calibrator::CalibratorChoice;
+use crate::candidate::CandidateEvaluation;
 use crate::encoding::{ColumnRole, Encoding};
 use crate::error::LearnError;
 use crate::evaluation::{Evaluation, SubgroupEvaluation};
 use crate::feature::Bilingual;
 use crate::gate::Gate;
-use crate::logistic::{LogisticModel, TrainingFacts};
+use crate::logistic::LogisticModel;
 use crate::metrics::{Estimate, NORMAL_975};
+use crate::promotion::PromotionReport;
 use crate::split::TemporalSplit;
 
 /// Everything a reader needs to judge a model; free of personal data, but with
@@ -29,8 +32,17 @@ pub struct ModelCard {
     pub version: String,
     /// Nothing known after this day was used.
     pub as_of: NaiveDate,
-    /// The model that is used: trained on everything known by `as_of`.
-    pub training: TrainingFacts,
+    /// The learner that made it.
+    #[serde(default = "logistic")]
+    pub learner: String,
+    /// The learners that competed; the first of equals was taken.
+    #[serde(default)]
+    pub candidates: Vec<CandidateEvaluation>,
+    /// The calibration map of the model that is used, and how the others did.
+    #[serde(default)]
+    pub calibration: Option<CalibratorChoice>,
+    /// The rows of the model that is used: everything known by `as_of`.
+    pub training: TrainedRows,
     /// Rows of the feature table, before any row budget.
     pub rows_delivered: u64,
     /// Rows held after the row budget of the data set.
@@ -47,16 +59,60 @@ pub struct ModelCard {
     pub baselines: Vec<BaselineEvaluation>,
     /// By subgroup, out of time.
     pub subgroups: Vec<SubgroupEvaluation>,
-    /// The most influential columns first.
+    /// The most influential columns of a regression first.
     pub coefficients: Vec<CoefficientRow>,
+    /// By feature, the share of the training loss its splits took away; of trees.
+    #[serde(default)]
+    pub importance: Vec<FeatureShare>,
     /// Features that were left out because they do not vary.
     pub unused_features: Vec<String>,
     /// What is not known about the model.
     pub limits: Vec<Bilingual>,
-    /// The gates.
+    /// The gates on the procedure: hard limits at any number of rows.
     pub gates: Vec<Gate>,
-    /// All gates passed.
+    /// The gates of promotion, where they were asked.
+    #[serde(default)]
+    pub promotion: Option<PromotionReport>,
+    /// All gates passed, and promotion refuses nothing.
     pub usable: bool,
+}
+
+/// Rows a model was trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainedRows {
+    /// First entry date among the rows used.
+    pub entered_from: Option<NaiveDate>,
+    /// Last entry date among the rows used.
+    pub entered_until: Option<NaiveDate>,
+    /// Labels known on or before this day were used, if a day was set.
+    pub known_by: Option<NaiveDate>,
+    /// Labelled rows there were.
+    pub rows_available: usize,
+    /// Labelled rows used, after the row budget.
+    pub rows_used: usize,
+    /// Positives among the rows used.
+    pub positives: usize,
+    /// Share of positives among the rows used.
+    pub prior_rate: f64,
+    /// The hash of the training data, as given by the caller.
+    pub data_hash: String,
+}
+
+/// How much of a model rests on a feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureShare {
+    /// The feature's column.
+    pub feature: String,
+    /// Its name in Korean.
+    pub label_ko: String,
+    /// Its name in English.
+    pub label_en: String,
+    /// Between 0 and 1; all features together are 1.
+    pub share: f64,
+}
+
+fn logistic() -> String {
+    "logistic".to_owned()
 }
 
 /// One cut-off: the model of that day on those who came after.
@@ -143,6 +199,12 @@ impl ModelCard {
     /// JSON with a stable field order: equal cards give equal bytes.
     pub fn to_json(&self) -> Result<String, LearnError> {
         Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// Writes the gates of promotion down; one refusal makes the model unusable.
+    pub fn judge(&mut self, report: PromotionReport) {
+        self.usable = self.gates.iter().all(|gate| gate.passed) && report.promoted;
+        self.promotion = Some(report);
     }
 
     /// Reads a card back.

@@ -1,13 +1,14 @@
 //! Labelled rows in compact form: one row per entity and entry date.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::column::{self, ColumnData, EntityKeys, select};
+use crate::column::{self, ColumnData, EntityKeys, MISSING, select};
 use crate::error::LearnError;
 use crate::feature::{FeatureKind, FeatureSpec};
 use crate::sampling;
@@ -271,6 +272,60 @@ impl Dataset {
                 self.labels[row].is_some() && self.label_known_on[row] <= as_of
             })
             .collect()
+    }
+
+    /// The rows whose outcome is open on a day: neither known by then nor given up.
+    pub fn rows_open_on(&self, day: NaiveDate) -> Vec<u32> {
+        let day = day_of_date(day);
+        (0..self.len() as u32)
+            .filter(|row| self.label_known_on[*row as usize] > day)
+            .collect()
+    }
+
+    /// The labelled rows whose outcome became known only after a day.
+    pub fn rows_known_after(&self, day: NaiveDate) -> Vec<u32> {
+        let day = day_of_date(day);
+        (0..self.len() as u32)
+            .filter(|row| {
+                let row = *row as usize;
+                self.labels[row].is_some() && self.label_known_on[row] > day
+            })
+            .collect()
+    }
+
+    /// The features of some rows as Arrow columns, for a model that was made elsewhere.
+    pub fn features_of(&self, rows: &[u32]) -> Result<RecordBatch, LearnError> {
+        let columns = self.spec.features.iter().zip(&self.features);
+        let columns = columns.map(|(spec, data)| {
+            let array: ArrayRef = match data {
+                ColumnData::Numbers(values) => {
+                    let known = rows
+                        .iter()
+                        .map(|row| values[*row as usize])
+                        .map(|value| (!value.is_nan()).then_some(value));
+                    if spec.kind == FeatureKind::Boolean {
+                        let flags = known.map(|value| value.map(|value| value != 0.0));
+                        Arc::new(flags.collect::<BooleanArray>())
+                    } else {
+                        Arc::new(known.collect::<Float64Array>())
+                    }
+                }
+                ColumnData::Categories { codes, names, .. } => {
+                    let texts = rows.iter().map(|row| match codes[*row as usize] {
+                        MISSING => None,
+                        code => names.get(code as usize).map(String::as_str),
+                    });
+                    Arc::new(texts.collect::<StringArray>())
+                }
+            };
+            (spec.name.as_str(), array, true)
+        });
+        RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| {
+            LearnError::InvalidInput {
+                operation: "features_of",
+                reason: error.to_string(),
+            }
+        })
     }
 
     /// The outcome of each of `rows`; rows without one are an error of the caller

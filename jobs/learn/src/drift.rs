@@ -8,6 +8,8 @@ use crate::metrics::{ascending, auc};
 
 /// Quantile groups of the reference by which numbers are compared.
 const GROUPS: usize = 10;
+/// The 95 % quantile of the standard normal distribution.
+const NORMAL_95: f64 = 1.644_853_626_951_472_7;
 /// Rows of a half-filled group, so that an empty one does not count as infinite.
 const HALF_ROW: f64 = 0.5;
 
@@ -21,6 +23,13 @@ pub struct FeatureDrift {
     /// Largest distance of the distribution functions of the known values; of
     /// categories, half the sum of the differences of their shares.
     pub ks: f64,
+    /// The index that two draws of this many rows from one distribution stay below
+    /// 19 times in 20.
+    #[serde(default)]
+    pub psi_by_chance: f64,
+    /// The same of the distance.
+    #[serde(default)]
+    pub ks_by_chance: f64,
 }
 
 /// What one feature alone tells about the outcome.
@@ -51,9 +60,55 @@ pub fn psi_of_counts(reference: &[f64], current: &[f64]) -> f64 {
         .sum()
 }
 
+/// What chance makes of [`psi_of_counts`]: without drift the index is about
+/// (1 / m + 1 / n) times a chi-square with one degree of freedom less than there are
+/// groups (Yurdakul and Naranjo 2020); its 95 % bound by Wilson and Hilferty (1931).
+pub(crate) fn psi_by_chance(reference: &[f64], current: &[f64]) -> f64 {
+    let filled = reference.iter().zip(current);
+    let groups = filled
+        .filter(|(before, now)| **before + **now > 0.0)
+        .count();
+    let freedom = groups.saturating_sub(1) as f64;
+    if freedom == 0.0 {
+        return 0.0;
+    }
+    let part = 2.0 / (9.0 * freedom);
+    per_row(reference.iter().sum(), current.iter().sum())
+        * freedom
+        * (1.0 - part + NORMAL_95 * part.sqrt()).powi(3)
+}
+
+/// What chance makes of [`ks`] (Smirnov's 95 % bound).
+pub(crate) fn ks_by_chance(reference: usize, current: usize) -> f64 {
+    1.358 * per_row(reference as f64, current as f64).sqrt()
+}
+
+/// What chance makes of half the sum of the differences of shares: the mean of
+/// normal differences, and 1.645 times at most their standard deviation.
+fn share_distance_by_chance(reference: &[f64], current: &[f64]) -> f64 {
+    let (before, now): (f64, f64) = (reference.iter().sum(), current.iter().sum());
+    let spread = per_row(before, now);
+    let means = reference.iter().zip(current).map(|(p, q)| {
+        let share = (p + q) / (before + now).max(1.0);
+        (2.0 / std::f64::consts::PI * share * (1.0 - share) * spread).sqrt()
+    });
+    means.sum::<f64>() / 2.0 + NORMAL_95 * spread.sqrt() / 2.0
+}
+
+/// Variance of a difference of two means per unit of variance; no rows count as half a row.
+fn per_row(reference: f64, current: f64) -> f64 {
+    1.0 / reference.max(HALF_ROW) + 1.0 / current.max(HALF_ROW)
+}
+
 /// Population stability index of numbers by the deciles of the reference; NaN is a
 /// group of its own.
 pub fn psi(reference: &[f64], current: &[f64]) -> f64 {
+    let (before, now) = decile_counts(reference, current);
+    psi_of_counts(&before, &now)
+}
+
+/// Rows of both by the deciles of the reference, missing last.
+pub(crate) fn decile_counts(reference: &[f64], current: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let mut known: Vec<f64> = reference
         .iter()
         .copied()
@@ -76,7 +131,7 @@ pub fn psi(reference: &[f64], current: &[f64]) -> f64 {
         }
         counts
     };
-    psi_of_counts(&counts(reference), &counts(current))
+    (counts(reference), counts(current))
 }
 
 /// Largest distance between the distribution functions of two samples
@@ -114,21 +169,30 @@ impl Dataset {
         let features = self.spec.features.iter().zip(&self.features);
         features
             .map(|(spec, data)| {
-                let (psi, ks) = match data {
+                let (before, now, [ks, ks_by_chance]) = match data {
                     ColumnData::Numbers(values) => {
                         let (before, now) = (taken(values, reference), taken(values, current));
-                        (psi(&before, &now), ks(&before, &now))
+                        let known =
+                            |values: &[f64]| values.iter().filter(|value| !value.is_nan()).count();
+                        let distance = ks(&before, &now);
+                        let chance = ks_by_chance(known(&before), known(&now));
+                        let (before, now) = decile_counts(&before, &now);
+                        (before, now, [distance, chance])
                     }
                     ColumnData::Categories { codes, names, .. } => {
                         let before = category_counts(codes, names.len(), reference);
                         let now = category_counts(codes, names.len(), current);
-                        (psi_of_counts(&before, &now), share_distance(&before, &now))
+                        let distance = share_distance(&before, &now);
+                        let chance = share_distance_by_chance(&before, &now);
+                        (before, now, [distance, chance])
                     }
                 };
                 FeatureDrift {
                     feature: spec.name.clone(),
-                    psi,
+                    psi: psi_of_counts(&before, &now),
                     ks,
+                    psi_by_chance: psi_by_chance(&before, &now),
+                    ks_by_chance,
                 }
             })
             .collect()
@@ -293,6 +357,26 @@ mod tests {
         assert!((psi_of_counts(&[500.0, 500.0], &[750.0, 250.0]) - expected).abs() < 1e-12);
         assert!((ks(&[1.0, 2.0, 3.0, 4.0], &[3.0, 4.0, 5.0, 6.0]) - 0.5).abs() < 1e-12);
         assert_eq!(ks(&[1.0], &[f64::NAN]), 0.0);
+    }
+
+    #[test]
+    fn draws_of_one_distribution_stay_below_what_chance_makes_nearly_always() {
+        use rand::{Rng, SeedableRng};
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let mut draw = |rows: usize| -> Vec<f64> { (0..rows).map(|_| random.random()).collect() };
+        let mut above = [0, 0];
+        for _ in 0..200 {
+            let (reference, current) = (draw(2_000), draw(300));
+            let (before, now) = decile_counts(&reference, &current);
+            let (index, distance) = (psi_of_counts(&before, &now), ks(&reference, &current));
+            above[0] += usize::from(index > psi_by_chance(&before, &now));
+            above[1] += usize::from(distance > ks_by_chance(2_000, 300));
+        }
+        // One in twenty: 10 of 200, with room for the luck of the draw on both sides.
+        assert!(
+            above.iter().all(|above| (1..=22).contains(above)),
+            "{above:?}"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::dataset::Dataset;
 use crate::error::LearnError;
 use crate::evaluation::{SUBGROUP_CLASS_ROWS, SUBGROUP_ROWS, check_input};
 use crate::metrics::{Estimate, NORMAL_975};
+use crate::ranking::RankingEnd;
 
 /// One group against everybody else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,13 +22,13 @@ pub struct GroupFairness {
     pub rows: usize,
     /// Rows with a positive outcome.
     pub positives: usize,
-    /// Rows at or above the threshold.
+    /// Rows at the threshold or beyond it, on the side that is acted upon.
     pub flagged: usize,
     /// The rest is `None` where the group or everybody else is too small to test.
     pub tested: bool,
     /// Calibration within the group.
     pub calibration: Option<Recalibration>,
-    /// Share flagged among the positives, divided by that of everybody else.
+    /// Share flagged among those with the outcome sought, divided by that of everybody else.
     pub true_positive_ratio: Option<Estimate>,
     /// Share flagged, divided by that of everybody else.
     pub flag_ratio: Option<Estimate>,
@@ -39,12 +40,15 @@ struct Counts {
     rows: f64,
     positives: f64,
     flagged: f64,
-    flagged_positives: f64,
+    sought: f64,
+    flagged_sought: f64,
 }
 
 impl Dataset {
     /// Fairness at a threshold by the values of a group column; `rows[i]` is the row
-    /// to which `predicted[i]` and `labels[i]` belong. In text order, missing last.
+    /// to which `predicted[i]` and `labels[i]` belong. Flagged are the rows at the
+    /// threshold and towards `end`; sought is a positive outcome at the highest end, a
+    /// negative one at the lowest. In text order, missing last.
     pub fn fairness(
         &self,
         column: &str,
@@ -52,6 +56,7 @@ impl Dataset {
         predicted: &[f64],
         labels: &[bool],
         threshold: f64,
+        end: RankingEnd,
     ) -> Result<Vec<GroupFairness>, LearnError> {
         check_input("fairness", predicted, labels.len())?;
         check_input("fairness", predicted, rows.len())?;
@@ -68,13 +73,13 @@ impl Dataset {
             member.0.push(*probability);
             member.1.push(*label);
         }
-        let all = Counts::of(predicted, labels, threshold);
+        let all = Counts::of(predicted, labels, threshold, end);
         let values = names.iter().cloned().map(Some).chain([None]);
         let mut found: Vec<GroupFairness> = values
             .zip(members)
             .filter(|(_, (predicted, _))| !predicted.is_empty())
             .map(|(value, (predicted, labels))| {
-                let own = Counts::of(&predicted, &labels, threshold);
+                let own = Counts::of(&predicted, &labels, threshold, end);
                 let others = all.without(own);
                 let tested = own.is_enough() && others.is_enough();
                 let ratio = |own: [f64; 2], others: [f64; 2]| {
@@ -89,8 +94,8 @@ impl Dataset {
                     tested,
                     calibration: tested.then(|| recalibration(&predicted, &labels)).flatten(),
                     true_positive_ratio: ratio(
-                        [own.flagged_positives, own.positives],
-                        [others.flagged_positives, others.positives],
+                        [own.flagged_sought, own.sought],
+                        [others.flagged_sought, others.sought],
                     ),
                     flag_ratio: ratio([own.flagged, own.rows], [others.flagged, others.rows]),
                 }
@@ -102,17 +107,19 @@ impl Dataset {
 }
 
 impl Counts {
-    fn of(predicted: &[f64], labels: &[bool], threshold: f64) -> Self {
+    fn of(predicted: &[f64], labels: &[bool], threshold: f64, end: RankingEnd) -> Self {
         let mut counts = Counts::default();
+        let one = |yes: bool| f64::from(u8::from(yes));
         for (probability, label) in predicted.iter().zip(labels) {
-            let (positive, flagged) = (
-                f64::from(u8::from(*label)),
-                f64::from(u8::from(*probability >= threshold)),
-            );
+            let (sought, flagged) = match end {
+                RankingEnd::Highest => (one(*label), one(*probability >= threshold)),
+                RankingEnd::Lowest => (one(!label), one(*probability <= threshold)),
+            };
             counts.rows += 1.0;
-            counts.positives += positive;
+            counts.positives += one(*label);
             counts.flagged += flagged;
-            counts.flagged_positives += positive * flagged;
+            counts.sought += sought;
+            counts.flagged_sought += sought * flagged;
         }
         counts
     }
@@ -122,7 +129,8 @@ impl Counts {
             rows: self.rows - part.rows,
             positives: self.positives - part.positives,
             flagged: self.flagged - part.flagged,
-            flagged_positives: self.flagged_positives - part.flagged_positives,
+            sought: self.sought - part.sought,
+            flagged_sought: self.flagged_sought - part.flagged_sought,
         }
     }
 
@@ -161,6 +169,21 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+
+    #[test]
+    fn at_the_lowest_end_those_below_the_threshold_are_flagged_and_failures_sought() {
+        let (predicted, labels) = ([0.1, 0.2, 0.8, 0.9], [false, true, false, true]);
+        let low = Counts::of(&predicted, &labels, 0.2, RankingEnd::Lowest);
+        assert_eq!(
+            [low.flagged, low.sought, low.flagged_sought, low.positives],
+            [2.0, 2.0, 1.0, 2.0]
+        );
+        let high = Counts::of(&predicted, &labels, 0.9, RankingEnd::Highest);
+        assert_eq!(
+            [high.flagged, high.sought, high.flagged_sought],
+            [1.0, 2.0, 1.0]
+        );
+    }
 
     #[test]
     fn the_ratio_and_its_interval_equal_the_hand_computed_ones() {

@@ -52,6 +52,7 @@ mod baseline;
 mod boosting;
 mod calibration;
 mod calibrator;
+mod candidate;
 mod card;
 mod column;
 mod dataset;
@@ -62,6 +63,7 @@ mod evaluation;
 mod fairness;
 mod feature;
 mod gate;
+mod judging;
 mod learner;
 mod linfa_solver;
 mod logistic;
@@ -89,8 +91,14 @@ pub use boosting::{
 pub use calibration::{
     CalibrationBin, Recalibration, calibration_table, expected_calibration_error, recalibration,
 };
-pub use calibrator::{Calibrator, CalibratorChoice, choose_calibrator};
-pub use card::{BaselineEvaluation, CoefficientRow, CutoffEvaluation, ModelCard, coefficient_rows};
+pub use calibrator::{
+    Calibrator, CalibratorChoice, CalibratorKind, choose_calibrator, choose_calibrator_among,
+};
+pub use candidate::{Candidate, CandidateEvaluation, CandidateWindow, FittedModel};
+pub use card::{
+    BaselineEvaluation, CoefficientRow, CutoffEvaluation, FeatureShare, ModelCard, TrainedRows,
+    coefficient_rows,
+};
 pub use dataset::{Dataset, DatasetBuilder, DatasetSpec, GroupSpec};
 pub use drift::{FeatureDrift, FeatureSuspicion, ks, psi, psi_of_counts, rank_correlation};
 pub use encoding::{ColumnRole, EncodedFeature, Encoding, PoolingRule};
@@ -99,6 +107,7 @@ pub use evaluation::{Evaluation, EvaluationOptions, SubgroupEvaluation, evaluate
 pub use fairness::{GroupFairness, risk_ratio};
 pub use feature::{Bilingual, FeatureKind, FeatureSpec};
 pub use gate::{Gate, GateLimits};
+pub use judging::{Champion, PromotionRequest, judge_training};
 pub use learner::{BatchVisitor, Batches, Learner, LearningTask, ProbabilityModel, read_model};
 pub use logistic::{
     Contribution, Explanation, FitOptions, FittedColumn, LogisticModel, Solver, SolverReport,
@@ -108,8 +117,8 @@ pub use metrics::{Estimate, auc, auc_difference, auc_with_interval, brier, log_l
 pub use oracle::{OracleComparison, compare_with_oracle};
 pub use prevalence::{DrawnRow, PrevalenceCorrection};
 pub use promotion::{
-    PromotionCheck, PromotionEvidence, PromotionGate, PromotionLimits, PromotionReport, Verdict,
-    judge_promotion,
+    ChampionEvidence, PromotionCheck, PromotionEvidence, PromotionGate, PromotionLimits,
+    PromotionReport, Verdict, judge_promotion,
 };
 pub use ranking::{CapacityMetric, RankingEnd, at_capacity};
 pub use split::{

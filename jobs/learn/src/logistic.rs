@@ -206,7 +206,7 @@ impl LogisticModel {
         available: &[u32],
         options: &FitOptions,
     ) -> Result<Self, LearnError> {
-        let rows = within_budget(dataset, available, options);
+        let rows = within_budget(dataset, available, options.max_rows, options.seed);
         let labels = dataset.labels_of(&rows);
         let positives = labels.iter().filter(|label| **label).count();
         if rows.is_empty() {
@@ -452,8 +452,14 @@ impl LogisticModel {
     }
 }
 
-fn within_budget(dataset: &Dataset, available: &[u32], options: &FitOptions) -> Vec<u32> {
-    let Some(budget) = options.max_rows else {
+/// The rows themselves, or a draw of them by month in proportion where they are too many.
+pub(crate) fn within_budget(
+    dataset: &Dataset,
+    available: &[u32],
+    max_rows: Option<usize>,
+    seed: u64,
+) -> Vec<u32> {
+    let Some(budget) = max_rows else {
         return available.to_vec();
     };
     let mut totals = std::collections::BTreeMap::new();
@@ -464,7 +470,7 @@ fn within_budget(dataset: &Dataset, available: &[u32], options: &FitOptions) -> 
         available,
         budget,
         |row| dataset.month(row),
-        |row| dataset.draw(row, options.seed),
+        |row| dataset.draw(row, seed),
         &totals,
     )
 }

@@ -1,13 +1,20 @@
 //! Gates before a model replaces the one in use. Each is a typed result with its
 //! figure, its limit and a sentence that says what was found; one refusal keeps the
 //! model out.
+//!
+//! Calibration and drift have limits for many rows. Where a figure lies outside and
+//! the rows are so few that its interval reaches the limits, or that chance alone
+//! would put it there, the gate says that it cannot tell; the gates on the procedure (`gate.rs`) hold at any number of rows.
 
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::{calibration_table, expected_calibration_error, recalibration};
-use crate::drift::{FeatureDrift, FeatureSuspicion, ks, psi, rank_correlation};
+use crate::drift::{
+    FeatureDrift, FeatureSuspicion, decile_counts, ks, ks_by_chance, psi_by_chance, psi_of_counts,
+    rank_correlation,
+};
 use crate::error::LearnError;
-use crate::evaluation::check_input;
+use crate::evaluation::{SUBGROUP_CLASS_ROWS, SUBGROUP_ROWS, check_input};
 use crate::fairness::GroupFairness;
 use crate::feature::Bilingual;
 use crate::metrics::{Estimate, auc_difference, auc_with_interval, brier};
@@ -62,6 +69,42 @@ pub enum PromotionCheck {
     ScoreMovement,
     /// The threshold evaluated is the one of the artefact.
     Threshold,
+}
+
+impl PromotionCheck {
+    /// Its stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            PromotionCheck::EnoughOutcomes => "enough_outcomes",
+            PromotionCheck::BeatsChampion => "beats_champion",
+            PromotionCheck::BeatsPrior => "beats_prior",
+            PromotionCheck::CalibrationSlope => "calibration_slope",
+            PromotionCheck::CalibrationError => "calibration_error",
+            PromotionCheck::PlausibleAuc => "plausible_auc",
+            PromotionCheck::SuspiciousFeature => "suspicious_feature",
+            PromotionCheck::PostOutcomeFeature => "post_outcome_feature",
+            PromotionCheck::InputDrift => "input_drift",
+            PromotionCheck::ScoreDrift => "score_drift",
+            PromotionCheck::GroupCalibration => "group_calibration",
+            PromotionCheck::TruePositiveRatio => "true_positive_ratio",
+            PromotionCheck::FlagRatio => "flag_ratio",
+            PromotionCheck::Coverage => "coverage",
+            PromotionCheck::Stability => "stability",
+            PromotionCheck::ScoreMovement => "score_movement",
+            PromotionCheck::Threshold => "threshold",
+        }
+    }
+}
+
+impl Verdict {
+    /// Its stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Refused => "refused",
+            Verdict::CannotTest => "cannot_test",
+        }
+    }
 }
 
 /// One gate.
@@ -141,28 +184,47 @@ impl Default for PromotionLimits {
     }
 }
 
-/// Everything the gates are decided on. The rows of `labels`, `challenger` and
-/// `champion` are the same, frozen before either model was made.
+/// The model in use and the new one on rows whose outcome neither knew.
+#[derive(Debug, Clone, Default)]
+pub struct ChampionEvidence {
+    /// Outcomes.
+    pub labels: Vec<bool>,
+    /// What the new procedure predicted.
+    pub challenger: Vec<f64>,
+    /// What the model in use predicted.
+    pub champion: Vec<f64>,
+}
+
+/// Everything the gates are decided on.
 #[derive(Debug, Clone, Default)]
 pub struct PromotionEvidence {
     /// Outcomes out of time.
     pub labels: Vec<bool>,
     /// What the new model predicted for them.
     pub challenger: Vec<f64>,
-    /// What the model in use predicted for them; `None` where there is none.
-    pub champion: Option<Vec<f64>>,
+    /// The model in use on rows it had not seen; `None` where there is no such model.
+    pub champion: Option<ChampionEvidence>,
     /// What each feature alone tells ([`Dataset::suspicions`](crate::Dataset::suspicions)).
     pub suspicions: Vec<FeatureSuspicion>,
     /// Rows by feature whose value became known only after the entry.
     pub known_after_entry: Vec<(String, usize)>,
     /// Distance of the inputs of today ([`Dataset::drift`](crate::Dataset::drift)).
     pub input_drift: Vec<FeatureDrift>,
+    /// The same of inputs that move by their nature, such as the state of the market: told, not
+    /// judged.
+    pub moving_inputs: Vec<FeatureDrift>,
     /// The new model's scores of those to be scored today.
     pub current: Vec<f64>,
+    /// What the model in use scores the same rows.
+    pub champion_current: Option<Vec<f64>>,
     /// Fairness at the threshold ([`Dataset::fairness`](crate::Dataset::fairness)).
     pub fairness: Vec<GroupFairness>,
+    /// Group columns and gates on them whose figures are told but not judged.
+    pub told_only: Vec<(String, PromotionCheck)>,
     /// Those who should get a score today.
     pub eligible: usize,
+    /// Those of them who get one.
+    pub scored: usize,
     /// Scores of the same rows by the models of two consecutive cut-offs.
     pub consecutive: Option<(Vec<f64>, Vec<f64>)>,
     /// The threshold the artefact carries.
@@ -181,14 +243,18 @@ pub fn judge_promotion(
         &evidence.challenger,
         evidence.labels.len(),
     )?;
-    if let Some(champion) = &evidence.champion {
-        check_input("judge_promotion", champion, evidence.labels.len())?;
+    if let Some(contest) = &evidence.champion {
+        check_input("judge_promotion", &contest.champion, contest.labels.len())?;
+        check_input("judge_promotion", &contest.challenger, contest.labels.len())?;
+    }
+    if let Some(champion) = &evidence.champion_current {
+        check_input("judge_promotion", champion, evidence.current.len())?;
     }
     let mut gates = accuracy(evidence, limits);
     gates.extend(leakage(evidence, limits));
     gates.extend(drift(evidence, limits));
     for group in &evidence.fairness {
-        gates.extend(fairness(group, limits));
+        gates.extend(fairness(group, limits, &evidence.told_only));
     }
     gates.extend(serving(evidence, limits));
     Ok(PromotionReport {
@@ -198,6 +264,12 @@ pub fn judge_promotion(
 }
 
 impl PromotionReport {
+    /// How the first gate of a kind came out.
+    pub fn verdict(&self, check: PromotionCheck) -> Option<Verdict> {
+        let gate = self.gates.iter().find(|gate| gate.check == check);
+        gate.map(|gate| gate.verdict)
+    }
+
     /// The gates that refuse.
     pub fn refusals(&self) -> impl Iterator<Item = &PromotionGate> {
         self.gates
@@ -214,12 +286,15 @@ fn accuracy(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promo
     let below_prior = brier(&vec![rate; labels.len()], labels)
         .zip(brier(challenger, labels))
         .map(|(prior, own)| prior.value - own.value);
-    let difference = evidence
-        .champion
-        .as_ref()
-        .and_then(|champion| auc_difference(challenger, champion, labels));
+    let contest = evidence.champion.as_ref();
+    let difference = contest
+        .filter(|contest| is_enough(&contest.labels))
+        .and_then(|contest| {
+            auc_difference(&contest.challenger, &contest.champion, &contest.labels)
+        });
     let fit = recalibration(challenger, labels);
     let table = calibration_table(challenger, labels, 10);
+    let error = expected_calibration_error(&table, 200, 1);
     vec![
         Draft::new(
             PromotionCheck::EnoughOutcomes,
@@ -253,6 +328,9 @@ fn accuracy(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promo
         )
         .estimate(fit.map(|fit| fit.slope))
         .between(limits.slope)
+        .unless_chance(fit.is_some_and(|fit| {
+            fit.slope.upper >= limits.slope.0 && fit.slope.lower <= limits.slope.1
+        }))
         .must_exist()
         .decide(),
         Draft::new(
@@ -260,11 +338,18 @@ fn accuracy(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promo
             "기대 보정오차",
             "expected calibration error",
         )
-        .estimate(expected_calibration_error(&table, 200, 1))
+        .estimate(error)
         .at_most(limits.calibration_error)
+        .unless_chance(error.is_some_and(|error| error.lower <= limits.calibration_error))
         .must_exist()
         .decide(),
     ]
+}
+
+/// Rows that can tell two models apart.
+pub(crate) fn is_enough(labels: &[bool]) -> bool {
+    let positives = labels.iter().filter(|label| **label).count();
+    labels.len() >= SUBGROUP_ROWS && positives.min(labels.len() - positives) >= SUBGROUP_CLASS_ROWS
 }
 
 fn leakage(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<PromotionGate> {
@@ -307,28 +392,35 @@ fn leakage(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promot
 }
 
 fn drift(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<PromotionGate> {
-    let excess = |psi: f64, ks: f64| (psi / limits.psi).max(ks / limits.ks);
-    let worst = evidence
-        .input_drift
-        .iter()
-        .max_by(|left, right| excess(left.psi, left.ks).total_cmp(&excess(right.psi, right.ks)));
-    let about = worst.map(|found| found.feature.clone());
-    let compared = !evidence.current.is_empty();
-    let scores = |distance: fn(&[f64], &[f64]) -> f64| {
-        compared.then(|| distance(&evidence.challenger, &evidence.current))
+    let excess = |found: &FeatureDrift| (found.psi / limits.psi).max(found.ks / limits.ks);
+    let worst_of = |inputs: &[FeatureDrift]| {
+        let worst = inputs
+            .iter()
+            .max_by(|left, right| excess(left).total_cmp(&excess(right)));
+        worst.cloned()
     };
-    let gate = |check, ko: &str, en: &str, figure: Option<f64>, limit: f64| {
-        Draft::new(check, ko, en).figure(figure).at_most(limit)
+    let worst = worst_of(&evidence.input_drift);
+    let worst = worst.as_ref();
+    let about = worst.map(|found| found.feature.clone());
+    let (before, now) = (&evidence.challenger, &evidence.current);
+    let (counts_before, counts_now) = decile_counts(before, now);
+    let compared = |figure: f64| (!now.is_empty()).then_some(figure);
+    let gate = |check, ko: &str, en: &str, figure: Option<f64>, limit: f64, chance: f64| {
+        Draft::new(check, ko, en)
+            .figure(figure)
+            .at_most(limit)
+            .unless_chance(figure.is_some_and(|figure| figure <= chance))
     };
     let input = PromotionCheck::InputDrift;
     let score = PromotionCheck::ScoreDrift;
-    vec![
+    let mut gates = vec![
         gate(
             input,
             "입력 변수의 PSI",
             "PSI of an input",
             worst.map(|found| found.psi),
             limits.psi,
+            worst.map_or(0.0, |found| found.psi_by_chance),
         )
         .about(about.clone())
         .decide(),
@@ -338,6 +430,7 @@ fn drift(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promotio
             "KS distance of an input",
             worst.map(|found| found.ks),
             limits.ks,
+            worst.map_or(0.0, |found| found.ks_by_chance),
         )
         .about(about)
         .decide(),
@@ -345,22 +438,41 @@ fn drift(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promotio
             score,
             "점수의 PSI",
             "PSI of the scores",
-            scores(psi),
+            compared(psi_of_counts(&counts_before, &counts_now)),
             limits.psi,
+            psi_by_chance(&counts_before, &counts_now),
         )
         .decide(),
         gate(
             score,
             "점수의 KS 거리",
             "KS distance of the scores",
-            scores(ks),
+            compared(ks(before, now)),
             limits.ks,
+            ks_by_chance(before.len(), now.len()),
         )
         .decide(),
-    ]
+    ];
+    if let Some(moving) = worst_of(&evidence.moving_inputs) {
+        let told = Draft::new(
+            input,
+            "본래 움직이는 입력 변수의 PSI",
+            "PSI of an input that moves by its nature",
+        );
+        gates.push(
+            told.about(Some(moving.feature))
+                .figure(Some(moving.psi))
+                .decide(),
+        );
+    }
+    gates
 }
 
-fn fairness(group: &GroupFairness, limits: &PromotionLimits) -> Vec<PromotionGate> {
+fn fairness(
+    group: &GroupFairness,
+    limits: &PromotionLimits,
+    told_only: &[(String, PromotionCheck)],
+) -> Vec<PromotionGate> {
     let subject = format!("{}={}", group.column, group.value.as_deref().unwrap_or("–"));
     let slope = group.calibration.map(|fit| fit.slope);
     // The whole interval has to lie outside: a small group is not condemned by noise.
@@ -376,12 +488,17 @@ fn fairness(group: &GroupFairness, limits: &PromotionLimits) -> Vec<PromotionGat
         })
     };
     let gate = |check, ko: &str, en: &str, estimate: Option<Estimate>, range| {
-        Draft::new(check, ko, en)
+        let draft = Draft::new(check, ko, en)
             .about(Some(subject.clone()))
-            .estimate(estimate)
-            .decided_on(outside(estimate, range))
-            .between(range)
-            .decide()
+            .estimate(estimate);
+        let judged = !told_only
+            .iter()
+            .any(|(column, told)| *column == group.column && *told == check);
+        let draft = match judged {
+            true => draft.decided_on(outside(estimate, range)).between(range),
+            false => draft,
+        };
+        draft.decide()
     };
     vec![
         gate(
@@ -410,18 +527,19 @@ fn fairness(group: &GroupFairness, limits: &PromotionLimits) -> Vec<PromotionGat
 
 fn serving(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<PromotionGate> {
     let coverage =
-        (evidence.eligible > 0).then(|| evidence.current.len() as f64 / evidence.eligible as f64);
+        (evidence.eligible > 0).then(|| evidence.scored as f64 / evidence.eligible as f64);
     let stability = evidence
         .consecutive
         .as_ref()
         .filter(|(first, second)| first.len() == second.len())
         .and_then(|(first, second)| rank_correlation(first, second));
-    let movement = evidence.champion.as_ref().map(|champion| {
-        let moved = champion
+    let in_use = evidence.champion_current.as_ref();
+    let movement = in_use.filter(|scores| !scores.is_empty()).map(|scores| {
+        let moved = scores
             .iter()
-            .zip(&evidence.challenger)
+            .zip(&evidence.current)
             .map(|(old, new)| (new - old).abs());
-        moved.sum::<f64>() / champion.len().max(1) as f64
+        moved.sum::<f64>() / scores.len() as f64
     });
     vec![
         Draft::new(
@@ -469,6 +587,8 @@ struct Draft {
     decided_on: Option<f64>,
     strict: bool,
     must_exist: bool,
+    /// Chance alone explains a figure outside the limits.
+    chance: bool,
 }
 
 impl Draft {
@@ -487,6 +607,7 @@ impl Draft {
             decided_on: None,
             strict: false,
             must_exist: false,
+            chance: false,
         }
     }
 
@@ -539,6 +660,12 @@ impl Draft {
         self
     }
 
+    /// A figure outside its limits that chance explains is not told from one inside.
+    fn unless_chance(mut self, chance: bool) -> Self {
+        self.chance = chance;
+        self
+    }
+
     fn decide(self) -> PromotionGate {
         let mut gate = self.gate;
         gate.verdict = match self.decided_on {
@@ -554,6 +681,8 @@ impl Draft {
                 });
                 if enough && gate.maximum.is_none_or(|most| number <= most) {
                     Verdict::Passed
+                } else if self.chance {
+                    Verdict::CannotTest
                 } else {
                     Verdict::Refused
                 }
@@ -581,13 +710,40 @@ impl Draft {
             (None, Some(most)) => format!("≤ {most}"),
             (None, None) => String::new(),
         };
-        let sentence = |what: &str, none: &str, wanted: &str| match &figure {
-            Some(figure) => format!("{subject}{what} {figure}, {wanted} {limit}"),
-            None => format!("{subject}{what}: {none}, {wanted} {limit}"),
+        let few = gate.verdict == Verdict::CannotTest && figure.is_some();
+        let sentence = |what: &str, [none, wanted, unjudged, chance]: [&str; 4]| {
+            let wanted = match limit.is_empty() {
+                true => unjudged.to_owned(),
+                false => format!("{wanted} {limit}"),
+            };
+            let found = match &figure {
+                Some(figure) => format!("{subject}{what} {figure}, {wanted}"),
+                None => format!("{subject}{what}: {none}, {wanted}"),
+            };
+            match few {
+                true => format!("{found}; {chance}"),
+                false => found,
+            }
         };
         gate.reason = Bilingual::new(
-            sentence(&self.what.ko, "검정할 수 없음", "기준"),
-            sentence(&self.what.en, "cannot test", "wanted"),
+            sentence(
+                &self.what.ko,
+                [
+                    "검정할 수 없음",
+                    "기준",
+                    "기준 없음",
+                    "행이 적어 우연과 구별할 수 없음",
+                ],
+            ),
+            sentence(
+                &self.what.en,
+                [
+                    "cannot test",
+                    "wanted",
+                    "told without a limit",
+                    "too few rows to tell it from chance",
+                ],
+            ),
         );
         gate
     }

@@ -1,5 +1,8 @@
-//! Training as it is done at night: evaluate the procedure out of time, then fit
-//! on everything known, and let the gates decide whether the result may be used.
+//! Training as it is done at night: candidates are evaluated out of time, each
+//! calibrated on rows known at its cut-off, the one with the least regret is fitted
+//! on everything known, and the gates decide whether the result may be used.
+
+mod windows;
 
 use std::sync::Arc;
 
@@ -9,20 +12,20 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema};
 use chrono::NaiveDate;
 
-use crate::baseline::{BaselineSpec, GroupRates};
-use crate::card::{BaselineEvaluation, CutoffEvaluation, ModelCard, coefficient_rows};
+use crate::artefact::ScoringArtefact;
+use crate::baseline::BaselineSpec;
+use crate::calibrator::{Calibrator, CalibratorKind};
+use crate::candidate::{self, Candidate, FittedModel};
+use crate::card::{ModelCard, TrainedRows, coefficient_rows};
 use crate::column::EntityKeys;
-use crate::dataset::{Dataset, day_of_date};
+use crate::dataset::Dataset;
 use crate::encoding::Encoding;
 use crate::error::LearnError;
 use crate::evaluation::{EvaluationOptions, evaluate, evaluate_subgroups};
 use crate::feature::Bilingual;
 use crate::gate::{self, GateLimits};
-use crate::logistic::{FitOptions, LogisticModel, TrainingFacts};
-use crate::metrics::{Estimate, auc_difference};
-use crate::split::{
-    SplitPlan, SplitRows, TemporalSplit, check_label_dates, entry_window, temporal_splits,
-};
+use crate::split::{SplitPlan, SplitRows, check_label_dates, entry_window, temporal_splits};
+use windows::{Calibrated, Contest, Order, OutOfTime, fit_calibrated};
 
 /// A complete training: data set aside, everything that decides the result.
 #[derive(Debug, Clone)]
@@ -41,8 +44,10 @@ pub struct TrainingPlan {
     pub data_hash: String,
     /// Cut-offs.
     pub splits: SplitPlan,
-    /// Fitting.
-    pub fit: FitOptions,
+    /// The learners that compete, the simplest first.
+    pub candidates: Vec<Candidate>,
+    /// The calibration maps that compete with none.
+    pub calibrators: Vec<CalibratorKind>,
     /// Measuring.
     pub evaluation: EvaluationOptions,
     /// The one-variable rule to beat.
@@ -58,43 +63,87 @@ pub struct TrainingPlan {
 /// What a training gives.
 #[derive(Debug)]
 pub struct TrainingOutcome {
-    /// The model, trained on everything known by `as_of`, with its metrics.
-    pub model: LogisticModel,
+    /// The model of the candidate taken, trained on everything known by `as_of`.
+    pub model: FittedModel,
+    /// The map of its probabilities.
+    pub calibrator: Calibrator,
     /// Its card; `card.usable` says whether it may be used.
     pub card: ModelCard,
     /// Each out-of-time row with the prediction made for it: entity and entry date
     /// under their own names, `cutoff`, `probability`, `baseline_probability`,
     /// `label`, `label_known_on`.
     pub out_of_time: RecordBatch,
+    /// Which of the plan's candidates was taken.
+    pub(crate) chosen: usize,
+    /// Rows of the data set evaluated, their cut-offs, outcomes and calibrated predictions.
+    pub(crate) rows: Vec<u32>,
+    pub(crate) cutoffs: Vec<i32>,
+    pub(crate) labels: Vec<bool>,
+    pub(crate) predicted: Vec<f64>,
+    /// The rows of the last cut-off, scored by the model before and by its own.
+    pub(crate) consecutive: Option<(Vec<f64>, Vec<f64>)>,
 }
 
-/// Out-of-time rows of all cut-offs with what was predicted for them.
-#[derive(Default)]
-struct OutOfTime {
-    rows: Vec<u32>,
-    cutoffs: Vec<i32>,
-    labels: Vec<bool>,
-    predicted: Vec<f64>,
-    one_variable: Vec<f64>,
-    prior: Vec<f64>,
+impl TrainingOutcome {
+    /// Calibrated probabilities, one per row of the batch.
+    pub fn predict(&self, batch: &RecordBatch) -> Result<Vec<f64>, LearnError> {
+        let predicted = self.model.predict(batch)?;
+        Ok(calibrated(&self.calibrator, predicted))
+    }
+
+    /// Calibrated probabilities of rows of the data set.
+    pub(crate) fn score_rows(
+        &self,
+        dataset: &Dataset,
+        rows: &[u32],
+    ) -> Result<Vec<f64>, LearnError> {
+        let predicted = self.model.predict_rows(dataset, rows)?;
+        Ok(calibrated(&self.calibrator, predicted))
+    }
+
+    /// Model, calibration and threshold as one thing to serve.
+    pub fn artefact(&self, threshold: f64) -> ScoringArtefact {
+        ScoringArtefact {
+            model: self.model.clone().into_boxed(),
+            calibrator: self.calibrator.clone(),
+            threshold,
+        }
+    }
 }
 
-/// Evaluates over all cut-offs of the plan, then fits the final model.
+fn calibrated(calibrator: &Calibrator, mut predicted: Vec<f64>) -> Vec<f64> {
+    for probability in &mut predicted {
+        *probability = calibrator.apply(*probability);
+    }
+    predicted
+}
+
+/// Evaluates all candidates over all cut-offs of the plan, then fits the one taken.
 pub fn train_with_temporal_evaluation(
     dataset: &Dataset,
     plan: &TrainingPlan,
 ) -> Result<TrainingOutcome, LearnError> {
     let splits = temporal_splits(dataset, &plan.splits)?;
-    let mut cutoffs = Vec::with_capacity(splits.len());
-    let mut all = OutOfTime::default();
+    let mut all = OutOfTime::of(plan);
+    let mut previous: Option<Vec<Calibrated>> = None;
     for split in &splits {
-        cutoffs.push(evaluate_cutoff(dataset, split, plan, &mut all)?);
+        let rows = split.rows(dataset)?;
+        let name = split.cutoff.to_string();
+        let fitted = all.add_window(
+            dataset,
+            rows,
+            (name, Some(*split)),
+            plan,
+            Order::Time,
+            previous.as_deref(),
+        )?;
+        previous = Some(fitted);
     }
     let evaluated = match (splits.first(), splits.last()) {
         (Some(first), Some(last)) => (first.evaluation_from, last.evaluation_until),
         _ => (plan.splits.as_of, plan.splits.as_of),
     };
-    outcome_of(dataset, plan, cutoffs, &all, evaluated)
+    outcome_of(dataset, plan, Order::Time, all, evaluated)
 }
 
 /// The same for data that has no time, such as an experiment: every labelled row is predicted by
@@ -113,7 +162,7 @@ pub fn train_with_folds(
     for (position, row) in drawn.iter().enumerate() {
         fold_of[*row as usize] = position % folds.max(2);
     }
-    let mut all = OutOfTime::default();
+    let mut all = OutOfTime::of(plan);
     for fold in 0..folds.max(2) {
         let (evaluation, training): (Vec<u32>, Vec<u32>) = known
             .iter()
@@ -122,21 +171,22 @@ pub fn train_with_folds(
             training,
             evaluation,
         };
-        predict_round(dataset, rows, plan.splits.as_of, plan, &mut all)?;
+        let name = format!("fold {}", fold + 1);
+        all.add_window(dataset, rows, (name, None), plan, Order::Draw, None)?;
     }
     let evaluated = entry_window(dataset, &known)
         .map_or((plan.splits.as_of, plan.splits.as_of), |(first, last)| {
             (first, last.succ_opt().unwrap_or(last))
         });
-    outcome_of(dataset, plan, Vec::new(), &all, evaluated)
+    outcome_of(dataset, plan, Order::Draw, all, evaluated)
 }
 
 /// Measures what was predicted, fits on everything known, and decides the gates.
 fn outcome_of(
     dataset: &Dataset,
     plan: &TrainingPlan,
-    cutoffs: Vec<CutoffEvaluation>,
-    all: &OutOfTime,
+    order: Order,
+    mut all: OutOfTime,
     (evaluated_from, evaluated_until): (NaiveDate, NaiveDate),
 ) -> Result<TrainingOutcome, LearnError> {
     let groups = plan
@@ -144,52 +194,74 @@ fn outcome_of(
         .iter()
         .map(|column| dataset.group(column))
         .collect::<Result<Vec<_>, _>>()?;
-    let pooled = evaluate(&all.predicted, &all.labels, &plan.evaluation)?;
-    let one_variable = baseline_evaluation(
+    let mut candidates = all.candidates(plan)?;
+    let chosen = candidate::choose(&mut candidates);
+    let Some(taken) = plan.candidates.get(chosen) else {
+        return Err(LearnError::InvalidInput {
+            operation: "training",
+            reason: "the plan names no candidate".to_owned(),
+        });
+    };
+    let predicted = std::mem::take(&mut all.predicted[chosen]);
+    let pooled = evaluate(&predicted, &all.labels, &plan.evaluation)?;
+    let contest = Contest {
+        all: &all,
+        predicted: &predicted,
+        plan,
+    };
+    let one_variable = contest.baseline(
         "one_variable_rule",
         plan.baseline.title.clone(),
         &all.one_variable,
-        all,
-        plan,
     )?;
-    let prior = baseline_evaluation(
+    let prior = contest.baseline(
         "prior_rate",
         Bilingual::new("과거 평균율", "rate of the training months"),
         &all.prior,
-        all,
-        plan,
     )?;
     let subgroups = groups
         .into_iter()
         .flat_map(|group| {
-            evaluate_subgroups(
-                group,
-                &all.rows,
-                &all.predicted,
-                &all.labels,
-                &plan.evaluation,
-            )
+            evaluate_subgroups(group, &all.rows, &predicted, &all.labels, &plan.evaluation)
         })
         .collect();
+    let cutoffs = contest.cutoffs(chosen)?;
 
-    let mut model = LogisticModel::fit_known_by(dataset, plan.splits.as_of, &plan.fit)?;
-    model.version.clone_from(&plan.version);
-    model.training.data_hash.clone_from(&plan.data_hash);
-    model.metrics = Some(pooled.clone());
+    let known = dataset.rows_known_by(plan.splits.as_of);
+    let Calibrated {
+        mut model,
+        mut trained,
+        choice,
+    } = fit_calibrated(dataset, taken, &known, order, &plan.calibrators)?;
+    trained.known_by = Some(plan.splits.as_of);
+    trained.data_hash.clone_from(&plan.data_hash);
+    model.name(&plan.version, plan.splits.as_of, &plan.data_hash);
+    if let FittedModel::Logistic(model) = &mut model {
+        model.metrics = Some(pooled.clone());
+    }
     let gates = gate::decide(
         &pooled,
         one_variable.auc_difference,
         prior.brier.value - pooled.brier.value,
         &plan.gates,
     );
+    let consecutive = all.windows.last().and_then(|window| {
+        let before = window.fits.get(chosen)?.by_previous.clone()?;
+        Some((before, predicted[window.rows.clone()].to_vec()))
+    });
     let card = ModelCard {
-        target: model.target.clone(),
+        target: dataset.spec.label.clone(),
         target_title: plan.target_title.clone(),
         population: plan.population.clone(),
         intended_use: plan.intended_use.clone(),
         version: plan.version.clone(),
         as_of: plan.splits.as_of,
-        training: model.training.clone(),
+        learner: candidates
+            .get(chosen)
+            .map_or_else(String::new, |candidate| candidate.name.clone()),
+        candidates,
+        limits: limits(dataset, &model, &trained, plan),
+        training: trained,
         rows_delivered: dataset.rows_delivered(),
         rows_held: dataset.len(),
         evaluated_from,
@@ -198,123 +270,53 @@ fn outcome_of(
         cutoffs,
         baselines: vec![prior, one_variable],
         subgroups,
-        coefficients: coefficient_rows(&model, plan.top_coefficients),
-        unused_features: model
+        coefficients: model.as_logistic().map_or_else(Vec::new, |model| {
+            coefficient_rows(model, plan.top_coefficients)
+        }),
+        importance: model.shares(),
+        unused_features: unused_features(&model),
+        calibration: Some(choice.clone()),
+        usable: gates.iter().all(|gate| gate.passed),
+        gates,
+        promotion: None,
+    };
+    Ok(TrainingOutcome {
+        out_of_time: out_of_time_batch(dataset, &all, &predicted)?,
+        model,
+        calibrator: choice.chosen,
+        card,
+        chosen,
+        rows: all.rows,
+        cutoffs: all.cutoffs,
+        labels: all.labels,
+        predicted,
+        consecutive,
+    })
+}
+
+fn unused_features(model: &FittedModel) -> Vec<String> {
+    match model {
+        FittedModel::Logistic(model) => model
             .features
             .iter()
             .filter(|feature| matches!(feature.encoding, Encoding::AllMissing | Encoding::Constant))
             .map(|feature| feature.spec.name.clone())
             .collect(),
-        limits: limits(dataset, &model, plan),
-        usable: gates.iter().all(|gate| gate.passed),
-        gates,
-    };
-    Ok(TrainingOutcome {
-        out_of_time: out_of_time_batch(dataset, all)?,
-        model,
-        card,
-    })
+        FittedModel::Boosting(_) => model
+            .shares()
+            .into_iter()
+            .filter(|feature| feature.share == 0.0)
+            .map(|feature| feature.feature)
+            .collect(),
+    }
 }
 
-/// A model and a rule learned on some rows, and what they predict for others, which is added to `all`.
-struct Round {
-    available: usize,
-    training_entered: Option<(NaiveDate, NaiveDate)>,
-    facts: TrainingFacts,
-    predicted: Vec<f64>,
-    one_variable: Vec<f64>,
-    labels: Vec<bool>,
-}
-
-fn predict_round(
+fn limits(
     dataset: &Dataset,
-    rows: SplitRows,
-    cutoff: NaiveDate,
+    model: &FittedModel,
+    trained: &TrainedRows,
     plan: &TrainingPlan,
-    all: &mut OutOfTime,
-) -> Result<Round, LearnError> {
-    let model = LogisticModel::fit_rows(dataset, &rows.training, &plan.fit)?;
-    let rule = GroupRates::learn(dataset, &plan.baseline.columns, &rows.training)?;
-    let round = Round {
-        available: rows.training.len(),
-        training_entered: entry_window(dataset, &rows.training),
-        predicted: model.predict_rows(dataset, &rows.evaluation)?,
-        one_variable: rule.predict(&rows.evaluation),
-        labels: dataset.labels_of(&rows.evaluation),
-        facts: model.training,
-    };
-    let count = rows.evaluation.len();
-    all.cutoffs
-        .extend(std::iter::repeat_n(day_of_date(cutoff), count));
-    all.prior.extend(std::iter::repeat_n(rule.prior(), count));
-    all.rows.extend(rows.evaluation);
-    all.labels.extend(&round.labels);
-    all.predicted.extend(&round.predicted);
-    all.one_variable.extend(&round.one_variable);
-    Ok(round)
-}
-
-fn evaluate_cutoff(
-    dataset: &Dataset,
-    split: &TemporalSplit,
-    plan: &TrainingPlan,
-    all: &mut OutOfTime,
-) -> Result<CutoffEvaluation, LearnError> {
-    let round = predict_round(dataset, split.rows(dataset)?, split.cutoff, plan, all)?;
-    let measured = evaluate(&round.predicted, &round.labels, &plan.evaluation)?;
-    Ok(CutoffEvaluation {
-        split: *split,
-        training_rows_available: round.available,
-        training_rows_used: round.facts.rows_used,
-        training_entered: round.training_entered,
-        training_rate: round.facts.prior_rate,
-        rows: measured.rows,
-        positives: measured.positives,
-        observed_rate: measured.observed_rate,
-        mean_predicted: measured.mean_predicted,
-        auc: measured.auc,
-        brier: measured.brier,
-        log_loss: measured.log_loss,
-        expected_calibration_error: measured.expected_calibration_error,
-        recalibration: measured.recalibration,
-        baseline_auc: crate::metrics::auc_with_interval(&round.one_variable, &round.labels),
-    })
-}
-
-fn baseline_evaluation(
-    name: &str,
-    title: Bilingual,
-    predicted: &[f64],
-    all: &OutOfTime,
-    plan: &TrainingPlan,
-) -> Result<BaselineEvaluation, LearnError> {
-    let measured = evaluate(predicted, &all.labels, &plan.evaluation)?;
-    Ok(BaselineEvaluation {
-        name: name.to_owned(),
-        title,
-        // One probability for everybody ranks nobody; where the cut-offs have
-        // different priors their order over time is not a ranking of persons.
-        auc: if name == "prior_rate" {
-            Some(Estimate {
-                value: 0.5,
-                lower: 0.5,
-                upper: 0.5,
-            })
-        } else {
-            measured.auc
-        },
-        brier: measured.brier,
-        log_loss: measured.log_loss,
-        expected_calibration_error: measured.expected_calibration_error,
-        auc_difference: if name == "prior_rate" {
-            auc_difference(&all.predicted, &vec![0.5; all.labels.len()], &all.labels)
-        } else {
-            auc_difference(&all.predicted, predicted, &all.labels)
-        },
-    })
-}
-
-fn limits(dataset: &Dataset, model: &LogisticModel, plan: &TrainingPlan) -> Vec<Bilingual> {
+) -> Vec<Bilingual> {
     let mut limits = plan.limits.clone();
     limits.push(Bilingual::new(
         "계수와 기여도는 연관성이며 인과 효과가 아니다.",
@@ -324,18 +326,33 @@ fn limits(dataset: &Dataset, model: &LogisticModel, plan: &TrainingPlan) -> Vec<
         "확률만으로 급여의 지급·중단을 결정할 수 없다.",
         "No benefit may be granted, stopped or reduced on the probability.",
     ));
-    limits.push(Bilingual::new(
-        format!(
-            "수치 변수는 학습 범위로 잘리며, 학습 행이 {}건 미만인 범주는 하나로 묶인다.",
-            model.training.pooling.minimum_count
-        ),
-        format!(
-            "Numbers are clamped to their training range; categories with fewer than {} training \
-             rows are pooled.",
-            model.training.pooling.minimum_count
-        ),
-    ));
-    if model.training.rows_used < model.training.rows_available
+    limits.push(match model {
+        FittedModel::Logistic(model) => {
+            let minimum = model.training.pooling.minimum_count;
+            Bilingual::new(
+                format!(
+                    "수치 변수는 학습 범위로 잘리며, 학습 행이 {minimum}건 미만인 범주는 하나로 묶인다."
+                ),
+                format!(
+                    "Numbers are clamped to their training range; categories with fewer than \
+                     {minimum} training rows are pooled."
+                ),
+            )
+        }
+        FittedModel::Boosting(model) => {
+            let minimum = model.training.options.minimum_category_rows;
+            Bilingual::new(
+                format!(
+                    "학습 범위를 벗어난 수치는 가장 가까운 구간으로, 학습 행이 {minimum}건 미만인 범주는 결측으로 본다."
+                ),
+                format!(
+                    "Numbers beyond their training range count like the nearest seen; categories \
+                     with fewer than {minimum} training rows count as missing."
+                ),
+            )
+        }
+    });
+    if trained.rows_used < trained.rows_available
         || (dataset.len() as u64) < dataset.rows_delivered()
     {
         limits.push(Bilingual::new(
@@ -343,21 +360,25 @@ fn limits(dataset: &Dataset, model: &LogisticModel, plan: &TrainingPlan) -> Vec<
                 "특성표 {}행 중 {}행을 보유하고, 그중 {}행으로 학습했다 (월별 비례 표본).",
                 dataset.rows_delivered(),
                 dataset.len(),
-                model.training.rows_used
+                trained.rows_used
             ),
             format!(
                 "Of {} rows of the feature table {} were held and {} trained on (a sample \
                  proportional by month).",
                 dataset.rows_delivered(),
                 dataset.len(),
-                model.training.rows_used
+                trained.rows_used
             ),
         ));
     }
     limits
 }
 
-fn out_of_time_batch(dataset: &Dataset, all: &OutOfTime) -> Result<RecordBatch, LearnError> {
+fn out_of_time_batch(
+    dataset: &Dataset,
+    all: &OutOfTime,
+    predicted: &[f64],
+) -> Result<RecordBatch, LearnError> {
     let rows = || all.rows.iter().map(|row| *row as usize);
     let entity: ArrayRef = match &dataset.entities {
         EntityKeys::Numbers(keys) => {
@@ -385,7 +406,7 @@ fn out_of_time_batch(dataset: &Dataset, all: &OutOfTime) -> Result<RecordBatch, 
                 rows().map(|row| dataset.entered_on[row]),
             )),
             Arc::new(Date32Array::from(all.cutoffs.clone())),
-            Arc::new(Float64Array::from(all.predicted.clone())),
+            Arc::new(Float64Array::from(predicted.to_vec())),
             Arc::new(Float64Array::from(all.one_variable.clone())),
             Arc::new(BooleanArray::from(all.labels.clone())),
             Arc::new(Date32Array::from_iter_values(

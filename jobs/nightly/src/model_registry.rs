@@ -12,7 +12,9 @@ use arrow_array::{
 };
 use chrono::NaiveDate;
 use goyong_catalog::Capacity;
-use goyong_learn::LogisticModel;
+use goyong_learn::{
+    Calibrator, CandidateEvaluation, LogisticModel, PromotionReport, ScoringArtefact,
+};
 use goyong_store::{CommitDetails, CommitMode, WriteOptions};
 use goyong_types::{TableName, nearest_name};
 use serde::{Deserialize, Serialize};
@@ -22,8 +24,10 @@ use crate::project::OpenProject;
 
 const VERSIONS: &str = "models.registry";
 const DECISIONS: &str = "models.decision";
+const GATES: &str = "models.gate";
+const CANDIDATES: &str = "models.candidate";
 
-/// The bytes that serve: the fitted model with the threshold it was evaluated at.
+/// The bytes that serve: model, calibration and the threshold they were evaluated at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Artefact {
@@ -40,12 +44,15 @@ pub(crate) struct Artefact {
     pub threshold: f64,
     /// Whom there is room to act for.
     pub capacity: Capacity,
-    /// The fitted model as the learner writes it.
+    /// Model, calibration and threshold as the learner writes them; in the first format the model
+    /// alone.
     pub fitted: String,
 }
 
 impl Artefact {
-    pub(crate) const FORMAT: &'static str = "goyong-artefact/1";
+    pub(crate) const FORMAT: &'static str = "goyong-artefact/2";
+    /// A logistic regression without calibration.
+    const FIRST_FORMAT: &'static str = "goyong-artefact/1";
 
     pub(crate) fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string(self)?)
@@ -53,7 +60,7 @@ impl Artefact {
 
     pub(crate) fn from_json(json: &str) -> Result<Self> {
         let artefact: Self = serde_json::from_str(json).context("read a model's artefact")?;
-        if artefact.format != Self::FORMAT {
+        if ![Self::FORMAT, Self::FIRST_FORMAT].contains(&artefact.format.as_str()) {
             bail!(
                 "the artefact of {} {} has format {}; this program reads {}",
                 artefact.model,
@@ -65,8 +72,26 @@ impl Artefact {
         Ok(artefact)
     }
 
-    pub(crate) fn fitted(&self) -> Result<LogisticModel> {
-        Ok(LogisticModel::from_json(&self.fitted)?)
+    /// What scores. A threshold beside the bytes that is not the one in them is refused.
+    pub(crate) fn scoring(&self) -> Result<ScoringArtefact> {
+        if self.format == Self::FIRST_FORMAT {
+            return Ok(ScoringArtefact {
+                model: Box::new(LogisticModel::from_json(&self.fitted)?),
+                calibrator: Calibrator::Identity,
+                threshold: self.threshold,
+            });
+        }
+        let scoring = ScoringArtefact::from_bytes(self.fitted.as_bytes())?;
+        if scoring.threshold != self.threshold {
+            bail!(
+                "the artefact of {} {} was judged at threshold {}, not {}",
+                self.model,
+                self.version,
+                scoring.threshold,
+                self.threshold
+            );
+        }
+        Ok(scoring)
     }
 
     /// The day a version was trained as of stands first in its name.
@@ -313,6 +338,34 @@ impl Registry {
         Ok(())
     }
 
+    /// Adds the gates and candidates of a version, one row each; once.
+    pub(crate) async fn register_judgement(
+        &self,
+        project: &OpenProject,
+        version: &Version,
+        report: &PromotionReport,
+        candidates: &[CandidateEvaluation],
+    ) -> Result<()> {
+        let of = (version.model.as_str(), version.version.as_str());
+        if !has_rows(project, GATES, of).await? {
+            let operation = format!("judge {} {}", version.model, version.version);
+            append(
+                project,
+                GATES,
+                gate_columns(of, report),
+                GATES_SAY,
+                &operation,
+            )
+            .await?;
+        }
+        if !has_rows(project, CANDIDATES, of).await? {
+            let columns = candidate_columns(of, candidates);
+            let operation = format!("compare learners of {} {}", version.model, version.version);
+            append(project, CANDIDATES, columns, CANDIDATES_SAY, &operation).await?;
+        }
+        Ok(())
+    }
+
     /// Adds a decision.
     pub(crate) async fn decide(&mut self, project: &OpenProject, decision: Decision) -> Result<()> {
         let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
@@ -390,6 +443,143 @@ pub(crate) async fn newest_cards(project: &OpenProject) -> Result<BTreeMap<Strin
     Ok(cards)
 }
 
+const GATES_SAY: &str = "the gates of promotion of every version: figure with interval, limits, verdict and a sentence in both languages";
+const CANDIDATES_SAY: &str = "how each learner that competed did, window by window: log loss of its calibrated probabilities, above that of the best (regret), AUC, calibration map; and which was taken";
+
+/// One row per gate.
+fn gate_columns(
+    (model, version): (&str, &str),
+    report: &PromotionReport,
+) -> Vec<(&'static str, ArrayRef)> {
+    let gates = &report.gates;
+    let texts = |value: &dyn Fn(&goyong_learn::PromotionGate) -> Option<String>| {
+        Arc::new(gates.iter().map(value).collect::<StringArray>()) as ArrayRef
+    };
+    let numbers = |value: &dyn Fn(&goyong_learn::PromotionGate) -> Option<f64>| {
+        Arc::new(gates.iter().map(value).collect::<Float64Array>()) as ArrayRef
+    };
+    let places = 1..=gates.len() as i64;
+    vec![
+        ("model", texts(&|_| Some(model.to_owned()))),
+        ("version", texts(&|_| Some(version.to_owned()))),
+        ("place", Arc::new(Int64Array::from_iter_values(places))),
+        ("gate", texts(&|gate| Some(gate.check.name().to_owned()))),
+        ("subject", texts(&|gate| gate.subject.clone())),
+        ("figure", numbers(&|gate| Some(gate.figure?.value))),
+        ("lower", numbers(&|gate| Some(gate.figure?.lower))),
+        ("upper", numbers(&|gate| Some(gate.figure?.upper))),
+        ("minimum", numbers(&|gate| gate.minimum)),
+        ("maximum", numbers(&|gate| gate.maximum)),
+        (
+            "verdict",
+            texts(&|gate| Some(gate.verdict.name().to_owned())),
+        ),
+        ("reason_ko", texts(&|gate| Some(gate.reason.ko.clone()))),
+        ("reason_en", texts(&|gate| Some(gate.reason.en.clone()))),
+    ]
+}
+
+/// One row per candidate and window.
+fn candidate_columns(
+    (model, version): (&str, &str),
+    candidates: &[CandidateEvaluation],
+) -> Vec<(&'static str, ArrayRef)> {
+    let rows: Vec<_> = candidates
+        .iter()
+        .flat_map(|candidate| {
+            candidate
+                .windows
+                .iter()
+                .map(move |window| (candidate, window))
+        })
+        .collect();
+    let count = rows.len();
+    let text = |values: Vec<&str>| Arc::new(StringArray::from(values)) as ArrayRef;
+    let number = |values: Vec<f64>| Arc::new(Float64Array::from(values)) as ArrayRef;
+    vec![
+        ("model", text(vec![model; count])),
+        ("version", text(vec![version; count])),
+        (
+            "learner",
+            text(
+                rows.iter()
+                    .map(|(candidate, _)| candidate.name.as_str())
+                    .collect(),
+            ),
+        ),
+        (
+            "cutoff_or_fold",
+            text(
+                rows.iter()
+                    .map(|(_, window)| window.window.as_str())
+                    .collect(),
+            ),
+        ),
+        (
+            "evaluated_rows",
+            Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|(_, window)| window.rows as i64),
+            )),
+        ),
+        (
+            "calibrator",
+            text(
+                rows.iter()
+                    .map(|(_, window)| window.calibrator.as_str())
+                    .collect(),
+            ),
+        ),
+        (
+            "log_loss",
+            number(rows.iter().map(|(_, window)| window.log_loss).collect()),
+        ),
+        (
+            "regret",
+            number(rows.iter().map(|(_, window)| window.regret).collect()),
+        ),
+        (
+            "auc",
+            Arc::new(
+                rows.iter()
+                    .map(|(_, window)| window.auc)
+                    .collect::<Float64Array>(),
+            ),
+        ),
+        (
+            "mean_regret",
+            number(
+                rows.iter()
+                    .map(|(candidate, _)| candidate.mean_regret)
+                    .collect(),
+            ),
+        ),
+        (
+            "chosen",
+            Arc::new(BooleanArray::from(
+                rows.iter()
+                    .map(|(candidate, _)| candidate.chosen)
+                    .collect::<Vec<_>>(),
+            )),
+        ),
+    ]
+}
+
+/// Whether a table has rows of a version; both names come from the project.
+async fn has_rows(
+    project: &OpenProject,
+    table: &str,
+    (model, version): (&str, &str),
+) -> Result<bool> {
+    if !exists(project, table).await? {
+        return Ok(false);
+    }
+    let sql = format!(
+        "select count(*) as registered from {table} where model = '{model}' and version = '{version}'"
+    );
+    let rows: Vec<[String; 1]> = project.texts(&sql, ["registered"]).await?;
+    Ok(rows.first().is_some_and(|[count]| count != "0"))
+}
+
 async fn exists(project: &OpenProject, table: &str) -> Result<bool> {
     let table: TableName = table.parse()?;
     Ok(project.warehouse().snapshot(&table).await?.is_some())
@@ -465,6 +655,77 @@ mod tests {
         assert_eq!(after.champion("m"), Some("1"));
         assert_eq!(after.before_champion("m"), None);
         assert_eq!(after.champion("another"), None);
+    }
+
+    /// An artefact whose bytes were judged at .4.
+    fn artefact() -> Artefact {
+        use goyong_learn::{
+            Dataset, DatasetSpec, FeatureSpec, FitOptions, LogisticModel, ScoringArtefact,
+        };
+        let keys = 0..200_i64;
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![1; 200]));
+        let labels: BooleanArray = keys.clone().map(|key| Some(key % 3 == 0)).collect();
+        let values = keys.clone().map(|key| (key % 7) as f64);
+        let batch = RecordBatch::try_from_iter(vec![
+            (
+                "key",
+                Arc::new(Int64Array::from_iter_values(keys)) as ArrayRef,
+            ),
+            ("entered", days.clone()),
+            ("known", days),
+            ("label", Arc::new(labels)),
+            ("value", Arc::new(Float64Array::from_iter_values(values))),
+        ]);
+        let spec = DatasetSpec {
+            entity: "key".into(),
+            entered_on: "entered".into(),
+            label: "label".into(),
+            label_known_on: "known".into(),
+            features: vec![FeatureSpec::numeric("value", "값", "value")],
+            groups: vec![],
+            max_rows: None,
+            seed: 1,
+        };
+        let dataset = Dataset::from_batches(&[batch.unwrap()], &spec).unwrap();
+        let model = LogisticModel::fit(&dataset, &FitOptions::default()).unwrap();
+        let scoring = ScoringArtefact {
+            model: Box::new(model),
+            calibrator: Calibrator::Identity,
+            threshold: 0.4,
+        };
+        Artefact {
+            format: Artefact::FORMAT.to_owned(),
+            model: "m".to_owned(),
+            version: "2024-01-01-aabbccdd".to_owned(),
+            entity: "key".to_owned(),
+            entered_on: "entered".to_owned(),
+            threshold: 0.4,
+            capacity: Capacity {
+                share: 0.2,
+                end: goyong_catalog::End::Lowest,
+            },
+            fitted: String::from_utf8(scoring.to_bytes().unwrap()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_threshold_beside_the_bytes_that_is_not_theirs_is_refused() {
+        let json = artefact().to_json().unwrap();
+        let same = Artefact::from_json(&json).unwrap();
+        assert_eq!(same.scoring().unwrap().threshold, 0.4);
+        let mut moved = artefact();
+        moved.threshold = 0.3;
+        let error = moved.scoring().unwrap_err().to_string();
+        assert!(
+            error.contains("judged at threshold 0.4, not 0.3"),
+            "{error}"
+        );
+        // Moved in the bytes as well, the checksum tells.
+        moved.fitted = moved
+            .fitted
+            .replacen("\"threshold\":0.4", "\"threshold\":0.3", 1);
+        let error = moved.scoring().unwrap_err().to_string();
+        assert!(error.contains("changed after it was judged"), "{error}");
     }
 
     #[test]

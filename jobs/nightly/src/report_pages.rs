@@ -8,7 +8,7 @@ use arrow_cast::cast;
 use arrow_schema::DataType;
 use chrono::{Days, NaiveDate};
 use goyong_catalog::DeclaredModel;
-use goyong_learn::{Estimate, ModelCard};
+use goyong_learn::{Estimate, ModelCard, PromotionGate, Verdict};
 use goyong_site::{
     Bilingual, CalibrationBin, CellValue, FairnessGroup, FeatureEffect, Gate, MetricRow,
     ModelCardPage,
@@ -161,10 +161,7 @@ pub fn model_card_page(
         version: card.version.clone(),
         target: text(&card.target_title),
         intended_use: text(&card.intended_use),
-        algorithm: Bilingual::new(
-            "표준화·원핫 부호화한 변수의 릿지 로지스틱 회귀",
-            "Ridge logistic regression on standardised and one-hot features",
-        ),
+        algorithm: algorithm(card),
         trained_on: [
             month(card.training.entered_from),
             month(card.training.entered_until),
@@ -187,24 +184,7 @@ pub fn model_card_page(
                 count: bin.rows as u64,
             })
             .collect(),
-        features: card
-            .coefficients
-            .iter()
-            .map(|row| FeatureEffect {
-                name: match &row.level {
-                    Some(level) => format!("{} = {level}", row.feature),
-                    None => row.feature.clone(),
-                },
-                title: match &row.level {
-                    Some(level) => Bilingual::new(
-                        format!("{} = {level}", row.label_ko),
-                        format!("{} = {level}", row.label_en),
-                    ),
-                    None => Bilingual::new(&row.label_ko, &row.label_en),
-                },
-                effect: row.coefficient,
-            })
-            .collect(),
+        features: effects(card),
         fairness: card
             .subgroups
             .iter()
@@ -225,12 +205,105 @@ pub fn model_card_page(
                 passed: gate.passed,
                 detail: gate_detail(gate),
             })
+            .chain(
+                card.promotion
+                    .iter()
+                    .flat_map(|report| &report.gates)
+                    .map(promotion_gate),
+            )
             .collect(),
         promoted: card.usable,
         content_hash: content_hash("models.registry")?.unwrap_or_default(),
         trained_from,
         limits: card.limits.iter().map(text).collect(),
     })
+}
+
+/// The learner, the map of its probabilities, and whom it won against.
+fn algorithm(card: &ModelCard) -> Bilingual {
+    let (mut korean, mut english) = match card.learner.starts_with("boosting") {
+        true => (
+            "히스토그램 기울기 부스팅 나무".to_owned(),
+            "Gradient boosting of trees on histograms".to_owned(),
+        ),
+        false => (
+            "표준화·원핫 부호화한 변수의 릿지 로지스틱 회귀".to_owned(),
+            "Ridge logistic regression on standardised and one-hot features".to_owned(),
+        ),
+    };
+    let map = card.calibration.as_ref().map(|choice| choice.chosen.name());
+    if let Some(map) = map.filter(|map| *map != "identity") {
+        korean.push_str(&format!(", 확률 보정 {map}"));
+        english.push_str(&format!(", calibrated by {map}"));
+    }
+    if card.candidates.len() > 1 {
+        korean.push_str(&format!(
+            " (학습기 {}개 중 평가 달들의 평균 손실이 가장 작음)",
+            card.candidates.len()
+        ));
+        english.push_str(&format!(
+            " (of {} learners the one with the least regret over the months evaluated)",
+            card.candidates.len()
+        ));
+    }
+    Bilingual::new(korean, english)
+}
+
+/// Coefficients of a regression; of trees, how much of the model rests on each feature.
+fn effects(card: &ModelCard) -> Vec<FeatureEffect> {
+    let importance = card
+        .importance
+        .iter()
+        .take(20)
+        .map(|feature| FeatureEffect {
+            name: feature.feature.clone(),
+            title: Bilingual::new(
+                format!("{} (기여 비중)", feature.label_ko),
+                format!("{} (share of the model)", feature.label_en),
+            ),
+            effect: feature.share,
+        });
+    let coefficients = card.coefficients.iter().map(|row| match &row.level {
+        Some(level) => FeatureEffect {
+            name: format!("{} = {level}", row.feature),
+            title: Bilingual::new(
+                format!("{} = {level}", row.label_ko),
+                format!("{} = {level}", row.label_en),
+            ),
+            effect: row.coefficient,
+        },
+        None => FeatureEffect {
+            name: row.feature.clone(),
+            title: Bilingual::new(&row.label_ko, &row.label_en),
+            effect: row.coefficient,
+        },
+    });
+    coefficients.chain(importance).collect()
+}
+
+fn promotion_gate(gate: &PromotionGate) -> Gate {
+    let name = match &gate.subject {
+        Some(subject) => format!("{}/{subject}", gate.check.name()),
+        None => gate.check.name().to_owned(),
+    };
+    let figure = gate
+        .figure
+        .map_or_else(|| "–".to_owned(), |figure| format!("{:.4}", figure.value));
+    let limits = match (gate.minimum, gate.maximum) {
+        (Some(low), Some(high)) => format!(" ({low} – {high})"),
+        (Some(low), None) => format!(" (≥ {low})"),
+        (None, Some(high)) => format!(" (≤ {high})"),
+        (None, None) => String::new(),
+    };
+    let untold = match gate.verdict {
+        Verdict::CannotTest => "; 검정할 수 없음 · cannot test",
+        Verdict::Passed | Verdict::Refused => "",
+    };
+    Gate {
+        name,
+        passed: gate.verdict != Verdict::Refused,
+        detail: format!("{figure}{limits}{untold}"),
+    }
 }
 
 fn gate_detail(gate: &goyong_learn::Gate) -> String {

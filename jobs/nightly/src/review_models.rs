@@ -3,7 +3,11 @@
 use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use futures::StreamExt;
-use goyong_learn::{Estimate, Gate, ModelCard, SubgroupEvaluation};
+use goyong_catalog::DeclaredModel;
+use goyong_learn::{
+    CandidateEvaluation, Contribution, Estimate, Gate, ModelCard, PromotionGate, PromotionReport,
+    SubgroupEvaluation,
+};
 
 use crate::model_registry::{Act, Decision, LINE, Registry, json_of};
 use crate::project::OpenProject;
@@ -28,7 +32,7 @@ pub const VERSION_HEADER: [&str; 3] = ["section", "name", "value"];
 /// Columns of a comparison.
 pub const COMPARISON_HEADER: [&str; 4] = ["section", "name", "first", "second"];
 /// Columns of an explanation.
-pub const EXPLANATION_HEADER: [&str; 4] = ["feature", "title", "value", "log_odds"];
+pub const EXPLANATION_HEADER: [&str; 5] = ["theme", "feature", "title", "value", "log_odds"];
 
 /// How a decision about a version ended.
 #[derive(Debug)]
@@ -51,9 +55,12 @@ pub struct ScoreExplanation {
     pub model: String,
     /// The version that serves.
     pub version: String,
-    /// Its probability for the row.
+    /// Its calibrated probability for the row.
     pub probability: f64,
-    /// Feature, title, value and log-odds against the average row, the largest first.
+    /// The map from the log-odds explained to that probability.
+    pub calibrator: String,
+    /// Each theme with its sum, then its features with their values: log-odds before calibration
+    /// against the average row, the largest first.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -94,6 +101,7 @@ impl OpenProject {
         &self,
         model: &str,
         version: Option<&str>,
+        language: &str,
     ) -> Result<Vec<Vec<String>>> {
         let registry = Registry::open(self).await?;
         let version = self.version_meant(&registry, model, version)?;
@@ -122,8 +130,33 @@ impl OpenProject {
             tell("feature", &text("name"), value);
         }
         let card = card_of(self, model, &version).await?;
+        for candidate in &card.candidates {
+            tell("learner", &candidate.name, candidate_text(candidate));
+        }
+        if let Some(calibration) = &card.calibration {
+            let tried = calibration.log_loss.iter();
+            let tried: Vec<String> = tried
+                .map(|(name, loss)| format!("{name} {loss:.5}"))
+                .collect();
+            let told = match tried.is_empty() {
+                true => "too few rows to choose a map, or none declared".to_owned(),
+                false => format!("log loss on the latest rows held out: {}", tried.join(", ")),
+            };
+            tell("calibration", calibration.chosen.name(), told);
+        }
+        for feature in card.importance.iter().take(TOLD_FEATURES) {
+            let told = format!("{:.3} of the model; {}", feature.share, feature.label_en);
+            tell("importance", &feature.feature, told);
+        }
         for gate in &card.gates {
             tell("gate", &gate.name, gate_text(gate));
+        }
+        for gate in promotion_gates(&card) {
+            tell(
+                "promotion",
+                &gate_name(gate),
+                promotion_text(gate, language),
+            );
         }
         for (name, value) in fairness(&card.subgroups) {
             tell("fairness", &name, value);
@@ -137,6 +170,7 @@ impl OpenProject {
         model: &str,
         first: &str,
         second: &str,
+        language: &str,
     ) -> Result<Vec<Vec<String>>> {
         let registry = Registry::open(self).await?;
         self.declared_model(model)?;
@@ -154,13 +188,26 @@ impl OpenProject {
                 ]
             })
             .collect();
-        let gates = [
-            gates_of(self, model, first).await?,
-            gates_of(self, model, second).await?,
+        let cards = [
+            card_of(self, model, first).await?,
+            card_of(self, model, second).await?,
         ];
+        let learners = [&cards[0], &cards[1]].map(|card| {
+            let calibration = card.calibration.as_ref();
+            let map = calibration.map_or("identity", |choice| choice.chosen.name());
+            (card.learner.clone(), map.to_owned())
+        });
+        let [(first_learner, first_map), (second_learner, second_map)] = learners;
+        for (name, one, other) in [
+            ("learner", first_learner, second_learner),
+            ("calibrator", first_map, second_map),
+        ] {
+            rows.push(vec!["version".to_owned(), name.to_owned(), one, other]);
+        }
+        let gates = [&cards[0].gates, &cards[1].gates];
         let mut names: Vec<&str> = gates
             .iter()
-            .flatten()
+            .flat_map(|gates| gates.iter())
             .map(|gate| gate.name.as_str())
             .collect();
         let mut seen = std::collections::BTreeSet::new();
@@ -173,9 +220,26 @@ impl OpenProject {
             rows.push(vec![
                 "gate".to_owned(),
                 name.to_owned(),
-                of(&gates[0]),
-                of(&gates[1]),
+                of(gates[0]),
+                of(gates[1]),
             ]);
+        }
+        let mut names: Vec<String> = cards
+            .iter()
+            .flat_map(promotion_gates)
+            .map(gate_name)
+            .collect();
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        for name in names {
+            let of = |card: &ModelCard| {
+                let mut gates = promotion_gates(card);
+                let gate = gates.find(|gate| gate_name(gate) == name);
+                gate.map_or_else(|| "–".to_owned(), |gate| promotion_text(gate, language))
+            };
+            let told = [of(&cards[0]), of(&cards[1])];
+            let [one, other] = told;
+            rows.push(vec!["promotion".to_owned(), name, one, other]);
         }
         let mut features = Vec::new();
         for version in [first, second] {
@@ -210,12 +274,13 @@ impl OpenProject {
         self.declared_model(model)?;
         let registry = Registry::open(self).await?;
         let usable = registry.line(model, version)?[3] == "true";
-        let gates = gates_of(self, model, version).await?;
-        let failed: Vec<String> = gates
-            .iter()
-            .filter(|gate| !gate.passed)
-            .map(|gate| format!("gate {}: {}", gate.name, gate_text(gate)))
-            .collect();
+        let card = card_of(self, model, version).await?;
+        let failed = card.gates.iter().filter(|gate| !gate.passed);
+        let failed = failed.map(|gate| format!("gate {}: {}", gate.name, gate_text(gate)));
+        let refused = card.promotion.iter().flat_map(PromotionReport::refusals);
+        let refused =
+            refused.map(|gate| format!("gate {}: {}", gate_name(gate), promotion_text(gate, "en")));
+        let failed: Vec<String> = failed.chain(refused).collect();
         if !usable || !failed.is_empty() {
             return Ok(ModelDecision::Refused(failed));
         }
@@ -281,6 +346,7 @@ impl OpenProject {
         &self,
         subject: &str,
         model: Option<&str>,
+        language: &str,
     ) -> Result<ScoreExplanation> {
         if subject.is_empty()
             || !subject
@@ -324,23 +390,14 @@ impl OpenProject {
                     continue;
                 }
                 let artefact = registry.artefact(self, &declared.model, version).await?;
-                let explained = artefact.fitted()?.explain(&batch, 0, usize::MAX)?;
+                let scoring = artefact.scoring()?;
+                let explained = scoring.model.explain(&batch, 0, usize::MAX)?;
                 return Ok(ScoreExplanation {
                     model: declared.model.clone(),
                     version: version.to_owned(),
-                    probability: explained.probability,
-                    rows: explained
-                        .contributions
-                        .into_iter()
-                        .map(|one| {
-                            vec![
-                                one.feature,
-                                one.label_en,
-                                one.value.unwrap_or_else(|| "–".to_owned()),
-                                format!("{:+.3}", one.log_odds),
-                            ]
-                        })
-                        .collect(),
+                    probability: scoring.calibrator.apply(explained.probability),
+                    calibrator: scoring.calibrator.name().to_owned(),
+                    rows: by_theme(declared, explained.contributions, language),
                 });
             }
         }
@@ -371,13 +428,105 @@ impl OpenProject {
     }
 }
 
-async fn gates_of(project: &OpenProject, model: &str, version: &str) -> Result<Vec<Gate>> {
-    Ok(card_of(project, model, version).await?.gates)
-}
-
 async fn card_of(project: &OpenProject, model: &str, version: &str) -> Result<ModelCard> {
     let json = json_of(project, model, version, "card_json").await?;
     Ok(ModelCard::from_json(&json)?)
+}
+
+/// Features told of a model of trees.
+const TOLD_FEATURES: usize = 20;
+
+/// Contributions summed by theme, the largest sum first; beneath each its features, the largest
+/// first. What no theme names stands under one of its own.
+fn by_theme(
+    declared: &DeclaredModel,
+    contributions: Vec<Contribution>,
+    language: &str,
+) -> Vec<Vec<String>> {
+    let other = match language {
+        "ko" => "그 밖",
+        _ => "other",
+    };
+    let mut themes: Vec<(&str, f64, Vec<Contribution>)> = Vec::new();
+    for one in contributions {
+        let theme = declared
+            .theme_of(&one.feature)
+            .map_or(other, |theme| theme.title.in_language(language));
+        match themes.iter_mut().find(|(title, ..)| *title == theme) {
+            Some((_, sum, features)) => {
+                *sum += one.log_odds;
+                features.push(one);
+            }
+            None => themes.push((theme, one.log_odds, vec![one])),
+        }
+    }
+    themes.sort_by(|left, right| right.1.abs().total_cmp(&left.1.abs()));
+    let mut rows = Vec::new();
+    for (theme, sum, features) in themes {
+        rows.push(explanation_row(theme, Default::default(), sum));
+        for one in features {
+            let title = match language {
+                "ko" => one.label_ko,
+                _ => one.label_en,
+            };
+            let value = one.value.unwrap_or_else(|| "–".to_owned());
+            rows.push(explanation_row(
+                theme,
+                [one.feature, title, value],
+                one.log_odds,
+            ));
+        }
+    }
+    rows
+}
+
+fn explanation_row(
+    theme: &str,
+    [feature, title, value]: [String; 3],
+    log_odds: f64,
+) -> Vec<String> {
+    vec![
+        theme.to_owned(),
+        feature,
+        title,
+        value,
+        format!("{log_odds:+.3}"),
+    ]
+}
+
+fn promotion_gates(card: &ModelCard) -> impl Iterator<Item = &PromotionGate> {
+    card.promotion.iter().flat_map(|report| &report.gates)
+}
+
+/// Its name, with the feature or group it is about.
+fn gate_name(gate: &PromotionGate) -> String {
+    let name = gate.check.name();
+    match &gate.subject {
+        Some(subject) => format!("{name}/{subject}"),
+        None => name.to_owned(),
+    }
+}
+
+fn promotion_text(gate: &PromotionGate, language: &str) -> String {
+    let reason = match language {
+        "ko" => &gate.reason.ko,
+        _ => &gate.reason.en,
+    };
+    format!("{}: {reason}", gate.verdict.name())
+}
+
+fn candidate_text(candidate: &CandidateEvaluation) -> String {
+    let verdict = match candidate.chosen {
+        true => "taken",
+        false => "not taken",
+    };
+    format!(
+        "{verdict}: mean regret {:.5}, worst {:.5} over {} windows; {}",
+        candidate.mean_regret,
+        candidate.worst_regret,
+        candidate.windows.len(),
+        candidate.settings
+    )
 }
 
 /// Each group beside the largest of its column: rates with intervals, and the difference that the

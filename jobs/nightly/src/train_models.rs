@@ -14,7 +14,9 @@ use chrono::NaiveDate;
 use goyong_catalog::{DeclaredModel, End, Promotion, Selection};
 use goyong_engine::{BuildMode, BuildReport, BuildScope};
 use goyong_learn::{
-    Gate, LearnError, ModelCard, TrainingOutcome, train_with_folds, train_with_temporal_evaluation,
+    Champion, Dataset, Gate, LearnError, ModelCard, PromotionCheck, PromotionGate, PromotionReport,
+    PromotionRequest, ScoringArtefact, TrainingOutcome, TrainingPlan, Verdict, judge_training,
+    train_with_folds, train_with_temporal_evaluation,
 };
 use goyong_types::{TableName, nearest_name};
 use sha2::{Digest, Sha256};
@@ -27,7 +29,7 @@ use crate::project::OpenProject;
 use crate::step::{NightEvent, StepOutcome};
 
 /// Changes with anything here or in the learner that changes a result.
-const PROCEDURE: &str = "train_models/1";
+const PROCEDURE: &str = "train_models/2";
 
 /// How one declared model fared.
 struct Trained {
@@ -196,7 +198,7 @@ async fn train_one(
             .await
     };
     let features = training_set::feature_specs(project, declared).await?;
-    let dataset = training_set::read(project, declared, &features).await?;
+    let dataset = Arc::new(training_set::read(project, declared, &features).await?);
     events(NightEvent::Working(format!(
         "training {} on {} of {} rows, {} features",
         declared.model,
@@ -205,14 +207,15 @@ async fn train_one(
         features.len()
     )));
     let threads = project.configuration().worker_threads();
-    let plan = training_set::plan(declared, as_of, &inputs.hash, threads);
+    let plan = Arc::new(training_set::plan(declared, as_of, &inputs.hash, threads));
     let folds = declared.evaluation.folds;
+    let (rows, procedure) = (dataset.clone(), plan.clone());
     let trained = tokio::task::spawn_blocking(move || match folds {
-        Some(folds) => train_with_folds(&dataset, folds, &plan),
-        None => train_with_temporal_evaluation(&dataset, &plan),
+        Some(folds) => train_with_folds(&rows, folds, &procedure),
+        None => train_with_temporal_evaluation(&rows, &procedure),
     })
     .await?;
-    let outcome = match trained {
+    let mut outcome = match trained {
         Ok(outcome) => outcome,
         // A young or tiny warehouse has no months to judge a model on; that is a fact to report,
         // not a failure of the night.
@@ -229,25 +232,62 @@ async fn train_one(
         }
         Err(error) => return Err(error.into()),
     };
-    let version = version_of(declared, &inputs, &features, &outcome)?;
     let mut registry = Registry::open(project).await?;
+    let threshold = match declared.threshold {
+        Some(threshold) => threshold,
+        None => threshold_at_capacity(declared, &outcome.out_of_time)?,
+    };
+    let champion = registry.champion(&declared.model);
+    let champion = champion.filter(|version| *version != plan.version);
+    let champion = match champion {
+        Some(version) => Some(registry.artefact(project, &declared.model, version).await?),
+        None => None,
+    };
+    let contested = champion.is_some();
+    let rivals = Rivals {
+        declared: declared.clone(),
+        dataset,
+        plan,
+        facts: training_set::facts(project, declared, as_of).await?,
+        threshold,
+        champion,
+    };
+    let (report, judged) =
+        tokio::task::spawn_blocking(move || rivals.judge(&outcome).map(|report| (report, outcome)))
+            .await??;
+    outcome = judged;
+    outcome.card.judge(report.clone());
+    let version = version_of(declared, &inputs, &features, &outcome, threshold)?;
     registry.register(project, &version).await?;
+    registry
+        .register_judgement(project, &version, &report, &outcome.card.candidates)
+        .await?;
     let undecided = registry.decisions_on(&declared.model, &version.version) == 0;
-    if outcome.card.usable && undecided && declared.promotion == Promotion::Gates {
+    // A night replaces what serves by what was shown to be better; less than that a person decides.
+    let shown_better =
+        !contested || report.verdict(PromotionCheck::BeatsChampion) == Some(Verdict::Passed);
+    let by_gates = declared.promotion == Promotion::Gates;
+    if outcome.card.usable && undecided && by_gates && shown_better {
+        let reason = match contested {
+            true => "no gate refused, and better than the version that served",
+            false => "no gate refused, and no version served",
+        };
         let decision = Decision {
             model: declared.model.clone(),
             version: version.version.clone(),
             act: Act::Promote,
             account: "gates".to_owned(),
-            reason: "every gate passed".to_owned(),
+            reason: reason.to_owned(),
             decided_on: as_of,
         };
         registry.decide(project, decision).await?;
     }
     scores::write_out_of_time(project, declared, &version, &outcome).await?;
-    let gates = outcome.card.gates.iter();
-    let gates = gates
+    let procedure = outcome.card.gates.iter();
+    let promotion = report.gates.iter();
+    let gates = procedure
         .map(|gate| gate_result(&declared.model, gate))
+        .chain(promotion.map(|gate| promotion_result(&declared.model, gate)))
         .collect();
     let (scored, refused) = match scores::serve(project, declared, &registry, as_of).await {
         Ok(scored) => (Ok(scored), false),
@@ -267,6 +307,57 @@ async fn train_one(
         refused,
         gates,
     })
+}
+
+/// A trained model, the one in use, and what is to be decided between them.
+struct Rivals {
+    declared: DeclaredModel,
+    dataset: Arc<Dataset>,
+    plan: Arc<TrainingPlan>,
+    facts: training_set::Facts,
+    threshold: f64,
+    champion: Option<Artefact>,
+}
+
+impl Rivals {
+    fn judge(self, outcome: &TrainingOutcome) -> Result<PromotionReport> {
+        let champion = match &self.champion {
+            Some(artefact) => {
+                let known_by = artefact
+                    .trained_as_of()
+                    .with_context(|| format!("version {} names no day", artefact.version))?;
+                Some((artefact.scoring()?, known_by))
+            }
+            None => None,
+        };
+        // Judged is what will serve: the threshold is read back from the bytes.
+        let bytes = outcome.artefact(self.threshold).to_bytes()?;
+        let threshold_of_artefact = ScoringArtefact::from_bytes(&bytes)?.threshold;
+        let groups = self.declared.groups.iter();
+        let request = PromotionRequest {
+            limits: training_set::promotion_limits(&self.declared),
+            threshold_of_artefact,
+            threshold_measured: self.threshold,
+            end: training_set::ranking_end(&self.declared),
+            groups: groups
+                .map(|group| (group.column.clone(), training_set::told_only(group)))
+                .collect(),
+            eligible: self.facts.eligible,
+            scored: self.facts.scored,
+            known_after_entry: self.facts.known_after_entry,
+            moving: self.declared.moving.clone(),
+            champion: champion.as_ref().map(|(artefact, known_by)| Champion {
+                artefact,
+                known_by: *known_by,
+            }),
+        };
+        Ok(judge_training(
+            &self.dataset,
+            &self.plan,
+            outcome,
+            &request,
+        )?)
+    }
 }
 
 /// What a training is a function of.
@@ -318,12 +409,9 @@ fn version_of(
     inputs: &Inputs,
     features: &[goyong_learn::FeatureSpec],
     outcome: &TrainingOutcome,
+    threshold: f64,
 ) -> Result<Version> {
     let card = &outcome.card;
-    let threshold = match declared.threshold {
-        Some(threshold) => threshold,
-        None => threshold_at_capacity(declared, &outcome.out_of_time)?,
-    };
     let artefact = Artefact {
         format: Artefact::FORMAT.to_owned(),
         model: declared.model.clone(),
@@ -332,10 +420,14 @@ fn version_of(
         entered_on: declared.entered_on.clone(),
         threshold,
         capacity: declared.capacity,
-        fitted: outcome.model.to_json()?,
+        fitted: String::from_utf8(outcome.artefact(threshold).to_bytes()?)?,
     };
     let parameters = serde_json::json!({
-        "learner": declared.learner,
+        "learner": card.learner,
+        "learners": declared.learners().collect::<Vec<_>>(),
+        "calibrator": outcome.calibrator,
+        "calibrators": declared.calibrators,
+        "gates": declared.gates,
         "evaluation": declared.evaluation,
         "capacity": declared.capacity,
         "threshold": threshold,
@@ -371,7 +463,11 @@ fn version_of(
         data: inputs.described.to_string(),
         parameters: parameters.to_string(),
         feature_list: serde_json::to_string(&feature_list)?,
-        gates: serde_json::to_string(&card.gates)?,
+        gates: serde_json::json!({
+            "procedure": card.gates,
+            "promotion": card.promotion.as_ref().map(|report| &report.gates),
+        })
+        .to_string(),
         card: card.to_json()?,
         declaration: declared.text.clone(),
         artefact: artefact.to_json()?,
@@ -424,6 +520,18 @@ fn gate_result(model: &str, gate: &Gate) -> GateResult {
     }
 }
 
+fn promotion_result(model: &str, gate: &PromotionGate) -> GateResult {
+    let mut name = format!("{model}/promotion/{}", gate.check.name());
+    if let Some(subject) = &gate.subject {
+        name.push_str(&format!("/{subject}"));
+    }
+    GateResult {
+        name,
+        passed: gate.verdict != Verdict::Refused,
+        detail: gate.reason.en.clone(),
+    }
+}
+
 fn summary(card: &ModelCard, registry: &Registry, version: &Version, scored: usize) -> String {
     let auc = card
         .pooled
@@ -435,18 +543,17 @@ fn summary(card: &ModelCard, registry: &Registry, version: &Version, scored: usi
         .find(|baseline| baseline.name == "one_variable_rule")
         .and_then(|baseline| baseline.auc)
         .map_or_else(|| "–".to_owned(), |auc| format!("{:.3}", auc.value));
-    let failed: Vec<&str> = card
-        .gates
-        .iter()
-        .filter(|gate| !gate.passed)
-        .map(|gate| gate.name.as_str())
-        .collect();
+    let failed = card.gates.iter().filter(|gate| !gate.passed);
+    let mut failed: Vec<&str> = failed.map(|gate| gate.name.as_str()).collect();
+    let refused = card.promotion.iter().flat_map(PromotionReport::refusals);
+    failed.extend(refused.map(|gate| gate.check.name()));
+    failed.dedup();
     let champion = registry.champion(&version.model);
     let verdict = match champion {
         Some(champion) if champion == version.version => format!("{scored} current rows scored"),
         _ => {
             let why = match card.usable {
-                true => "waits for `goyong models promote`".to_owned(),
+                true => "passed, and waits for `goyong models promote`".to_owned(),
                 false => format!("not used, gates failed: {}", failed.join(", ")),
             };
             match champion {
@@ -458,8 +565,11 @@ fn summary(card: &ModelCard, registry: &Registry, version: &Version, scored: usi
         }
     };
     format!(
-        "out of time on {} rows: AUC {auc} (one-variable rule {baseline}), Brier {:.4}, ECE {:.4}; {verdict}",
-        card.pooled.rows, card.pooled.brier.value, card.pooled.expected_calibration_error.value
+        "{} out of time on {} rows: AUC {auc} (one-variable rule {baseline}), Brier {:.4}, ECE {:.4}; {verdict}",
+        card.learner,
+        card.pooled.rows,
+        card.pooled.brier.value,
+        card.pooled.expected_calibration_error.value
     )
 }
 

@@ -59,9 +59,25 @@ pub struct DeclaredModel {
     pub baseline: Baseline,
     /// How the model is fitted.
     pub learner: Learner,
+    /// Learners that compete with it; the one with the least regret out of time is taken.
+    #[serde(default)]
+    pub rivals: Vec<Learner>,
+    /// The calibration maps that compete with none.
+    #[serde(default = "all_calibrators")]
+    pub calibrators: Vec<CalibratorName>,
     /// How it is judged.
     #[serde(default)]
     pub evaluation: EvaluationDesign,
+    /// Limits of promotion where they differ from the usual ones.
+    #[serde(default)]
+    pub gates: GateSettings,
+    /// Features that move by their nature, such as the state of the market: their drift is told,
+    /// not judged.
+    #[serde(default)]
+    pub moving: Vec<String>,
+    /// Features by what a counsellor calls their subject; explanations are grouped by them.
+    #[serde(default)]
+    pub themes: Vec<Theme>,
     /// Whom there is room to act for: the end of the ranking and its share.
     pub capacity: Capacity,
     /// The probability at which a score is acted upon; that of the capacity when absent. It is
@@ -90,6 +106,9 @@ pub struct FeatureUse {
     /// Columns of numbers that are codes: each number becomes a category.
     #[serde(default)]
     pub codes: Vec<String>,
+    /// The column that says when these values became known; none may be later than the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_on: Option<String>,
 }
 
 /// A column to report by.
@@ -100,6 +119,40 @@ pub struct GroupUse {
     pub column: String,
     /// What it is called.
     pub title: BilingualText,
+    /// The gates that judge it; figures of the others are told without a verdict.
+    #[serde(default = "all_fairness_checks")]
+    pub judged_by: Vec<FairnessCheck>,
+}
+
+/// A gate on a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FairnessCheck {
+    /// Calibration within the group.
+    Calibration,
+    /// Share acted upon among those with the outcome sought, against everybody else's.
+    TruePositiveRatio,
+    /// Share acted upon, against everybody else's.
+    FlagRatio,
+}
+
+impl FairnessCheck {
+    /// All of them.
+    pub const ALL: [FairnessCheck; 3] = [
+        FairnessCheck::Calibration,
+        FairnessCheck::TruePositiveRatio,
+        FairnessCheck::FlagRatio,
+    ];
+}
+
+/// Features with a subject in common.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Theme {
+    /// What a counsellor calls it.
+    pub title: BilingualText,
+    /// Columns of `use`.
+    pub columns: Vec<String>,
 }
 
 /// The rate of each group in the past: a rule in one or a few variables.
@@ -112,21 +165,39 @@ pub struct Baseline {
     pub title: BilingualText,
 }
 
-/// How a model is fitted.
+/// How a model is fitted. Settings that are not given have the defaults of the learner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Learner {
     /// Which learner.
     pub kind: LearnerKind,
-    /// L2 penalty on the standardised scale.
+    /// L2 penalty: of `logistic` on the standardised scale, of `boosting` on the values of leaves.
     #[serde(default = "one")]
     pub ridge: f64,
-    /// A category with fewer training rows is pooled.
+    /// A category with fewer training rows is pooled (`logistic`) or counts as missing (`boosting`).
     #[serde(default = "minimum_count")]
     pub minimum_count: usize,
-    /// At most this many rows are held in memory and trained on.
+    /// At most this many rows are held in memory and trained on; of a rival, trained on.
     #[serde(default = "row_budget")]
     pub row_budget: usize,
+    /// Of `boosting`: trees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trees: Option<usize>,
+    /// Of `boosting`: leaves of a tree at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<usize>,
+    /// Of `boosting`: share of its answer that each tree adds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Of `boosting`: rows a leaf needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_leaf_rows: Option<usize>,
+    /// Of `boosting`: share of the features each tree sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column_share: Option<f64>,
+    /// Of `boosting`: the direction in which the probability may move with a number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub monotone: BTreeMap<String, Direction>,
 }
 
 /// The learners.
@@ -135,6 +206,72 @@ pub struct Learner {
 pub enum LearnerKind {
     /// Regularised logistic regression.
     Logistic,
+    /// Boosted trees.
+    Boosting,
+}
+
+/// The direction in which a probability may move with a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// More of it never lowers the probability.
+    Rising,
+    /// More of it never raises the probability.
+    Falling,
+}
+
+/// The calibration maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibratorName {
+    /// A line on the log-odds.
+    Platt,
+    /// Three parameters, for probabilities pressed towards one end.
+    Beta,
+    /// A rising step function.
+    Isotonic,
+}
+
+/// Limits of promotion; one that is not given has its usual value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateSettings {
+    /// Rows of the rarer outcome at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_rows: Option<usize>,
+    /// Calibration slope, least and most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slope: Option<[f64; 2]>,
+    /// Expected calibration error at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<f64>,
+    /// AUC at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plausible_auc: Option<f64>,
+    /// AUC of a single feature at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub single_feature_auc: Option<f64>,
+    /// Population stability index of inputs and scores at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub psi: Option<f64>,
+    /// KS distance of inputs and scores at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ks: Option<f64>,
+    /// Calibration slope within a group, least and most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_slope: Option<[f64; 2]>,
+    /// Ratios between groups, least and most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_ratio: Option<[f64; 2]>,
+    /// Share of those eligible that get a score at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// Rank correlation of two consecutive models at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank_correlation: Option<f64>,
+    /// Mean change of a score from the model in use at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_movement: Option<f64>,
 }
 
 /// How a model is judged.
@@ -219,11 +356,34 @@ fn row_budget() -> usize {
     1_500_000
 }
 
+fn all_calibrators() -> Vec<CalibratorName> {
+    vec![
+        CalibratorName::Platt,
+        CalibratorName::Beta,
+        CalibratorName::Isotonic,
+    ]
+}
+
+fn all_fairness_checks() -> Vec<FairnessCheck> {
+    FairnessCheck::ALL.to_vec()
+}
+
 impl DeclaredModel {
     /// Every feature column in the order declared.
     pub fn feature_columns(&self) -> impl Iterator<Item = &str> {
         let columns = self.uses.iter().flat_map(|allowed| &allowed.columns);
         columns.map(String::as_str)
+    }
+
+    /// The learner and its rivals, in the order declared.
+    pub fn learners(&self) -> impl Iterator<Item = &Learner> {
+        std::iter::once(&self.learner).chain(&self.rivals)
+    }
+
+    /// The theme of a feature, if it has one.
+    pub fn theme_of(&self, column: &str) -> Option<&Theme> {
+        let mut themes = self.themes.iter();
+        themes.find(|theme| theme.columns.iter().any(|named| named == column))
     }
 
     /// The problem of a key that names no column of a table.
@@ -344,6 +504,10 @@ fn check(
         }
     }
     check_numbers(declared, problems);
+    check_themes(declared, &seen, problems);
+    for learner in declared.learners() {
+        check_learner(declared, learner, &seen, problems);
+    }
     let groups: Vec<&str> = declared.groups.iter().map(|g| g.column.as_str()).collect();
     for column in &declared.baseline.columns {
         if !groups.contains(&column.as_str()) && !seen.contains(column.as_str()) {
@@ -355,6 +519,121 @@ fn check(
                 format!("`baseline`: `{column}` is neither among `groups` nor among `use`");
             problems.push(declared.problem("baseline", message).with_help(advice));
         }
+    }
+}
+
+fn check_themes(declared: &DeclaredModel, used: &BTreeSet<&str>, problems: &mut Vec<Problem>) {
+    for column in &declared.moving {
+        if !used.contains(column.as_str()) {
+            let message = format!("`moving`: `{column}` is not among `use`");
+            let problem = declared.problem("moving", message);
+            problems.push(problem.with_nearest(column, used.iter().copied()));
+        }
+    }
+    let mut placed = BTreeSet::new();
+    for column in declared.themes.iter().flat_map(|theme| &theme.columns) {
+        if !used.contains(column.as_str()) {
+            let message = format!("`themes`: `{column}` is not among `use`");
+            let problem = declared.problem("themes", message);
+            problems.push(problem.with_nearest(column, used.iter().copied()));
+        } else if !placed.insert(column) {
+            let message = format!("`themes`: `{column}` has two themes");
+            problems.push(declared.problem("themes", message));
+        }
+    }
+}
+
+fn check_learner(
+    declared: &DeclaredModel,
+    learner: &Learner,
+    used: &BTreeSet<&str>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut wrong = |key: &str, message: String| {
+        problems.push(declared.problem(key, format!("`{key}`: {message}")))
+    };
+    if !(learner.ridge >= 0.0 && learner.ridge.is_finite()) {
+        wrong("ridge", "is no penalty of zero or more".to_owned());
+    }
+    if learner.row_budget == 0 {
+        wrong("row_budget", "no row to train on".to_owned());
+    }
+    let of_trees = [
+        ("trees", learner.trees.is_some()),
+        ("leaves", learner.leaves.is_some()),
+        ("learning_rate", learner.learning_rate.is_some()),
+        ("minimum_leaf_rows", learner.minimum_leaf_rows.is_some()),
+        ("column_share", learner.column_share.is_some()),
+        ("monotone", !learner.monotone.is_empty()),
+    ];
+    for (key, given) in of_trees {
+        if given && learner.kind == LearnerKind::Logistic {
+            let message = "a setting of `boosting`, and this learner is `logistic`";
+            wrong(key, message.to_owned());
+        }
+    }
+    if learner.trees == Some(0) {
+        wrong("trees", "at least one is needed".to_owned());
+    }
+    if learner
+        .leaves
+        .is_some_and(|leaves| !(2..=255).contains(&leaves))
+    {
+        wrong("leaves", "lies between 2 and 255".to_owned());
+    }
+    let share = |value: f64| value > 0.0 && value <= 1.0;
+    for (key, value) in [
+        ("learning_rate", learner.learning_rate),
+        ("column_share", learner.column_share),
+    ] {
+        if let Some(value) = value.filter(|value| !share(*value)) {
+            wrong(
+                key,
+                format!("{value} does not lie above 0 and at most at 1"),
+            );
+        }
+    }
+    for column in learner.monotone.keys() {
+        if !used.contains(column.as_str()) {
+            let message = format!("`monotone`: `{column}` is not among `use`");
+            let problem = declared.problem(column, message);
+            problems.push(problem.with_nearest(column, used.iter().copied()));
+        }
+    }
+}
+
+fn check_gates(declared: &DeclaredModel, problems: &mut Vec<Problem>) {
+    let gates = &declared.gates;
+    let mut wrong = |key: &str, message: String| {
+        problems.push(declared.problem(key, format!("`{key}`: {message}")))
+    };
+    for (key, range) in [
+        ("slope", gates.slope),
+        ("group_slope", gates.group_slope),
+        ("group_ratio", gates.group_ratio),
+    ] {
+        if let Some([least, most]) = range
+            && !(least > 0.0 && least <= 1.0 && most >= 1.0 && most.is_finite())
+        {
+            let message = format!("[{least}, {most}] is no range around 1");
+            wrong(key, message);
+        }
+    }
+    for (key, value) in [
+        ("calibration_error", gates.calibration_error),
+        ("plausible_auc", gates.plausible_auc),
+        ("single_feature_auc", gates.single_feature_auc),
+        ("ks", gates.ks),
+        ("coverage", gates.coverage),
+        ("rank_correlation", gates.rank_correlation),
+        ("score_movement", gates.score_movement),
+    ] {
+        if let Some(value) = value.filter(|value| !(0.0..=1.0).contains(value)) {
+            wrong(key, format!("{value} does not lie between 0 and 1"));
+        }
+    }
+    if let Some(psi) = gates.psi.filter(|psi| !(*psi > 0.0 && psi.is_finite())) {
+        wrong("psi", format!("{psi} is no limit above 0"));
     }
 }
 
@@ -375,15 +654,13 @@ fn check_numbers(declared: &DeclaredModel, problems: &mut Vec<Problem>) {
     if declared.label_gap_days < 0 {
         wrong("label_gap_days", "is negative".to_owned());
     }
-    if !(declared.learner.ridge >= 0.0 && declared.learner.ridge.is_finite()) {
-        wrong("ridge", "is no penalty of zero or more".to_owned());
-    }
     if declared.evaluation.folds.is_some_and(|folds| folds < 2) {
         wrong("folds", "at least two are needed".to_owned());
     }
     if declared.evaluation.months == 0 || declared.evaluation.cutoffs == 0 {
         wrong("evaluation", "months and cutoffs begin at 1".to_owned());
     }
+    check_gates(declared, problems);
 }
 
 #[cfg(test)]
@@ -437,6 +714,29 @@ capacity: {share: 0.2, end: lowest}
         assert_eq!(declared.promotion, Promotion::Gates);
         assert_eq!(declared.evaluation.cutoffs, 6);
         assert_eq!(declared.file, "models/outcome.yml");
+        assert_eq!(declared.learners().count(), 1);
+        assert_eq!(declared.calibrators.len(), 3);
+        assert_eq!(declared.gates, GateSettings::default());
+        assert_eq!(declared.groups[0].judged_by, FairnessCheck::ALL);
+        assert!(declared.theme_of("age").is_none());
+    }
+
+    #[test]
+    fn rivals_gates_and_themes_are_read() {
+        let project = project(&format!(
+            "{DECLARATION}rivals: [{{kind: boosting, trees: 50, monotone: {{age: falling}}}}]
+calibrators: [platt]
+gates: {{slope: [0.8, 1.25], psi: 0.5}}
+themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
+"
+        ))
+        .unwrap();
+        let declared = &project.declared_models()["outcome"];
+        assert_eq!(declared.rivals[0].kind, LearnerKind::Boosting);
+        assert_eq!(declared.rivals[0].monotone["age"], Direction::Falling);
+        assert_eq!(declared.calibrators, [CalibratorName::Platt]);
+        assert_eq!(declared.gates.slope, Some([0.8, 1.25]));
+        assert_eq!(declared.theme_of("age").unwrap().title.en, "person");
     }
 
     #[test]
@@ -481,6 +781,51 @@ capacity: {share: 0.2, end: lowest}
             ),
             ("model: outcome", "model: outcomes", "its file `outcome`"),
             ("a law", "''", "`legal_basis`: says nothing"),
+            (
+                "{kind: logistic}",
+                "{kind: logistic, trees: 5}",
+                "`trees`: a setting of `boosting`",
+            ),
+            (
+                "{kind: logistic}",
+                "{kind: boosting, monotone: {aga: rising}}",
+                "sql/models/outcome.yml:15: `monotone`: `aga` is not among `use`; did you mean `age`?",
+            ),
+            (
+                "{kind: logistic}",
+                "{kind: boosting, monotone: {age: risng}}",
+                "did you mean `rising`?",
+            ),
+            (
+                "capacity:",
+                "gates: {slope: [1.2, 1.3]}\ncapacity:",
+                "sql/models/outcome.yml:16: `slope`: [1.2, 1.3] is no range around 1",
+            ),
+            (
+                "capacity:",
+                "gates: {sloope: [0.9, 1.1]}\ncapacity:",
+                "did you mean `slope`?",
+            ),
+            (
+                "capacity:",
+                "calibrators: [plat]\ncapacity:",
+                "did you mean `platt`?",
+            ),
+            (
+                "capacity:",
+                "themes: [{title: t, columns: [trad]}]\ncapacity:",
+                "`themes`: `trad` is not among `use`; did you mean `trade`?",
+            ),
+            (
+                "capacity:",
+                "moving: [tradee]\ncapacity:",
+                "`moving`: `tradee` is not among `use`; did you mean `trade`?",
+            ),
+            (
+                "title: sex}",
+                "title: sex, judged_by: [flag_rate]}",
+                "did you mean `flag_ratio`?",
+            ),
         ] {
             assert!(DECLARATION.contains(right), "{right}");
             let error = project(&DECLARATION.replacen(right, wrong, 1)).unwrap_err();

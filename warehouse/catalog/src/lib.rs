@@ -37,8 +37,8 @@ mod template;
 mod unit_test;
 
 pub use declared_model::{
-    Baseline, Capacity, DeclaredModel, End, EvaluationDesign, FeatureUse, GroupUse, Learner,
-    LearnerKind, Promotion,
+    Baseline, CalibratorName, Capacity, DeclaredModel, Direction, End, EvaluationDesign,
+    FairnessCheck, FeatureUse, GateSettings, GroupUse, Learner, LearnerKind, Promotion, Theme,
 };
 pub use declared_test::{
     ColumnTest, ColumnTestKind, DeclaredTest, ModelRange, ModelTest, ModelTestKind, Range,

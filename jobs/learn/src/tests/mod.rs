@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod competition;
 mod model;
 mod real_data;
 mod sabotage;

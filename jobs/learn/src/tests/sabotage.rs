@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
-    BoostOptions, BoostedModel, Calibrator, Dataset, PromotionCheck, PromotionEvidence,
-    PromotionLimits, PromotionReport, ScoringArtefact, judge_promotion,
+    BoostOptions, BoostedModel, Calibrator, ChampionEvidence, Dataset, PromotionCheck,
+    PromotionEvidence, PromotionLimits, PromotionReport, RankingEnd, ScoringArtefact,
+    judge_promotion,
 };
 
 const THRESHOLD: f64 = 0.5;
@@ -41,16 +42,32 @@ fn evidence(batch: &RecordBatch, spoil: impl Fn(&mut DatasetSpec)) -> PromotionE
     let champion = BoostedModel::fit_rows(&weak, training, &options()).unwrap();
     let predicted = challenger.predict_rows(&dataset, later).unwrap();
     let labels = dataset.labels_of(later);
+    let in_use = champion.predict_rows(&weak, later).unwrap();
     PromotionEvidence {
-        champion: Some(champion.predict_rows(&weak, later).unwrap()),
+        champion: Some(ChampionEvidence {
+            labels: labels.clone(),
+            challenger: predicted.clone(),
+            champion: in_use.clone(),
+        }),
         suspicions: dataset.suspicions(training),
         known_after_entry: vec![("age".into(), 0)],
         input_drift: dataset.drift(training, later),
         current: predicted.clone(),
+        champion_current: Some(in_use),
         fairness: dataset
-            .fairness("sex", later, &predicted, &labels, THRESHOLD)
+            .fairness(
+                "sex",
+                later,
+                &predicted,
+                &labels,
+                THRESHOLD,
+                RankingEnd::Highest,
+            )
             .unwrap(),
+        moving_inputs: Vec::new(),
+        told_only: Vec::new(),
         eligible: later.len(),
+        scored: later.len(),
         consecutive: Some((
             before.predict_rows(&dataset, later).unwrap(),
             predicted.clone(),
@@ -131,6 +148,7 @@ fn a_model_of_shuffled_labels_is_refused() {
     let mut spoilt = honest();
     // The outcomes of other people: every label moves seven rows on.
     spoilt.labels.rotate_right(7);
+    spoilt.champion.as_mut().unwrap().labels.rotate_right(7);
     assert_refused(
         &spoilt,
         PromotionCheck::BeatsChampion,
@@ -182,12 +200,14 @@ fn drifted_inputs_are_refused_by_name() {
 #[test]
 fn a_worse_model_is_refused() {
     let mut spoilt = honest();
-    let champion = spoilt.champion.replace(spoilt.challenger.clone()).unwrap();
-    spoilt.challenger = champion;
+    let contest = spoilt.champion.as_mut().unwrap();
+    std::mem::swap(&mut contest.challenger, &mut contest.champion);
+    spoilt.challenger.clone_from(&contest.challenger);
     assert_refused(&spoilt, PromotionCheck::BeatsChampion, "wanted > 0");
     // The same model again is no better than itself.
     let mut same = honest();
-    same.champion = Some(same.challenger.clone());
+    let contest = same.champion.as_mut().unwrap();
+    contest.champion.clone_from(&contest.challenger);
     assert_refused(&same, PromotionCheck::BeatsChampion, "0.0000");
 }
 
@@ -203,6 +223,8 @@ fn a_better_but_miscalibrated_model_is_refused() {
         .iter_mut()
         .for_each(|score| *score = extreme.apply(*score));
     spoilt.current.clone_from(&spoilt.challenger);
+    let contest = spoilt.champion.as_mut().unwrap();
+    contest.challenger.clone_from(&spoilt.challenger);
     let report = judge(&spoilt);
     let better = report
         .gates
@@ -246,7 +268,14 @@ fn a_biased_model_is_refused_with_the_group_and_a_small_group_cannot_be_tested()
     }
     let mut spoilt = honest();
     spoilt.fairness = dataset
-        .fairness("sex", &rows, &predicted, &labels, THRESHOLD)
+        .fairness(
+            "sex",
+            &rows,
+            &predicted,
+            &labels,
+            THRESHOLD,
+            RankingEnd::Highest,
+        )
         .unwrap();
     assert_refused(
         &spoilt,
@@ -265,7 +294,14 @@ fn a_biased_model_is_refused_with_the_group_and_a_small_group_cannot_be_tested()
     );
 
     let few = &rows[..300];
-    let fairness = dataset.fairness("sex", few, &predicted[..300], &labels[..300], THRESHOLD);
+    let fairness = dataset.fairness(
+        "sex",
+        few,
+        &predicted[..300],
+        &labels[..300],
+        THRESHOLD,
+        RankingEnd::Highest,
+    );
     let mut small = honest();
     small.fairness = fairness.unwrap();
     let report = judge(&small);
@@ -292,13 +328,87 @@ fn missing_coverage_an_unstable_ranking_and_leaping_scores_are_refused() {
     }
     assert_refused(&unstable, PromotionCheck::Stability, "rank correlation");
     let mut leaping = honest();
-    let champion = leaping.champion.as_mut().unwrap();
+    let champion = leaping.champion_current.as_mut().unwrap();
     champion.iter_mut().for_each(|score| *score = 1.0 - *score);
     assert_refused(
         &leaping,
         PromotionCheck::ScoreMovement,
         "mean change of a score",
     );
+}
+
+#[test]
+fn few_rows_are_no_verdict_on_calibration_or_drift_and_a_told_figure_none_on_fairness() {
+    // The honest model, seen on 150 of its rows: whatever lies outside is luck.
+    let mut few = honest();
+    few.labels.truncate(150);
+    few.challenger.truncate(150);
+    few.current.truncate(60);
+    few.champion_current = None;
+    if let Some(contest) = &mut few.champion {
+        contest.labels.truncate(150);
+        contest.challenger.truncate(150);
+        contest.champion.truncate(150);
+    }
+    few.input_drift = vec![crate::FeatureDrift {
+        feature: "occupation".to_owned(),
+        psi: 0.3,
+        ks: 0.1,
+        psi_by_chance: 0.4,
+        ks_by_chance: 0.2,
+    }];
+    let report = judge(&few);
+    let verdict = |check| report.verdict(check).unwrap();
+    for check in [
+        PromotionCheck::CalibrationError,
+        PromotionCheck::InputDrift,
+        PromotionCheck::BeatsChampion,
+        PromotionCheck::ScoreMovement,
+    ] {
+        assert_eq!(verdict(check), crate::Verdict::CannotTest, "{check:?}");
+    }
+    let gate = |check| {
+        report
+            .gates
+            .iter()
+            .find(|gate| gate.check == check)
+            .unwrap()
+    };
+    let reason = &gate(PromotionCheck::InputDrift).reason;
+    assert!(reason.en.contains("too few rows to tell"), "{}", reason.en);
+
+    // Drift of what moves by its nature is told.
+    let mut market = honest();
+    market.moving_inputs = vec![crate::FeatureDrift {
+        feature: "tightness".to_owned(),
+        psi: 2.0,
+        ks: 0.9,
+        psi_by_chance: 0.0,
+        ks_by_chance: 0.0,
+    }];
+    let report = judge(&market);
+    assert!(report.promoted);
+    let told = report
+        .gates
+        .iter()
+        .filter(|gate| gate.subject.as_deref() == Some("tightness"));
+    assert_eq!(told.count(), 1);
+
+    // A figure that is told without a limit refuses nothing.
+    let mut told = honest();
+    let ratio = crate::Estimate {
+        value: 3.0,
+        lower: 2.8,
+        upper: 3.2,
+    };
+    told.fairness[0].flag_ratio = Some(ratio);
+    assert_refused(&told, PromotionCheck::FlagRatio, "ratio of flag rates");
+    told.told_only = vec![("sex".to_owned(), PromotionCheck::FlagRatio)];
+    let report = judge(&told);
+    assert!(report.promoted);
+    let mut gates = report.gates.iter();
+    let gate = gates.find(|gate| gate.check == PromotionCheck::FlagRatio);
+    assert!(gate.unwrap().reason.en.contains("told without a limit"));
 }
 
 #[test]

@@ -7,19 +7,19 @@ use rstest::rstest;
 use super::{Invented, KNOWN_AFTER, START, invented, spec, with_column};
 use crate::dataset::{date_of_day, day_of_date};
 use crate::{
-    BaselineSpec, Bilingual, Dataset, EvaluationOptions, FeatureSpec, FitOptions, GateLimits,
-    LearnError, ModelCard, SplitPlan, SplitRows, TrainingPlan, compare_with_oracle,
+    BaselineSpec, Bilingual, Candidate, Dataset, EvaluationOptions, FeatureSpec, FitOptions,
+    GateLimits, LearnError, ModelCard, SplitPlan, SplitRows, TrainingPlan, compare_with_oracle,
     temporal_splits, train_with_temporal_evaluation, verify_split,
 };
 
 const DAYS: i32 = 730;
 
-fn as_of() -> NaiveDate {
+pub(super) fn as_of() -> NaiveDate {
     date_of_day(START + DAYS)
 }
 
 /// Two years of registrations; outcomes not yet known are null.
-fn two_years(rows: usize, seed: u64) -> Invented {
+pub(super) fn two_years(rows: usize, seed: u64) -> Invented {
     let mut data = invented(rows, DAYS, seed);
     let labels = data.batch.column_by_name("acquired").unwrap();
     let labels = labels.as_any().downcast_ref::<BooleanArray>().unwrap();
@@ -32,7 +32,7 @@ fn two_years(rows: usize, seed: u64) -> Invented {
     data
 }
 
-fn plan() -> TrainingPlan {
+pub(super) fn plan() -> TrainingPlan {
     TrainingPlan {
         target_title: Bilingual::new("6개월 내 취업", "work within six months"),
         population: Bilingual::new("구직 등록자", "registered job seekers"),
@@ -41,7 +41,8 @@ fn plan() -> TrainingPlan {
         version: "test".to_owned(),
         data_hash: "0".repeat(64),
         splits: SplitPlan::six_months(as_of()),
-        fit: FitOptions::default(),
+        candidates: vec![Candidate::Logistic(FitOptions::default())],
+        calibrators: vec![],
         evaluation: EvaluationOptions::default(),
         baseline: BaselineSpec {
             columns: vec!["age_band".to_owned()],
@@ -174,7 +175,8 @@ fn a_good_model_passes_its_gates_near_the_oracle() {
     );
     assert_eq!(card.training.known_by, Some(as_of()));
     assert_eq!(outcome.out_of_time.num_rows(), card.pooled.rows);
-    assert_eq!(outcome.model.metrics.as_ref(), Some(&card.pooled));
+    let model = outcome.model.as_logistic().unwrap();
+    assert_eq!(model.metrics.as_ref(), Some(&card.pooled));
     let json = card.to_json().unwrap();
     assert_eq!(
         ModelCard::from_json(&json).unwrap().to_json().unwrap(),

@@ -161,7 +161,7 @@ pub(super) async fn serve(
     let mut writer = scores_writer(project, declared).await?;
     let mut scored = 0;
     if let Some(artefact) = &artefact {
-        let model = artefact.fitted()?;
+        let model = artefact.scoring()?;
         let DeclaredModel {
             features,
             labels,

@@ -5,15 +5,21 @@ use arrow_schema::{DataType, Field};
 use chrono::NaiveDate;
 use futures::StreamExt;
 use goyong_catalog::contract::BilingualText;
-use goyong_catalog::{DeclaredModel, LearnerKind, Model};
+use goyong_catalog::{
+    CalibratorName, DeclaredModel, Direction, End, FairnessCheck, GroupUse, Learner, LearnerKind,
+    Model,
+};
 use goyong_learn::{
-    BaselineSpec, Bilingual, Dataset, DatasetBuilder, DatasetSpec, EvaluationOptions, FeatureSpec,
-    FitOptions, GateLimits, GroupSpec, PoolingRule, SplitPlan, TrainingPlan,
+    BaselineSpec, Bilingual, BoostOptions, CalibratorKind, Candidate, Dataset, DatasetBuilder,
+    DatasetSpec, EvaluationOptions, FeatureKind, FeatureSpec, FitOptions, GateLimits, GroupSpec,
+    Monotone, PoolingRule, PromotionCheck, PromotionLimits, RankingEnd, SplitPlan, TrainingPlan,
 };
 
 use super::columns_of;
 use crate::project::OpenProject;
 
+/// Rows trained on at most; a regression of more moves no figure, and trees take their time.
+const TRAINED_ROWS: usize = 500_000;
 /// Seed of every draw.
 const SEED: u64 = 20_240_101;
 
@@ -35,6 +41,7 @@ pub(super) async fn feature_specs(
             specs.push(feature_spec(field, model, allowed.codes.contains(name)));
         }
     }
+    refuse_directions_of_codes(declared, &specs)?;
     let others = [
         ("entity", &declared.entity),
         ("entered_on", &declared.entered_on),
@@ -43,12 +50,19 @@ pub(super) async fn feature_specs(
         .groups
         .iter()
         .map(|group| ("groups", &group.column));
+    let known_on = declared.uses.iter().flat_map(|allowed| &allowed.known_on);
+    let known_on = known_on.map(|name| ("known_on", name));
     let baseline = declared
         .baseline
         .columns
         .iter()
         .map(|name| ("baseline", name));
-    for (key, name) in others.into_iter().chain(groups).chain(baseline) {
+    for (key, name) in others
+        .into_iter()
+        .chain(groups)
+        .chain(known_on)
+        .chain(baseline)
+    {
         if schema.field_with_name(name).is_err() {
             bail!(declared.unknown_column(key, name, &declared.features, known()));
         }
@@ -66,6 +80,21 @@ pub(super) async fn feature_specs(
         }
     }
     Ok(specs)
+}
+
+/// Only a number has more or less of it.
+fn refuse_directions_of_codes(declared: &DeclaredModel, specs: &[FeatureSpec]) -> Result<()> {
+    for column in declared
+        .learners()
+        .flat_map(|learner| learner.monotone.keys())
+    {
+        let spec = specs.iter().find(|spec| spec.name == *column);
+        if spec.is_some_and(|spec| spec.kind == FeatureKind::Categorical) {
+            let message = format!("`monotone`: `{column}` is a code and has no direction");
+            bail!(declared.problem(column, message));
+        }
+    }
+    Ok(())
 }
 
 fn feature_spec(field: &Field, model: Option<&Model>, is_code: bool) -> FeatureSpec {
@@ -130,6 +159,66 @@ pub(super) async fn read(
     Ok(builder.finish()?)
 }
 
+/// Who waits for an outcome, and what of the features was known too late.
+pub(super) struct Facts {
+    /// Rows whose outcome is open, with features or not.
+    pub eligible: usize,
+    /// Those of them with features.
+    pub scored: usize,
+    /// Rows by feature that became known only after the entry, where a column tells.
+    pub known_after_entry: Vec<(String, usize)>,
+}
+
+/// Counts what the gates on coverage and on leaks ask for.
+pub(super) async fn facts(
+    project: &OpenProject,
+    declared: &DeclaredModel,
+    as_of: NaiveDate,
+) -> Result<Facts> {
+    let DeclaredModel {
+        features,
+        labels,
+        entity,
+        entered_on,
+        label_known_on,
+        ..
+    } = declared;
+    let late: Vec<(&String, &String)> = declared
+        .uses
+        .iter()
+        .filter_map(|allowed| {
+            allowed
+                .known_on
+                .as_ref()
+                .map(|known_on| (allowed, known_on))
+        })
+        .flat_map(|(allowed, known_on)| allowed.columns.iter().map(move |name| (name, known_on)))
+        .collect();
+    let waiting = format!(
+        "select count(*) as eligible, count(f.{entity}) as scored from {labels} l left join {features} f \
+         on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on} \
+         where l.{label_known_on} > date '{as_of}'"
+    );
+    let rows = project.texts(&waiting, ["eligible", "scored"]).await?;
+    let [eligible, scored] = match rows.first() {
+        Some([eligible, scored]) => [eligible.parse()?, scored.parse()?],
+        None => [0, 0],
+    };
+    let mut known_after_entry = Vec::new();
+    for (name, known_on) in late {
+        let sql =
+            format!("select count(*) as late from {features} where {known_on} > {entered_on}");
+        let rows = project.texts(&sql, ["late"]).await?;
+        let count = rows.first().map_or(Ok(0), |[count]| count.parse())?;
+        known_after_entry.push((name.clone(), count));
+    }
+    Ok(Facts {
+        eligible,
+        scored,
+        known_after_entry,
+    })
+}
+
 /// The declared training; its version is the day and what it is a function of.
 pub(super) fn plan(
     declared: &DeclaredModel,
@@ -138,7 +227,6 @@ pub(super) fn plan(
     threads: usize,
 ) -> TrainingPlan {
     let evaluation = &declared.evaluation;
-    let LearnerKind::Logistic = declared.learner.kind;
     TrainingPlan {
         target_title: bilingual(&declared.title),
         population: bilingual(&declared.population),
@@ -155,15 +243,11 @@ pub(super) fn plan(
             minimum_training_rows: evaluation.minimum_training_rows,
             minimum_evaluation_rows: evaluation.minimum_evaluation_rows,
         },
-        fit: FitOptions {
-            threads,
-            ridge: declared.learner.ridge,
-            pooling: PoolingRule {
-                minimum_count: declared.learner.minimum_count,
-                ..FitOptions::default().pooling
-            },
-            ..FitOptions::default()
-        },
+        candidates: declared
+            .learners()
+            .map(|learner| candidate(learner, threads))
+            .collect(),
+        calibrators: declared.calibrators.iter().map(calibrator).collect(),
         evaluation: EvaluationOptions::default(),
         baseline: BaselineSpec {
             columns: declared.baseline.columns.clone(),
@@ -176,6 +260,99 @@ pub(super) fn plan(
             .collect(),
         gates: GateLimits::default(),
         top_coefficients: 20,
+    }
+}
+
+fn candidate(learner: &Learner, threads: usize) -> Candidate {
+    match learner.kind {
+        LearnerKind::Logistic => Candidate::Logistic(FitOptions {
+            threads,
+            ridge: learner.ridge,
+            pooling: PoolingRule {
+                minimum_count: learner.minimum_count,
+                ..FitOptions::default().pooling
+            },
+            max_rows: Some(learner.row_budget.min(TRAINED_ROWS)),
+            ..FitOptions::default()
+        }),
+        LearnerKind::Boosting => Candidate::Boosting {
+            options: BoostOptions {
+                threads,
+                trees: learner.trees.unwrap_or(100),
+                leaves: learner.leaves.unwrap_or(8),
+                learning_rate: learner.learning_rate.unwrap_or(0.05),
+                minimum_child_rows: learner.minimum_leaf_rows.unwrap_or(50),
+                column_share: learner.column_share.unwrap_or(1.0),
+                l2: learner.ridge,
+                minimum_category_rows: learner.minimum_count,
+                monotone: learner
+                    .monotone
+                    .iter()
+                    .map(|(column, direction)| (column.clone(), monotone(*direction)))
+                    .collect(),
+                ..BoostOptions::default()
+            },
+            max_rows: Some(learner.row_budget.min(TRAINED_ROWS)),
+        },
+    }
+}
+
+fn monotone(direction: Direction) -> Monotone {
+    match direction {
+        Direction::Rising => Monotone::Rising,
+        Direction::Falling => Monotone::Falling,
+    }
+}
+
+fn calibrator(name: &CalibratorName) -> CalibratorKind {
+    match name {
+        CalibratorName::Platt => CalibratorKind::Platt,
+        CalibratorName::Beta => CalibratorKind::Beta,
+        CalibratorName::Isotonic => CalibratorKind::Isotonic,
+    }
+}
+
+/// The declared limits of promotion, the usual ones where nothing is declared.
+pub(super) fn promotion_limits(declared: &DeclaredModel) -> PromotionLimits {
+    let usual = PromotionLimits::default();
+    let gates = &declared.gates;
+    let range = |declared: Option<[f64; 2]>, usual: (f64, f64)| {
+        declared.map_or(usual, |[least, most]| (least, most))
+    };
+    PromotionLimits {
+        class_rows: gates.class_rows.unwrap_or(usual.class_rows),
+        slope: range(gates.slope, usual.slope),
+        calibration_error: gates.calibration_error.unwrap_or(usual.calibration_error),
+        plausible_auc: gates.plausible_auc.unwrap_or(usual.plausible_auc),
+        single_feature_auc: gates.single_feature_auc.unwrap_or(usual.single_feature_auc),
+        psi: gates.psi.unwrap_or(usual.psi),
+        ks: gates.ks.unwrap_or(usual.ks),
+        group_slope: range(gates.group_slope, usual.group_slope),
+        group_ratio: range(gates.group_ratio, usual.group_ratio),
+        coverage: gates.coverage.unwrap_or(usual.coverage),
+        rank_correlation: gates.rank_correlation.unwrap_or(usual.rank_correlation),
+        score_movement: gates.score_movement.unwrap_or(usual.score_movement),
+    }
+}
+
+/// The gates on a group whose figures are told without a verdict.
+pub(super) fn told_only(group: &GroupUse) -> Vec<PromotionCheck> {
+    FairnessCheck::ALL
+        .into_iter()
+        .filter(|check| !group.judged_by.contains(check))
+        .map(|check| match check {
+            FairnessCheck::Calibration => PromotionCheck::GroupCalibration,
+            FairnessCheck::TruePositiveRatio => PromotionCheck::TruePositiveRatio,
+            FairnessCheck::FlagRatio => PromotionCheck::FlagRatio,
+        })
+        .collect()
+}
+
+/// The end of the ranking that is acted upon.
+pub(super) fn ranking_end(declared: &DeclaredModel) -> RankingEnd {
+    match declared.capacity.end {
+        End::Lowest => RankingEnd::Lowest,
+        End::Highest => RankingEnd::Highest,
     }
 }
 

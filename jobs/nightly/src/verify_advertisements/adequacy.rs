@@ -11,9 +11,9 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch};
 use chrono::{Days, NaiveDate};
 use goyong_advert::{ATTRIBUTES, attributes};
 use goyong_learn::{
-    BaselineSpec, Bilingual, DatasetBuilder, DatasetSpec, EvaluationOptions, FeatureSpec,
-    FitOptions, GateLimits, GroupSpec, LearnError, SplitPlan, TrainingOutcome, TrainingPlan,
-    train_with_temporal_evaluation,
+    BaselineSpec, Bilingual, Candidate, DatasetBuilder, DatasetSpec, EvaluationOptions,
+    FeatureSpec, FitOptions, GateLimits, GroupSpec, LearnError, SplitPlan, TrainingOutcome,
+    TrainingPlan, train_with_temporal_evaluation,
 };
 use goyong_types::TableName;
 
@@ -98,7 +98,7 @@ pub(super) async fn score(
         )));
     }
     let all: Vec<&Posting> = postings.iter().collect();
-    let probabilities = outcome.model.predict(&rows(&all, &reviews, as_of)?)?;
+    let probabilities = outcome.predict(&rows(&all, &reviews, as_of)?)?;
     write_scores(project, postings, &probabilities, &outcome).await?;
     Ok(Adequacy {
         probabilities,
@@ -219,10 +219,11 @@ fn plan(as_of: NaiveDate, data_hash: &str, threads: usize) -> TrainingPlan {
             horizon_days: REVIEW_DAYS as i64,
             ..SplitPlan::six_months(as_of)
         },
-        fit: FitOptions {
+        candidates: vec![Candidate::Logistic(FitOptions {
             threads,
             ..FitOptions::default()
-        },
+        })],
+        calibrators: Vec::new(),
         evaluation: EvaluationOptions::default(),
         baseline: BaselineSpec {
             columns: vec!["agency".to_owned()],
