@@ -199,5 +199,5 @@ fn real_insurance_claims_are_ranked_by_contract_features_and_labels_alone() {
     println!(
         "vehicle_fraud: AUC {auc:.4} (yardstick of the shared folder: .798 logistic, .841 boosting)"
     );
-    assert!(auc > 0.79, "{auc}");
+    assert!(auc > 0.82, "{auc}");
 }
