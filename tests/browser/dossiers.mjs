@@ -31,7 +31,7 @@ export async function checkDossiers(context, folder, watch) {
     if (stop === "") break;
     stops.push(stop);
   }
-  const regions = await tab.$$eval("main .scroll", (boxes) => boxes.filter((box) => box.offsetParent !== null).length);
+  const regions = await tab.$$eval("main .scroll", (boxes) => boxes.filter((box) => box.checkVisibility()).length);
   const reached = stops.filter((stop) => stop === "div.scroll").length;
   if (reached < regions) found.keyboard.push(`${reached} of ${regions} tables are reached by Tab`);
   for (const summary of await tab.$$("main summary")) {
