@@ -54,7 +54,7 @@ export async function checkDossiers(context, folder, watch) {
       }
       const letter = await silent.locator(".letter-text").first();
       if ((await letter.getAttribute("lang")) !== language) found.plain.push(`${number}: a notice in another language`);
-      if ((await letter.innerText()).trim().length < 100) found.plain.push(`${language}/${number}: a notice without words`);
+      if ((await letter.innerText()).trim().length < 30) found.plain.push(`${language}/${number}: a notice without words`);
     }
   }
   await still.close();

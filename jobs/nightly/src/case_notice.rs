@@ -21,6 +21,14 @@ pub(crate) fn notice(
         format!("{} ~ {}", text(from), text(to))
     };
     let (mut korean, mut english) = (Vec::new(), Vec::new());
+    if rules.is_empty() {
+        return Bilingual::new(
+            format!("사건번호 {case_no}. 지금 문제로 삼은 기록이 없으므로 보낼 통지가 없습니다."),
+            format!(
+                "Case {case_no}. No record is in question at present, so there is no notice to send."
+            ),
+        );
+    }
     korean.push(format!(
         "사건번호 {case_no}. 아래 내용을 확인하고 있습니다. 아직 아무것도 결정되지 않았습니다."
     ));
@@ -112,5 +120,17 @@ pub(crate) fn allegation(rule: &str) -> (&'static str, &'static str) {
             "기록을 확인할 필요가 있습니다.",
             "Some records need to be checked.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_is_in_question_nothing_is_alleged() {
+        let letter = notice(7, "110", None, &[]);
+        assert!(letter.en.contains("no notice to send"));
+        assert!(!letter.ko.contains("아래 내용을 확인"));
     }
 }

@@ -8,11 +8,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::NaiveDate;
-use goyong_cases::{Appeal, Case, CaseBook, CaseFilter, CaseState, Evidence, Outcome, State};
+use goyong_cases::{
+    Appeal, Case, CaseBook, CaseFilter, CaseScore, CaseState, Evidence, Outcome, State,
+};
 use goyong_engine::ReadSession;
 use goyong_site::{
     Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, Dossier,
-    DossierEvent, DossierEvidence, DossierRule, Reason, render_cases, similar_cases,
+    DossierEvent, DossierEvidence, DossierRule, Reason, RiskPlace, render_cases, similar_cases,
 };
 use goyong_store::Release;
 use goyong_types::TableName;
@@ -76,6 +78,7 @@ pub(crate) struct Desk<'a> {
     book: &'a CaseBook,
     session: Option<(ReadSession, Release)>,
     closed: Vec<Case>,
+    scores: BTreeMap<i64, CaseScore>,
 }
 
 /// What the release says of a row that a rule raised.
@@ -106,6 +109,7 @@ impl<'a> Desk<'a> {
             book,
             session,
             closed: book.cases(&closed).await?,
+            scores: book.scores().await?,
         })
     }
 
@@ -156,6 +160,12 @@ impl<'a> Desk<'a> {
             opened_on: case.opened_on.clone(),
             release: self.session.as_ref().map(|(_, release)| release.id.clone()),
             reasons: reasons(&rules, evidence, &raised),
+            risk: self.scores.get(&case.case_no).map(|score| RiskPlace {
+                probability: score.risk,
+                claim_no: score.claim_no.clone(),
+                model_version: score.model_version.clone(),
+                is_corrected: score.is_corrected,
+            }),
             cleared: cleared(&raised, &known),
             window: days.window,
             days: days.days,

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use goyong_site::{
     Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, DeliveredRow,
-    Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Reason, Stretch, render_cases,
-    rendered_cases, similar_cases,
+    Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Reason, RiskPlace, Stretch,
+    render_cases, rendered_cases, similar_cases,
 };
 use serde_json::{Value, json};
 
@@ -90,6 +90,12 @@ fn dossier(case_no: i64) -> Dossier {
             largest_amount_won: 1_284_000,
             text: Bilingual::new("F01 겹침", "F01: overlap"),
         }],
+        risk: Some(RiskPlace {
+            probability: 0.1234,
+            claim_no: "C000000017".into(),
+            model_version: "2025-07-16-aabbccdd".into(),
+            is_corrected: false,
+        }),
         rules: vec![DossierRule {
             rule: "F01".into(),
             version_of_evidence: 2,
@@ -223,6 +229,10 @@ fn a_page_tells_every_fact_of_the_json_in_words() {
         "Case 12.",
         "lang=\"ko\"",
         "class=\"indented\"",
+        "12.3%",
+        "2025-07-16-aabbccdd",
+        "not corrected to the true prevalence",
+        "no decision may rest on it",
         "goyong alerts show 12",
     ] {
         assert!(page.contains(expected), "{expected}");
@@ -237,6 +247,20 @@ fn a_page_tells_every_fact_of_the_json_in_words() {
     ] {
         assert!(korean.contains(expected), "{expected}");
     }
+}
+
+#[test]
+fn where_no_evidence_is_open_nothing_is_alleged_and_no_notice_is_to_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut inputs = inputs(&[12], &[12], &[]);
+    render_cases(&inputs, folder.path()).unwrap();
+    let page = read(folder.path(), "en/12/index.html");
+    assert!(page.contains("What follows is a suspicion") && !page.contains("no notice to send"));
+    inputs.dossiers[0].0.evidence[0].withdrawn_on = Some("2025-08-01".into());
+    render_cases(&inputs, folder.path()).unwrap();
+    let page = read(folder.path(), "en/12/index.html");
+    assert!(!page.contains("What follows is a suspicion"));
+    assert!(page.contains("Nothing is alleged") && page.contains("no notice to send"));
 }
 
 #[test]

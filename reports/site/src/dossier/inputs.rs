@@ -22,6 +22,8 @@ pub struct Dossier {
     pub release: Option<String>,
     /// Why it was raised: one line for each rule.
     pub reasons: Vec<Reason>,
+    /// The score that places it among cases of its severity; none while no version of the model serves.
+    pub risk: Option<RiskPlace>,
     /// The rules that contribute.
     pub rules: Vec<DossierRule>,
     /// Evidence rows.
@@ -103,6 +105,19 @@ pub struct Reason {
     pub largest_amount_won: i64,
     /// What it alleges.
     pub text: Bilingual,
+}
+
+/// A score that orders cases of one severity and does nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RiskPlace {
+    /// The probability, from 0 to 1.
+    pub probability: f64,
+    /// The claim it is of.
+    pub claim_no: String,
+    /// Version of the model.
+    pub model_version: String,
+    /// Whether the random draw sufficed to correct it to the true prevalence.
+    pub is_corrected: bool,
 }
 
 /// A rule in words.

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 pub use inputs::{
     CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, DeliveredRow, Dossier, DossierEvent,
-    DossierEvidence, DossierRule, Lane, Reason, Stretch,
+    DossierEvidence, DossierRule, Lane, Reason, RiskPlace, Stretch,
 };
 pub use similar::{ClosedCase, Count, SimilarCases, SimilarRow, similar_cases};
 
@@ -293,6 +293,7 @@ mod tests {
             state: CaseStanding::default(),
             release: Some("2025-12-31.1".into()),
             reasons: Vec::new(),
+            risk: None,
             rules: Vec::new(),
             evidence: Vec::new(),
             cleared: Vec::new(),

@@ -9,7 +9,7 @@ use super::similar::{Count, SimilarRow};
 use super::timeline::{lanes, timeline};
 use super::words::{cleared_by, word};
 use crate::language::{Bilingual, Language};
-use crate::number::{SUPPRESSED, grouped};
+use crate::number::{SUPPRESSED, fixed, grouped};
 
 /// An open case in the list.
 pub(super) fn line(line: &CaseLine, has_page: bool, language: Language) -> Value {
@@ -78,6 +78,15 @@ pub(super) fn dossier(dossier: &Dossier, picture: String, language: Language) ->
         "rules": each(&dossier.rules, |row| rule(row, language)),
         "evidence": each(&dossier.evidence, |row| evidence(row, language)),
         "cleared": cleared,
+        "risk": dossier.risk.as_ref().map(|risk| json!({
+            "percent": fixed(risk.probability * 100.0, 1),
+            "claim_no": risk.claim_no,
+            "model_version": risk.model_version,
+            "is_corrected": risk.is_corrected,
+        })),
+        "is_suspicion": dossier.evidence.iter().any(|row| {
+            row.withdrawn_on.is_none() && row.decided_in.is_none()
+        }),
         "chart": timeline(dossier, picture, language),
         "days": days,
         "without_days": without.join(", "),
