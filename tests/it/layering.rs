@@ -136,13 +136,14 @@ fn no_path_leads_from_a_case_to_a_payment() {
         let name = dependency["name"].as_str().unwrap();
         assert!(OF_CASES.contains(&name), "goyong-cases may not use {name}");
     }
-    // Only the job that merges, the commands of officers, and what follows pseudonyms know cases at all.
+    // Only the job that merges, what orders, the commands of officers, and what follows pseudonyms know cases at all.
     let users = [
         "configuration.rs",
         "export_case.rs",
         "lib.rs",
         "merge_cases.rs",
         "mirror_cases.rs",
+        "rank_cases.rs",
         "render_cases.rs",
         "rotate_keys.rs",
         "trace_evidence.rs",
