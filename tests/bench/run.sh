@@ -24,6 +24,9 @@ installed venv requirements.txt
 "$work/venv/bin/python" linkage.py --work "$work"
 installed venv-learning requirements-learning.txt
 "$work/venv-learning/bin/python" learning.py --work "$work"
+if [ -d ../../../shared/data/fraud ]; then
+    "$work/venv-learning/bin/python" vehicle_fraud.py --goyong "$goyong" --data ../../../shared/data
+fi
 installed venv-scheduler requirements-scheduler.txt
 "$work/venv-scheduler/bin/python" scheduler.py --goyong "$goyong" --work "$work" \
     --no-op-steps "$(dirname "$goyong")/examples/no_op_steps"
