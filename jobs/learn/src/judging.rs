@@ -16,6 +16,9 @@ use crate::training::{TrainingOutcome, TrainingPlan};
 /// Rows that drift, single features and the model in use are looked at on; of more, a draw.
 const JUDGED_ROWS: usize = 200_000;
 
+/// Rows, and what a procedure predicted for each.
+type Predicted = (Vec<u32>, Vec<f64>);
+
 /// Under which conditions a trained model may replace the one in use.
 #[derive(Debug, Clone)]
 pub struct PromotionRequest<'a> {
@@ -136,7 +139,7 @@ fn later_windows(
     dataset: &Dataset,
     outcome: &TrainingOutcome,
     known_by: NaiveDate,
-) -> Option<(Vec<u32>, Vec<f64>)> {
+) -> Option<Predicted> {
     let day = day_of_date(known_by);
     let later: Vec<(u32, f64)> = outcome
         .rows
@@ -160,7 +163,7 @@ fn refitted(
     plan: &TrainingPlan,
     outcome: &TrainingOutcome,
     known_by: NaiveDate,
-) -> Result<Option<(Vec<u32>, Vec<f64>)>, LearnError> {
+) -> Result<Option<Predicted>, LearnError> {
     let unseen = dataset.rows_known_after(known_by);
     let rows = within_budget(dataset, &unseen, Some(JUDGED_ROWS), dataset.spec.seed);
     let Some(candidate) = plan.candidates.get(outcome.chosen) else {
