@@ -80,3 +80,42 @@ fn describe_rows(rows: &RecordBatch, is_hidden: impl Fn(&str) -> bool) -> Vec<St
     });
     described.collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array};
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    use futures::executor::block_on;
+    use futures::stream;
+
+    use super::*;
+
+    fn failing(batches: Vec<RecordBatch>) -> Failing {
+        let schema = batches[0].schema();
+        let rows = stream::iter(batches.into_iter().map(Ok));
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+        block_on(Failing::of(rows, &Masks::default(), |_| false)).unwrap()
+    }
+
+    #[test]
+    fn first_rows_are_kept_in_whatever_order_they_come() {
+        let batch = |values: Vec<i64>| {
+            let column: ArrayRef = Arc::new(Int64Array::from(values));
+            RecordBatch::try_from_iter([("won", column)]).unwrap()
+        };
+        let mut batches: Vec<RecordBatch> = (0..7)
+            .map(|part| batch((0..1_000).map(|row| row * 7 + part).collect()))
+            .collect();
+        let one = failing(batches.clone());
+        batches.reverse();
+        let other = failing(batches);
+        assert_eq!(one.rows, 7_000);
+        assert_eq!(one.examples, ["won = 0", "won = 1", "won = 2"]);
+        assert_eq!(one.kept.len(), KEPT_ROWS);
+        assert_eq!(one.kept.last().unwrap(), r#"{"won":49}"#);
+        assert_eq!((one.examples, one.kept), (other.examples, other.kept));
+    }
+}
