@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Rust: a browser and its driver library, a PostgreSQL and an S3 server, strace, and
-# what reads units and manifests.
+# Installs what the tests need beyond Rust: a browser, its driver library and a Korean font, a PostgreSQL and an S3
+# server, strace, and what reads units and manifests.
 set -euo pipefail
 cd "$(dirname "$0")"
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
+# The pages are measured in the font they ask for; what a bare machine has instead is wider and lacks Korean.
+fc-list 2>/dev/null | grep -q 'Noto Sans CJK KR' || missing+=(fonts-noto-cjk)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v strace >/dev/null || missing+=(strace)
