@@ -19,6 +19,7 @@
 mod build_id;
 mod codec;
 mod deep_plans;
+mod exchange_order;
 mod executor;
 mod join_modes;
 mod operators;

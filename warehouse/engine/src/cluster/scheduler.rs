@@ -25,6 +25,7 @@ use goyong_store::Warehouse;
 use super::build_id::{build_id, refusal};
 use super::codec::{PlanCodec, StageCodec};
 use super::deep_plans::{CutStages, JoinPieces};
+use super::exchange_order::SortAfterExchanges;
 use super::join_modes::with_spread_joins;
 use super::{Cluster, check_bind, cluster_config, cluster_rules, free_port, node_error};
 use crate::error::Result;
@@ -130,6 +131,7 @@ fn scheduler_cluster(warehouse: &Warehouse, address: SocketAddr) -> Result<Balli
             .with_optimizer_rules(cluster_rules(state.optimizers()))
             .with_physical_optimizer_rules(stage_rules.clone())
             .with_physical_optimizer_rule(Arc::new(CutStages))
+            .with_physical_optimizer_rule(Arc::new(SortAfterExchanges))
             .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
             .build())
     });
