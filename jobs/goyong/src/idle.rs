@@ -6,9 +6,9 @@ use std::ptr::NonNull;
 
 use nix::sys::mman::{MmapAdvise, madvise};
 
-/// Gives back the pages of the program and its libraries that its start, or a run, has read. Those that are needed again are read
+/// Gives back the pages of the program and its libraries that were read since the last time. Those that are needed again are read
 /// again, from the system's cache mostly. Does nothing where the system does not tell what is mapped.
-pub fn forget_the_start() {
+pub fn forget_the_program() {
     let Ok(mappings) = std::fs::read_to_string("/proc/self/smaps") else {
         return;
     };
@@ -74,8 +74,8 @@ mod tests {
     }
 
     #[test]
-    fn a_process_goes_on_after_it_forgot_its_start() {
-        forget_the_start();
+    fn a_process_goes_on_after_it_was_forgotten() {
+        forget_the_program();
         assert_eq!("goyong".chars().rev().collect::<String>(), "gnoyog");
     }
 }

@@ -143,7 +143,7 @@ pub async fn run(common: &CommonArguments, command: &ScheduleCommand) -> Result<
             let options = StartOptions {
                 lease: arguments.lease.unwrap_or(DEFAULT_LEASE),
                 listen: arguments.listen,
-                rest: idle::forget_the_start,
+                rest: idle::forget_the_program,
             };
             let stop = stop_at_a_signal()?;
             // The one line scripts wait for; nobody listens to a scheduler whose output is closed.

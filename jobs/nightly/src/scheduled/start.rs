@@ -12,7 +12,7 @@ use goyong_scheduler::{
     Scheduler, State, new_holder,
 };
 use goyong_types::nearest_name;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::log::write_to_log;
 use super::page_process::PageProcess;
@@ -28,6 +28,8 @@ const DEFAULT_POOL_SIZE: usize = 2;
 const POLL: Duration = Duration::from_secs(5);
 /// Turns of the loop without news after which it is taken to rest.
 const QUIET_TURNS: u32 = 2;
+/// After such a turn, until what it began beside the loop is done.
+const REST_AFTER: Duration = Duration::from_secs(1);
 /// Runs of one process at the same time; each is a night of its own.
 const MOST_RUNS: usize = 4;
 
@@ -39,7 +41,7 @@ pub const NOTIFY_HEADER: [&str; 3] = ["target", "state", "problem"];
 pub struct StartOptions {
     /// How long a silent worker keeps its run.
     pub lease: Duration,
-    /// Called when there is nothing to do for a while: some turns of the loop after it began, or after a run.
+    /// Called between two turns of the loop that find nothing to do.
     pub rest: fn(),
     /// Where `/healthz`, `/readyz` and `/metrics` are served; a port of 0 lets the system choose.
     pub listen: Option<SocketAddr>,
@@ -135,6 +137,7 @@ impl ScheduledProject {
             serving = Some(server);
         }
         let pages = PageProcess::start(&self.folder, &command.program);
+        let quiet = Arc::new(Notify::new());
         let (listener, last_words) = {
             let ear = pages.ear();
             let (manager, pulse, clock) = (
@@ -143,8 +146,8 @@ impl ScheduledProject {
                 Arc::clone(&self.clock),
             );
             let status = format!("{} plans scheduled", self.plans.len());
-            let rest = options.rest;
             let quiet_turns = AtomicU32::new(0);
+            let quiet = Arc::clone(&quiet);
             self.listener(move |event| {
                 ear(event);
                 match event {
@@ -155,8 +158,8 @@ impl ScheduledProject {
                         } else {
                             "the ledger of runs does not answer"
                         });
-                        if quiet_turns.fetch_add(1, Ordering::Relaxed) == QUIET_TURNS {
-                            rest();
+                        if quiet_turns.fetch_add(1, Ordering::Relaxed) >= QUIET_TURNS {
+                            quiet.notify_one();
                         }
                     }
                     Event::RunStarted(_) | Event::RunEnded { .. } => {
@@ -180,11 +183,19 @@ impl ScheduledProject {
                 }
             })
         };
+        let resting = tokio::spawn(async move {
+            loop {
+                quiet.notified().await;
+                tokio::time::sleep(REST_AFTER).await;
+                (options.rest)();
+            }
+        });
         let outcome = scheduler.run(stop.clone()).await;
         if !*stop.borrow_and_update() {
             manager.stopping();
         }
         stopping.abort();
+        resting.abort();
         if let Some(serving) = serving {
             serving.abort();
         }
