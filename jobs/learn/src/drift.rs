@@ -1,5 +1,7 @@
 //! How far the rows of today are from those a model was trained on.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::column::{ColumnData, MISSING};
@@ -79,8 +81,8 @@ pub(crate) fn psi_by_chance(reference: &[f64], current: &[f64]) -> f64 {
 }
 
 /// What chance makes of [`ks`] (Smirnov's 95 % bound).
-pub(crate) fn ks_by_chance(reference: usize, current: usize) -> f64 {
-    1.358 * per_row(reference as f64, current as f64).sqrt()
+pub(crate) fn ks_by_chance(reference: f64, current: f64) -> f64 {
+    1.358 * per_row(reference, current).sqrt()
 }
 
 /// What chance makes of half the sum of the differences of shares: the mean of
@@ -164,18 +166,25 @@ pub fn ks(reference: &[f64], current: &[f64]) -> f64 {
 
 impl Dataset {
     /// The distance of each feature between two sets of rows, such as those trained
-    /// on and those to be scored.
+    /// on and those to be scored. Rows of one entity may all say the same, so chance is
+    /// that of so many entities (the design effect of Kish 1965 at its largest).
     pub fn drift(&self, reference: &[u32], current: &[u32]) -> Vec<FeatureDrift> {
         let features = self.spec.features.iter().zip(&self.features);
+        let [before_share, now_share] = [reference, current].map(|rows| self.entities_a_row(rows));
+        let scaled = |counts: &[f64], share: f64| -> Vec<f64> {
+            counts.iter().map(|count| count * share).collect()
+        };
         features
             .map(|(spec, data)| {
                 let (before, now, [ks, ks_by_chance]) = match data {
                     ColumnData::Numbers(values) => {
                         let (before, now) = (taken(values, reference), taken(values, current));
-                        let known =
-                            |values: &[f64]| values.iter().filter(|value| !value.is_nan()).count();
+                        let known = |values: &[f64], share: f64| {
+                            values.iter().filter(|value| !value.is_nan()).count() as f64 * share
+                        };
                         let distance = ks(&before, &now);
-                        let chance = ks_by_chance(known(&before), known(&now));
+                        let chance =
+                            ks_by_chance(known(&before, before_share), known(&now, now_share));
                         let (before, now) = decile_counts(&before, &now);
                         (before, now, [distance, chance])
                     }
@@ -183,7 +192,10 @@ impl Dataset {
                         let before = category_counts(codes, names.len(), reference);
                         let now = category_counts(codes, names.len(), current);
                         let distance = share_distance(&before, &now);
-                        let chance = share_distance_by_chance(&before, &now);
+                        let chance = share_distance_by_chance(
+                            &scaled(&before, before_share),
+                            &scaled(&now, now_share),
+                        );
                         (before, now, [distance, chance])
                     }
                 };
@@ -191,11 +203,23 @@ impl Dataset {
                     feature: spec.name.clone(),
                     psi: psi_of_counts(&before, &now),
                     ks,
-                    psi_by_chance: psi_by_chance(&before, &now),
+                    psi_by_chance: psi_by_chance(
+                        &scaled(&before, before_share),
+                        &scaled(&now, now_share),
+                    ),
                     ks_by_chance,
                 }
             })
             .collect()
+    }
+
+    /// Entities among rows, as a share of the rows.
+    fn entities_a_row(&self, rows: &[u32]) -> f64 {
+        let entities: HashSet<u64> = rows
+            .iter()
+            .map(|row| self.entities.hash(*row as usize))
+            .collect();
+        entities.len() as f64 / rows.len().max(1) as f64
     }
 
     /// What each feature alone tells about the outcome of labelled rows, the most
@@ -370,7 +394,7 @@ mod tests {
             let (before, now) = decile_counts(&reference, &current);
             let (index, distance) = (psi_of_counts(&before, &now), ks(&reference, &current));
             above[0] += usize::from(index > psi_by_chance(&before, &now));
-            above[1] += usize::from(distance > ks_by_chance(2_000, 300));
+            above[1] += usize::from(distance > ks_by_chance(2_000.0, 300.0));
         }
         // One in twenty: 10 of 200, with room for the luck of the draw on both sides.
         assert!(

@@ -449,7 +449,7 @@ fn drift(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promotio
             "KS distance of the scores",
             compared(ks(before, now)),
             limits.ks,
-            ks_by_chance(before.len(), now.len()),
+            ks_by_chance(before.len() as f64, now.len() as f64),
         )
         .decide(),
     ];

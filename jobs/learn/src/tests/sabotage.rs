@@ -198,6 +198,31 @@ fn drifted_inputs_are_refused_by_name() {
 }
 
 #[test]
+fn rows_of_one_entity_are_no_evidence_of_drift_each() {
+    let invented = invented(6_000, 900, 5);
+    let repeated = Int64Array::from_iter_values((0..6_000).map(|row| row % 1_000));
+    let batch = with_column(&invented.batch, "person_key", Arc::new(repeated));
+    let drift = |batch: &RecordBatch| {
+        let dataset = Dataset::from_batches(std::slice::from_ref(batch), &spec()).unwrap();
+        dataset.drift(
+            &(0..3_000).collect::<Vec<_>>(),
+            &(3_000..6_000).collect::<Vec<_>>(),
+        )
+    };
+    for (once, thrice) in drift(&invented.batch).iter().zip(drift(&batch)) {
+        // Three rows of each person on both sides.
+        assert!(
+            (thrice.psi_by_chance / once.psi_by_chance - 3.0).abs() < 1e-9,
+            "{thrice:?}"
+        );
+        assert!(
+            (thrice.ks_by_chance / once.ks_by_chance).powi(2) > 2.0,
+            "{thrice:?}"
+        );
+    }
+}
+
+#[test]
 fn a_worse_model_is_refused() {
     let mut spoilt = honest();
     let contest = spoilt.champion.as_mut().unwrap();
