@@ -75,7 +75,7 @@ pub enum ModelsCommand {
 pub struct ExplainArguments {
     /// Key of a seeker, person or vacancy
     pub subject: String,
-    /// Which model [default: the first that scores it]
+    /// Which model [default: every one that scores it]
     #[arg(long)]
     pub model: Option<String>,
     #[command(flatten)]
@@ -152,11 +152,17 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
             let explained = project
                 .explain_score(&arguments.subject, arguments.model.as_deref(), language)
                 .await?;
-            print(&EXPLANATION_HEADER, &explained.rows, &arguments.output)?;
-            console.say(&format!(
-                "{} {}: probability {:.3}; log-odds against the average row before calibration ({}), associations and not causes",
-                explained.model, explained.version, explained.probability, explained.calibrator
-            ));
+            let rows: Vec<Vec<String>> = explained
+                .iter()
+                .flat_map(|of_model| of_model.rows.clone())
+                .collect();
+            print(&EXPLANATION_HEADER, &rows, &arguments.output)?;
+            for explained in explained {
+                console.say(&format!(
+                    "{} {}: probability {:.3}; log-odds against the average row before calibration ({}), associations and not causes",
+                    explained.model, explained.version, explained.probability, explained.calibrator
+                ));
+            }
         }
     }
     Ok(0)

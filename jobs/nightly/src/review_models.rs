@@ -32,7 +32,8 @@ pub const VERSION_HEADER: [&str; 3] = ["section", "name", "value"];
 /// Columns of a comparison.
 pub const COMPARISON_HEADER: [&str; 4] = ["section", "name", "first", "second"];
 /// Columns of an explanation.
-pub const EXPLANATION_HEADER: [&str; 5] = ["theme", "feature", "title", "value", "log_odds"];
+pub const EXPLANATION_HEADER: [&str; 6] =
+    ["theme", "feature", "title", "value", "log_odds", "model"];
 
 /// How a decision about a version ended.
 #[derive(Debug)]
@@ -340,14 +341,15 @@ impl OpenProject {
         Ok(ModelDecision::Serves { version, scored })
     }
 
-    /// Why the version that serves gives a seeker, person or vacancy its score: by the key that the
-    /// model scores, or by person key where the feature model has one. The newest row of several.
+    /// Why the versions that serve give a seeker, person or vacancy their scores: by the key that a
+    /// model scores, or by person key where the feature model has one. Of several rows the newest
+    /// that has begun.
     pub async fn explain_score(
         &self,
         subject: &str,
         model: Option<&str>,
         language: &str,
-    ) -> Result<ScoreExplanation> {
+    ) -> Result<Vec<ScoreExplanation>> {
         if subject.is_empty()
             || !subject
                 .chars()
@@ -360,7 +362,9 @@ impl OpenProject {
             Some(model) => vec![self.declared_model(model)?],
             None => self.project().declared_models().values().collect(),
         };
+        let as_of = self.as_of_or_latest(None).await?;
         let mut serving = 0;
+        let mut explanations = Vec::new();
         for declared in declared {
             let Some(version) = registry.champion(&declared.model) else {
                 continue;
@@ -374,14 +378,15 @@ impl OpenProject {
             let keys = keys
                 .iter()
                 .filter(|key| schema.field_with_name(key).is_ok());
+            let entered_on = &declared.entered_on;
             let wanted: Vec<String> = keys
                 .map(|key| format!("cast({key} as varchar) = '{subject}'"))
                 .collect();
             let sql = format!(
-                "select * from {} where {} order by {} desc limit 1",
+                "select * from {} where ({}) and {entered_on} <= date '{as_of}' \
+                 order by {entered_on} desc limit 1",
                 declared.features,
                 wanted.join(" or "),
-                declared.entered_on
             );
             let mut batches = self.query_latest(&sql).await?;
             while let Some(batch) = batches.next().await {
@@ -392,7 +397,7 @@ impl OpenProject {
                 let artefact = registry.artefact(self, &declared.model, version).await?;
                 let scoring = artefact.scoring()?;
                 let explained = scoring.model.explain(&batch, 0, usize::MAX)?;
-                return Ok(ScoreExplanation {
+                explanations.push(ScoreExplanation {
                     model: declared.model.clone(),
                     version: version.to_owned(),
                     probability: scoring.calibrator.apply(explained.probability),
@@ -403,7 +408,10 @@ impl OpenProject {
         }
         match serving {
             0 => bail!("no version serves; `goyong models ls` says why"),
-            _ => bail!("no model that serves scores `{subject}`; name a key of its feature model"),
+            _ if explanations.is_empty() => {
+                bail!("no model that serves scores `{subject}`; name a key of its feature model")
+            }
+            _ => Ok(explanations),
         }
     }
 
@@ -463,7 +471,7 @@ fn by_theme(
     themes.sort_by(|left, right| right.1.abs().total_cmp(&left.1.abs()));
     let mut rows = Vec::new();
     for (theme, sum, features) in themes {
-        rows.push(explanation_row(theme, Default::default(), sum));
+        rows.push(explanation_row(declared, theme, Default::default(), sum));
         for one in features {
             let title = match language {
                 "ko" => one.label_ko,
@@ -471,6 +479,7 @@ fn by_theme(
             };
             let value = one.value.unwrap_or_else(|| "–".to_owned());
             rows.push(explanation_row(
+                declared,
                 theme,
                 [one.feature, title, value],
                 one.log_odds,
@@ -481,6 +490,7 @@ fn by_theme(
 }
 
 fn explanation_row(
+    declared: &DeclaredModel,
     theme: &str,
     [feature, title, value]: [String; 3],
     log_odds: f64,
@@ -491,6 +501,7 @@ fn explanation_row(
         title,
         value,
         format!("{log_odds:+.3}"),
+        declared.model.clone(),
     ]
 }
 
