@@ -55,6 +55,7 @@ mod dossier;
 mod download;
 mod edition;
 mod folder;
+mod frame;
 mod inputs;
 mod language;
 mod models;

@@ -1,14 +1,12 @@
 //! The template engine: every template is embedded, every name is escaped, an undefined name is an error.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, Output, UndefinedBehavior, escape_formatter};
-use serde_json::Value;
 
 use crate::render::SiteError;
 
 /// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 32] = [
+pub(crate) const TEMPLATES: [(&str, &str); 30] = [
     (
         "accessibility.html",
         include_str!("../templates/accessibility.html"),
@@ -23,10 +21,6 @@ pub(crate) const TEMPLATES: [(&str, &str); 32] = [
     (
         "cases_base.html",
         include_str!("../templates/cases_base.html"),
-    ),
-    (
-        "cases_language.html",
-        include_str!("../templates/cases_language.html"),
     ),
     ("dossier.html", include_str!("../templates/dossier.html")),
     (
@@ -50,8 +44,8 @@ pub(crate) const TEMPLATES: [(&str, &str); 32] = [
     ("home.html", include_str!("../templates/home.html")),
     ("language.html", include_str!("../templates/language.html")),
     (
-        "language_base.html",
-        include_str!("../templates/language_base.html"),
+        "public_language.html",
+        include_str!("../templates/public_language.html"),
     ),
     ("methods.html", include_str!("../templates/methods.html")),
     (
@@ -77,10 +71,6 @@ pub(crate) const TEMPLATES: [(&str, &str); 32] = [
         include_str!("../templates/runs_base.html"),
     ),
     (
-        "runs_language.html",
-        include_str!("../templates/runs_language.html"),
-    ),
-    (
         "runs_list.html",
         include_str!("../templates/runs_list.html"),
     ),
@@ -90,27 +80,6 @@ pub(crate) const TEMPLATES: [(&str, &str); 32] = [
     ),
     ("tables.html", include_str!("../templates/tables.html")),
 ];
-
-/// Fills a template with what every page knows and with what is the page's own. An error names the page's address.
-pub(crate) fn fill(
-    environment: &Environment<'_>,
-    template: &str,
-    address: &str,
-    mut common: Value,
-    own: Value,
-) -> Result<Vec<u8>, SiteError> {
-    if let (Some(common), Value::Object(own)) = (common.as_object_mut(), own) {
-        common.extend(own);
-    }
-    environment
-        .get_template(template)
-        .and_then(|template| template.render(Serde(common)))
-        .map(String::into_bytes)
-        .map_err(|source| SiteError::Template {
-            page: address.to_owned(),
-            source,
-        })
-}
 
 pub(crate) fn environment() -> Result<Environment<'static>, SiteError> {
     let mut environment = Environment::new();

@@ -15,7 +15,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use minijinja::Environment;
 use serde_json::{Value, json};
 
 pub use inputs::{
@@ -25,10 +24,11 @@ pub use inputs::{
 pub use similar::{ClosedCase, Count, SimilarCases, SimilarRow, similar_cases};
 
 use crate::folder::Files;
-use crate::language::{Language, Messages};
+use crate::frame::Frame;
+use crate::language::{Bilingual, Language, Messages};
 use crate::render::SiteError;
 use crate::runs::{names, write_whole};
-use crate::templates::{environment, fill};
+use crate::templates::environment;
 
 /// Open cases on a page of the list.
 const LIST_ROWS: usize = 100;
@@ -66,8 +66,14 @@ pub fn render_cases(inputs: &CasesInputs, out: &Path) -> Result<CasesSummary, Si
     };
     let book = Book {
         inputs,
-        environment: environment()?,
-        messages: Messages::of_cases()?,
+        frame: Frame {
+            folder: "cases/",
+            environment: environment()?,
+            messages: Messages::of_cases()?,
+            publisher: Bilingual::same(&inputs.project),
+            notice: inputs.notice.as_ref(),
+            known: json!({ "computed_from": inputs.release }),
+        },
         pages: inputs
             .dossiers
             .iter()
@@ -110,8 +116,7 @@ fn make_private(out: &Path) -> io::Result<()> {
 /// Everything a page may need.
 struct Book<'a> {
     inputs: &'a CasesInputs,
-    environment: Environment<'static>,
-    messages: Messages,
+    frame: Frame<'a>,
     /// Cases that have a page.
     pages: BTreeSet<i64>,
 }
@@ -122,11 +127,15 @@ impl Book<'_> {
         for (dossier, _) in &self.inputs.dossiers {
             for language in Language::ALL {
                 let case_no = dossier.case_no;
-                let title = format!("{} {case_no}", self.messages.get(language, "case"));
-                let picture = format!("{}: {title}", self.messages.get(language, "days_of_case"));
+                let title = format!("{} {case_no}", self.frame.messages.get(language, "case"));
+                let picture = format!(
+                    "{}: {title}",
+                    self.frame.messages.get(language, "days_of_case")
+                );
                 let data = views::dossier(dossier, picture, language);
                 let path = format!("{case_no}/index.html");
-                self.add(&mut files, language, &path, "dossier.html", &title, data)?;
+                self.frame
+                    .add(&mut files, language, &path, "dossier.html", &title, data)?;
             }
         }
         Ok(files)
@@ -134,29 +143,11 @@ impl Book<'_> {
 
     fn lists(&self) -> Result<Files, SiteError> {
         let mut files = Files::new();
-        let assets = [
-            (
-                "assets/site.css",
-                include_bytes!("../../assets/site.css").to_vec(),
-            ),
-            (
-                "assets/icon.svg",
-                include_bytes!("../../assets/icon.svg").to_vec(),
-            ),
-        ];
-        files.extend(assets.map(|(address, bytes)| (address.to_owned(), bytes)));
-        let first = self.page(
-            Language::Ko,
-            "index.html",
-            "cases_language.html",
-            "",
-            json!({}),
-        )?;
-        files.insert("index.html".to_owned(), first);
+        self.frame.add_start(&mut files, "language.html")?;
         let lines = &self.inputs.lines;
         let count = lines.len().div_ceil(LIST_ROWS).max(1);
         for language in Language::ALL {
-            let title = self.messages.get(language, "open_cases");
+            let title = self.frame.messages.get(language, "open_cases");
             for number in 1..=count {
                 let rows: Vec<Value> = lines
                     .iter()
@@ -175,7 +166,7 @@ impl Book<'_> {
                     "pages": count,
                     "release": self.inputs.release,
                 });
-                self.add(
+                self.frame.add(
                     &mut files,
                     language,
                     &list(number),
@@ -186,45 +177,6 @@ impl Book<'_> {
             }
         }
         Ok(files)
-    }
-
-    fn add(
-        &self,
-        files: &mut Files,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<(), SiteError> {
-        let page = self.page(language, path, template, title, data)?;
-        files.insert(format!("{}/{path}", language.code()), page);
-        Ok(())
-    }
-
-    fn page(
-        &self,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<Vec<u8>, SiteError> {
-        let depth = path.matches('/').count() + usize::from(template != "cases_language.html");
-        let notice = self.inputs.notice.as_ref();
-        let page = json!({
-            "lang": language.code(),
-            "other": language.other().code(),
-            "path": path,
-            "root": "../".repeat(depth),
-            "title": title,
-            "project": self.inputs.project,
-            "t": self.messages.in_language(language),
-            "notice": notice.map(|notice| notice.get(language)),
-            "computed_from": self.inputs.release,
-        });
-        let address = format!("cases/{}/{path}", language.code());
-        fill(&self.environment, template, &address, page, data)
     }
 
     fn fingerprints(&self, out: &Path) -> BTreeMap<i64, String> {

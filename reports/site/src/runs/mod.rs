@@ -15,7 +15,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use minijinja::Environment;
 use serde_json::{Value, json};
 
 pub use inputs::{
@@ -25,9 +24,12 @@ pub use inputs::{
 pub use words::has_word;
 
 use crate::folder::Files;
-use crate::language::{Language, Messages};
+use crate::frame::Frame;
+use crate::language::{Bilingual, Language, Messages};
 use crate::render::SiteError;
-use crate::templates::{environment, fill};
+use crate::templates::environment;
+
+use time::stamp;
 
 /// Occurrences of a plan on its first page, and on each page of its list.
 const OVERVIEW_ROWS: usize = 15;
@@ -66,8 +68,17 @@ pub fn render_runs(inputs: &RunsInputs, out: &Path) -> Result<RunsSummary, SiteE
     };
     let book = Book {
         inputs,
-        environment: environment()?,
-        messages: Messages::of_runs()?,
+        frame: Frame {
+            folder: "ops/",
+            environment: environment()?,
+            messages: Messages::of_runs()?,
+            publisher: Bilingual::same(&inputs.project),
+            notice: inputs.notice.as_ref(),
+            known: json!({
+                "site": inputs.site,
+                "listed_as_of": stamp(inputs.as_of),
+            }),
+        },
         pages: inputs
             .runs
             .iter()
@@ -95,8 +106,7 @@ pub fn render_runs(inputs: &RunsInputs, out: &Path) -> Result<RunsSummary, SiteE
 /// Everything a page may need.
 struct Book<'a> {
     inputs: &'a RunsInputs,
-    environment: Environment<'static>,
-    messages: Messages,
+    frame: Frame<'a>,
     /// Runs that have a page.
     pages: BTreeSet<&'a str>,
 }
@@ -107,9 +117,14 @@ impl Book<'_> {
         for run in &self.inputs.runs {
             for language in Language::ALL {
                 let path = format!("runs/{}/index.html", run.run);
-                let chart_title = format!("{}: {}", self.messages.get(language, "gantt"), run.run);
+                let chart_title = format!(
+                    "{}: {}",
+                    self.frame.messages.get(language, "gantt"),
+                    run.run
+                );
                 let data = views::run(run, &chart_title, language);
-                self.add(&mut files, language, &path, "run.html", &run.run, data)?;
+                self.frame
+                    .add(&mut files, language, &path, "run.html", &run.run, data)?;
             }
         }
         Ok(files)
@@ -117,25 +132,7 @@ impl Book<'_> {
 
     fn lists(&self) -> Result<Files, SiteError> {
         let mut files = Files::new();
-        let assets = [
-            (
-                "assets/site.css",
-                include_bytes!("../../assets/site.css").to_vec(),
-            ),
-            (
-                "assets/icon.svg",
-                include_bytes!("../../assets/icon.svg").to_vec(),
-            ),
-        ];
-        files.extend(assets.map(|(address, bytes)| (address.to_owned(), bytes)));
-        let first = self.page(
-            Language::Ko,
-            "index.html",
-            "runs_language.html",
-            "",
-            json!({}),
-        )?;
-        files.insert("index.html".to_owned(), first);
+        self.frame.add_start(&mut files, "language.html")?;
         for language in Language::ALL {
             let plans: Vec<Value> = self
                 .inputs
@@ -149,9 +146,10 @@ impl Book<'_> {
                     view
                 })
                 .collect();
-            let title = self.messages.get(language, "runs");
+            let title = self.frame.messages.get(language, "runs");
             let data = json!({ "plans": plans });
-            self.add(&mut files, language, "index.html", "runs.html", title, data)?;
+            self.frame
+                .add(&mut files, language, "index.html", "runs.html", title, data)?;
             for plan in &self.inputs.plans {
                 self.plan_pages(&mut files, plan, language)?;
             }
@@ -166,7 +164,11 @@ impl Book<'_> {
         language: Language,
     ) -> Result<(), SiteError> {
         let count = plan.occurrences.len().div_ceil(LIST_ROWS).max(1);
-        let title = format!("{}: {}", self.messages.get(language, "plan"), plan.name);
+        let title = format!(
+            "{}: {}",
+            self.frame.messages.get(language, "plan"),
+            plan.name
+        );
         for number in 1..=count {
             let from = (number - 1) * LIST_ROWS;
             let mut data = views::plan(plan);
@@ -177,7 +179,8 @@ impl Book<'_> {
                 1 => format!("plans/{}/index.html", plan.name),
                 _ => format!("plans/{}/{number}/index.html", plan.name),
             };
-            self.add(files, language, &path, "runs_plan.html", &title, data)?;
+            self.frame
+                .add(files, language, &path, "runs_plan.html", &title, data)?;
         }
         Ok(())
     }
@@ -192,47 +195,6 @@ impl Book<'_> {
         listed
             .map(|row| views::occurrence(row, |run| self.pages.contains(run), language))
             .collect()
-    }
-
-    fn add(
-        &self,
-        files: &mut Files,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<(), SiteError> {
-        let page = self.page(language, path, template, title, data)?;
-        files.insert(format!("{}/{path}", language.code()), page);
-        Ok(())
-    }
-
-    fn page(
-        &self,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<Vec<u8>, SiteError> {
-        let depth = path.matches('/').count() + usize::from(template != "runs_language.html");
-        let notice = self.inputs.notice.as_ref();
-        let root = "../".repeat(depth);
-        let page = json!({
-            "lang": language.code(),
-            "other": language.other().code(),
-            "path": path,
-            "site": self.inputs.site.as_ref().map(|site| format!("{root}{site}")),
-            "root": root,
-            "title": title,
-            "project": self.inputs.project,
-            "t": self.messages.in_language(language),
-            "listed_as_of": self.inputs.as_of.format("%Y-%m-%d %H:%M:%S %:z").to_string(),
-            "notice": notice.map(|notice| notice.get(language)),
-        });
-        let address = format!("ops/{}/{path}", language.code());
-        fill(&self.environment, template, &address, page, data)
     }
 
     fn fingerprints(&self, out: &Path) -> BTreeMap<String, String> {
