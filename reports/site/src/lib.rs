@@ -62,6 +62,7 @@ mod models;
 mod number;
 mod pages;
 mod period;
+mod private_folder;
 mod render;
 mod runs;
 mod templates;

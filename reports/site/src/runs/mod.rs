@@ -11,8 +11,6 @@ mod views;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -26,6 +24,7 @@ pub use words::has_word;
 use crate::folder::Files;
 use crate::frame::Frame;
 use crate::language::{Bilingual, Language, Messages};
+use crate::private_folder::PrivateFolder;
 use crate::render::SiteError;
 use crate::templates::environment;
 
@@ -34,8 +33,6 @@ use time::stamp;
 /// Occurrences of a plan on its first page, and on each page of its list.
 const OVERVIEW_ROWS: usize = 15;
 const LIST_ROWS: usize = 100;
-/// What was rendered from what, for [`rendered_runs`].
-const FINGERPRINTS: &str = "runs.json";
 
 /// What was done to the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,8 +49,14 @@ pub struct RunsSummary {
 /// counts as none: every page is rendered again then.
 #[must_use]
 pub fn rendered_runs(out: &Path) -> BTreeMap<String, String> {
-    let stored = fs::read(out.join(FINGERPRINTS)).unwrap_or_default();
-    serde_json::from_slice(&stored).unwrap_or_default()
+    folder(out).rendered()
+}
+
+fn folder(path: &Path) -> PrivateFolder<'_> {
+    PrivateFolder {
+        path,
+        fingerprints: "runs.json",
+    }
 }
 
 /// Writes the run pages to `out`. Every file is exchanged as a whole and lists come after the pages they lead to, so a
@@ -62,10 +65,6 @@ pub fn rendered_runs(out: &Path) -> BTreeMap<String, String> {
 /// # Errors
 /// When a template cannot be filled or the folder cannot be written.
 pub fn render_runs(inputs: &RunsInputs, out: &Path) -> Result<RunsSummary, SiteError> {
-    let folder_error = |source| SiteError::Folder {
-        path: out.to_owned(),
-        source,
-    };
     let book = Book {
         inputs,
         frame: Frame {
@@ -86,20 +85,18 @@ pub fn render_runs(inputs: &RunsInputs, out: &Path) -> Result<RunsSummary, SiteE
             .chain(inputs.kept.iter().map(String::as_str))
             .collect(),
     };
-    let mut summary = RunsSummary {
-        runs: inputs.runs.len(),
-        ..RunsSummary::default()
-    };
+    let folder = folder(out);
     let (runs, lists) = (book.runs()?, book.lists()?);
-    for files in [&runs, &lists] {
-        for (address, bytes) in files {
-            let changed = write_whole(&out.join(address), bytes).map_err(folder_error)?;
-            summary.written += usize::from(changed);
-        }
-    }
-    summary.removed = book.remove_others(out, &lists).map_err(folder_error)?;
-    let remembered = serde_json::to_vec(&book.fingerprints(out)).unwrap_or_default();
-    write_whole(&out.join(FINGERPRINTS), &remembered).map_err(folder_error)?;
+    let summary = RunsSummary {
+        runs: inputs.runs.len(),
+        written: folder.write(&runs)? + folder.write(&lists)?,
+        removed: book.remove_others(folder, &lists)?,
+    };
+    let fresh = inputs.runs.iter();
+    folder.remember(
+        |run: &String| book.pages.contains(run.as_str()),
+        fresh.map(|run| (run.run.clone(), run.fingerprint.clone())),
+    )?;
     Ok(summary)
 }
 
@@ -197,70 +194,21 @@ impl Book<'_> {
             .collect()
     }
 
-    fn fingerprints(&self, out: &Path) -> BTreeMap<String, String> {
-        let mut remembered = rendered_runs(out);
-        remembered.retain(|run, _| self.pages.contains(run.as_str()));
-        for run in &self.inputs.runs {
-            remembered.insert(run.run.clone(), run.fingerprint.clone());
-        }
-        remembered
-    }
-
     /// Removes pages of runs that are no longer kept and pages of lists that have become shorter.
-    fn remove_others(&self, out: &Path, lists: &Files) -> io::Result<usize> {
+    fn remove_others(&self, folder: PrivateFolder<'_>, lists: &Files) -> Result<usize, SiteError> {
         let mut removed = 0;
-        for language in Language::ALL {
-            let folder = out.join(language.code());
-            for run in names(&folder.join("runs"))? {
-                if !self.pages.contains(run.as_str()) {
-                    fs::remove_dir_all(folder.join("runs").join(run))?;
-                    removed += 1;
-                }
-            }
-            for plan in names(&folder.join("plans"))? {
-                let of_plan = folder.join("plans").join(&plan);
-                let listed = |path: &str| {
-                    lists.contains_key(&format!("{}/plans/{path}/index.html", language.code()))
-                };
-                if !listed(&plan) {
-                    fs::remove_dir_all(of_plan)?;
-                    removed += 1;
-                    continue;
-                }
-                for number in names(&of_plan)? {
-                    if number != "index.html" && !listed(&format!("{plan}/{number}")) {
-                        fs::remove_dir_all(of_plan.join(number))?;
-                        removed += 1;
-                    }
-                }
+        for code in Language::ALL.map(Language::code) {
+            let plans = format!("{code}/plans");
+            let is_listed = |path: &str| lists.contains_key(&format!("{plans}/{path}/index.html"));
+            removed +=
+                folder.remove_others(&format!("{code}/runs"), |run| self.pages.contains(run))?;
+            removed += folder.remove_others(&plans, is_listed)?;
+            for plan in folder.names(&plans)? {
+                removed += folder.remove_others(&format!("{plans}/{plan}"), |number| {
+                    number == "index.html" || is_listed(&format!("{plan}/{number}"))
+                })?;
             }
         }
         Ok(removed)
     }
-}
-
-/// Names in a folder; none where there is no folder.
-pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    entries
-        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-        .collect()
-}
-
-/// Exchanges a file as a whole; one with the same bytes stays untouched. Answers whether it was written.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(false);
-    }
-    let Some(folder) = path.parent() else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    fs::create_dir_all(folder)?;
-    let fresh = path.with_extension("new");
-    fs::write(&fresh, bytes)?;
-    fs::rename(&fresh, path)?;
-    Ok(true)
 }
