@@ -4,6 +4,7 @@ mod bar;
 mod calibration;
 mod line;
 mod scale;
+pub(crate) mod time_rows;
 
 use serde::Serialize;
 
