@@ -193,9 +193,9 @@ impl Site<'_> {
                 self.revisions(language),
             )?;
             for (name, template) in [
-                ("methods", "methods.html"),
+                ("methods", "standing.html"),
                 ("glossary", "glossary.html"),
-                ("accessibility", "accessibility.html"),
+                ("accessibility", "standing.html"),
             ] {
                 let data = json!({ "sections": self.texts.sections(name, language) });
                 add(format!("{name}/index.html"), template, word(name), data)?;

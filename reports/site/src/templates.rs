@@ -6,11 +6,7 @@ use minijinja::{AutoEscape, Environment, Error, Output, UndefinedBehavior, escap
 use crate::render::SiteError;
 
 /// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 30] = [
-    (
-        "accessibility.html",
-        include_str!("../templates/accessibility.html"),
-    ),
+pub(crate) const TEMPLATES: [(&str, &str); 29] = [
     ("base.html", include_str!("../templates/base.html")),
     ("catalog.html", include_str!("../templates/catalog.html")),
     (
@@ -47,7 +43,7 @@ pub(crate) const TEMPLATES: [(&str, &str); 30] = [
         "public_language.html",
         include_str!("../templates/public_language.html"),
     ),
-    ("methods.html", include_str!("../templates/methods.html")),
+    ("standing.html", include_str!("../templates/standing.html")),
     (
         "model_card.html",
         include_str!("../templates/model_card.html"),
