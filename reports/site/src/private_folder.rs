@@ -114,3 +114,28 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     fs::rename(&fresh, path)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn what_does_not_stay_goes_whether_it_is_a_page_or_was_left_by_a_crash() {
+        let out = tempfile::tempdir().unwrap();
+        let folder = PrivateFolder {
+            path: out.path(),
+            fingerprints: "pages.json",
+        };
+        let files = ["ko/12/index.html", "ko/13/index.html", "ko/index.new"]
+            .map(|address| (address.to_owned(), b"page".to_vec()));
+        assert_eq!(folder.write(&Files::from(files.clone())).unwrap(), 3);
+        assert_eq!(folder.write(&Files::from(files)).unwrap(), 0, "unchanged");
+        let removed = folder.remove_others("ko", |name| name == "12").unwrap();
+        assert_eq!(
+            (removed, folder.names("ko").unwrap()),
+            (2, vec!["12".to_owned()])
+        );
+        assert_eq!(folder.remove_others("en", |_| false).unwrap(), 0);
+    }
+}
