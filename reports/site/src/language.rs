@@ -96,18 +96,19 @@ impl Messages {
 
     /// Those of the run pages (`templates/run_messages.yml`) as well.
     pub(crate) fn of_runs() -> Result<Self, SiteError> {
-        let mut all = Self::embedded()?;
         let own = include_str!("../templates/run_messages.yml");
-        all.0.extend(Self::parse("run_messages.yml", own)?.0);
-        Ok(all)
+        Self::embedded()?.with("run_messages.yml", own)
     }
 
     /// Those of the pages of cases (`templates/case_messages.yml`) as well.
     pub(crate) fn of_cases() -> Result<Self, SiteError> {
-        let mut all = Self::embedded()?;
         let own = include_str!("../templates/case_messages.yml");
-        all.0.extend(Self::parse("case_messages.yml", own)?.0);
-        Ok(all)
+        Self::embedded()?.with("case_messages.yml", own)
+    }
+
+    fn with(mut self, name: &'static str, own: &str) -> Result<Self, SiteError> {
+        self.0.extend(Self::parse(name, own)?.0);
+        Ok(self)
     }
 
     fn parse(name: &'static str, text: &str) -> Result<Self, SiteError> {

@@ -1,6 +1,5 @@
 //! The pages and downloads of a site, as bytes by address.
 
-use minijinja::Environment;
 use serde_json::{Value, json};
 
 use crate::analyse::{Report, Table};
@@ -10,13 +9,13 @@ use crate::definition::PageKind;
 use crate::download;
 use crate::edition::EditionRecord;
 use crate::folder::Files;
+use crate::frame::Frame;
 use crate::inputs::SiteInputs;
-use crate::language::{Bilingual, Language, Messages};
+use crate::language::{Bilingual, Language};
 use crate::models::{self, ModelPage};
 use crate::number::grouped;
 use crate::period::period_text;
 use crate::render::SiteError;
-use crate::templates::fill;
 use crate::texts::Texts;
 
 /// Everything a page may need.
@@ -28,8 +27,7 @@ pub(crate) struct Site<'a> {
     pub models: &'a [ModelPage<'a>],
     pub graph: &'a CatalogGraph<'a>,
     pub catalog: CatalogPages<'a>,
-    pub environment: Environment<'static>,
-    pub messages: Messages,
+    pub frame: Frame<'a>,
     pub texts: Texts,
 }
 
@@ -45,14 +43,6 @@ impl Site<'_> {
         for model in self.models {
             self.write_tables(&model.report, &model.data(), files)?;
         }
-        files.insert(
-            "assets/site.css".into(),
-            include_bytes!("../assets/site.css").to_vec(),
-        );
-        files.insert(
-            "assets/icon.svg".into(),
-            include_bytes!("../assets/icon.svg").to_vec(),
-        );
         files.insert(
             "assets/catalog-search.js".into(),
             include_bytes!("../assets/catalog-search.js").to_vec(),
@@ -95,12 +85,7 @@ impl Site<'_> {
     fn notes(&self, table: &Table) -> Vec<(&'static str, String, String)> {
         let same = |text: &str| (text.to_owned(), text.to_owned());
         let message = |key: &str| {
-            let text = |language| {
-                self.messages
-                    .in_language(language)
-                    .get(key)
-                    .map_or_else(String::new, |text| (*text).to_owned())
-            };
+            let text = |language| self.frame.messages.get(language, key).to_owned();
             (text(Language::Ko), text(Language::En))
         };
         let pair = |text: &Bilingual| (text.ko.clone(), text.en.clone());
@@ -125,17 +110,13 @@ impl Site<'_> {
     }
 
     pub(crate) fn write_pages(&self, files: &mut Files) -> Result<(), SiteError> {
-        let page = self.page(Language::Ko, "index.html", "language.html", "", json!({}))?;
-        // The language choice stands above both languages: one level up.
-        files.insert("index.html".into(), page);
+        self.frame.add_start(files, "public_language.html")?;
         for language in Language::ALL {
-            let mut add =
-                |path: String, template: &str, title: &str, data: Value| -> Result<(), SiteError> {
-                    let page = self.page(language, &path, template, title, data)?;
-                    files.insert(format!("{}/{path}", language.code()), page);
-                    Ok(())
-                };
-            let word = |key: &str| self.messages.get(language, key);
+            let mut add = |path: String, template: &str, title: &str, data: Value| {
+                self.frame
+                    .add(files, language, &path, template, title, data)
+            };
+            let word = |key: &str| self.frame.messages.get(language, key);
             add(
                 "index.html".into(),
                 "home.html",
@@ -212,45 +193,15 @@ impl Site<'_> {
                 self.revisions(language),
             )?;
             for (name, template) in [
-                ("methods", "methods.html"),
+                ("methods", "standing.html"),
                 ("glossary", "glossary.html"),
-                ("accessibility", "accessibility.html"),
+                ("accessibility", "standing.html"),
             ] {
                 let data = json!({ "sections": self.texts.sections(name, language) });
                 add(format!("{name}/index.html"), template, word(name), data)?;
             }
         }
         Ok(())
-    }
-
-    /// Fills a template. `path` is the page's address below its language; the way back to the root follows from it.
-    fn page(
-        &self,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<Vec<u8>, SiteError> {
-        let depth = path.matches('/').count() + usize::from(template != "language.html");
-        let page = json!({
-            "lang": language.code(),
-            "other": language.other().code(),
-            "path": path,
-            "root": "../".repeat(depth),
-            "title": title,
-            "section": path.split('/').next().unwrap_or_default(),
-            "t": self.messages.in_language(language),
-            "release": self.inputs.release.id,
-            "release_hash": self.inputs.release.content_hash,
-            "as_of": self.inputs.as_of.to_string(),
-            "notice": self.inputs.notice.as_ref().map(|notice| notice.get(language)),
-            "notices": self.inputs.notice,
-            "publisher": self.inputs.publisher.get(language),
-            "contact": self.inputs.contact.get(language),
-        });
-        let address = format!("{}/{path}", language.code());
-        fill(&self.environment, template, &address, page, data)
     }
 
     fn home(&self, language: Language) -> Value {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -13,6 +14,7 @@ use crate::definition::DefinitionError;
 use crate::download;
 use crate::edition::{EditionRecord, published};
 use crate::folder::{self, Files};
+use crate::frame::Frame;
 use crate::inputs::SiteInputs;
 use crate::language::Messages;
 use crate::models::ModelPage;
@@ -160,8 +162,18 @@ pub fn render(inputs: &SiteInputs, out: &Path) -> Result<SiteSummary, SiteError>
         models: &models,
         graph: &graph,
         catalog: CatalogPages::new(&inputs.catalog, &graph, &reports),
-        environment: environment()?,
-        messages: Messages::embedded()?,
+        frame: Frame {
+            folder: "",
+            environment: environment()?,
+            messages: Messages::embedded()?,
+            publisher: inputs.publisher.clone(),
+            notice: inputs.notice.as_ref(),
+            known: json!({
+                "release": inputs.release.id,
+                "as_of": inputs.as_of.to_string(),
+                "contact": inputs.contact,
+            }),
+        },
         texts: Texts::embedded()?,
     };
     let mut files = Files::new();

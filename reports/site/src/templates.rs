@@ -1,116 +1,48 @@
 //! The template engine: every template is embedded, every name is escaped, an undefined name is an error.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, Output, UndefinedBehavior, escape_formatter};
-use serde_json::Value;
 
 use crate::render::SiteError;
 
-/// The templates, by name.
-pub(crate) const TEMPLATES: [(&str, &str); 32] = [
-    (
-        "accessibility.html",
-        include_str!("../templates/accessibility.html"),
-    ),
-    ("base.html", include_str!("../templates/base.html")),
-    ("catalog.html", include_str!("../templates/catalog.html")),
-    (
-        "catalog_checks.html",
-        include_str!("../templates/catalog_checks.html"),
-    ),
-    ("cases.html", include_str!("../templates/cases.html")),
-    (
-        "cases_base.html",
-        include_str!("../templates/cases_base.html"),
-    ),
-    (
-        "cases_language.html",
-        include_str!("../templates/cases_language.html"),
-    ),
-    ("dossier.html", include_str!("../templates/dossier.html")),
-    (
-        "dossier_parts.html",
-        include_str!("../templates/dossier_parts.html"),
-    ),
-    (
-        "catalog_lineage.html",
-        include_str!("../templates/catalog_lineage.html"),
-    ),
-    (
-        "catalog_storage.html",
-        include_str!("../templates/catalog_storage.html"),
-    ),
-    (
-        "catalog_table.html",
-        include_str!("../templates/catalog_table.html"),
-    ),
-    ("charts.html", include_str!("../templates/charts.html")),
-    ("glossary.html", include_str!("../templates/glossary.html")),
-    ("home.html", include_str!("../templates/home.html")),
-    ("language.html", include_str!("../templates/language.html")),
-    (
-        "language_base.html",
-        include_str!("../templates/language_base.html"),
-    ),
-    ("methods.html", include_str!("../templates/methods.html")),
-    (
-        "model_card.html",
-        include_str!("../templates/model_card.html"),
-    ),
-    (
-        "model_version.html",
-        include_str!("../templates/model_version.html"),
-    ),
-    ("models.html", include_str!("../templates/models.html")),
-    ("releases.html", include_str!("../templates/releases.html")),
-    ("report.html", include_str!("../templates/report.html")),
-    ("reports.html", include_str!("../templates/reports.html")),
-    (
-        "revisions.html",
-        include_str!("../templates/revisions.html"),
-    ),
-    ("run.html", include_str!("../templates/run.html")),
-    ("runs.html", include_str!("../templates/runs.html")),
-    (
-        "runs_base.html",
-        include_str!("../templates/runs_base.html"),
-    ),
-    (
-        "runs_language.html",
-        include_str!("../templates/runs_language.html"),
-    ),
-    (
-        "runs_list.html",
-        include_str!("../templates/runs_list.html"),
-    ),
-    (
-        "runs_plan.html",
-        include_str!("../templates/runs_plan.html"),
-    ),
-    ("tables.html", include_str!("../templates/tables.html")),
-];
-
-/// Fills a template with what every page knows and with what is the page's own. An error names the page's address.
-pub(crate) fn fill(
-    environment: &Environment<'_>,
-    template: &str,
-    address: &str,
-    mut common: Value,
-    own: Value,
-) -> Result<Vec<u8>, SiteError> {
-    if let (Some(common), Value::Object(own)) = (common.as_object_mut(), own) {
-        common.extend(own);
-    }
-    environment
-        .get_template(template)
-        .and_then(|template| template.render(Serde(common)))
-        .map(String::into_bytes)
-        .map_err(|source| SiteError::Template {
-            page: address.to_owned(),
-            source,
-        })
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../templates/", $name)))),*]
+    };
 }
+
+/// The templates, by name.
+pub(crate) const TEMPLATES: &[(&str, &str)] = embedded! {
+    "base.html"
+    "cases.html"
+    "cases_base.html"
+    "catalog.html"
+    "catalog_checks.html"
+    "catalog_lineage.html"
+    "catalog_storage.html"
+    "catalog_table.html"
+    "charts.html"
+    "dossier.html"
+    "dossier_parts.html"
+    "glossary.html"
+    "home.html"
+    "language.html"
+    "model_card.html"
+    "model_version.html"
+    "models.html"
+    "public_language.html"
+    "releases.html"
+    "report.html"
+    "reports.html"
+    "revisions.html"
+    "run.html"
+    "runs.html"
+    "runs_base.html"
+    "runs_list.html"
+    "runs_plan.html"
+    "standing.html"
+    "tables.html"
+};
 
 pub(crate) fn environment() -> Result<Environment<'static>, SiteError> {
     let mut environment = Environment::new();
@@ -133,7 +65,7 @@ pub(crate) fn environment() -> Result<Environment<'static>, SiteError> {
         .build()
         .map_err(embedded)?;
     environment.set_syntax(syntax);
-    for (name, text) in TEMPLATES {
+    for &(name, text) in TEMPLATES {
         environment
             .add_template(name, text)
             .map_err(|source| SiteError::Template {
@@ -172,7 +104,7 @@ mod tests {
 
     #[test]
     fn no_template_switches_escaping_off() {
-        for (name, text) in TEMPLATES {
+        for &(name, text) in TEMPLATES {
             let flat: String = text.split_whitespace().collect();
             // The list of the catalogue is the one page that may run a script.
             assert!(

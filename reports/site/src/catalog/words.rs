@@ -1,8 +1,9 @@
 //! Words of the catalogue that come from codes: kinds, cadences, states, ways of computing; and sizes.
 
+use crate::dictionary::Dictionary;
 use crate::language::Language;
 
-const WORDS: [(&str, &str, &str); 39] = [
+const WORDS: Dictionary = Dictionary(&[
     // kinds
     ("view", "뷰", "view"),
     ("table", "표", "table"),
@@ -47,21 +48,12 @@ const WORDS: [(&str, &str, &str); 39] = [
     ("window", "창의 범위", "window"),
     ("conditional", "조건", "condition"),
     ("rows", "행의 수", "the rows count"),
-];
+]);
 
 /// The word for a code; the code itself when it has none.
 pub(crate) fn kind_text(code: &str, language: Language) -> String {
-    let lower = code.to_lowercase();
-    WORDS
-        .iter()
-        .find(|(known, _, _)| *known == lower)
-        .map_or_else(
-            || code.to_owned(),
-            |(_, ko, en)| match language {
-                Language::Ko => (*ko).to_owned(),
-                Language::En => (*en).to_owned(),
-            },
-        )
+    let known = WORDS.get(&code.to_lowercase(), language);
+    known.unwrap_or(code).to_owned()
 }
 
 /// Bytes in the unit a reader would use, with three digits: `0 B`, `12.3 kB`, `1.41 GB` (powers of a thousand).
@@ -87,6 +79,12 @@ pub(crate) fn bytes_text(bytes: u64) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::dictionary::tests::assert_complete;
+
+    #[test]
+    fn every_code_has_one_word_in_each_language() {
+        assert_complete(&WORDS);
+    }
 
     #[test]
     fn bytes_have_three_digits_and_a_unit() {

@@ -2,7 +2,7 @@
 
 use crate::language::Language;
 
-use super::{Chart, Label, Rule, Shape, WIDTH, round, text_width};
+use super::{Chart, Label, Rule, Shape, WIDTH, round, text_width, widest};
 
 const ROW_HEIGHT: f64 = 27.0;
 const BAR_HEIGHT: f64 = 17.0;
@@ -36,18 +36,8 @@ pub(crate) fn bar_chart(
     if largest <= 0.0 {
         return None;
     }
-    let left = 16.0
-        + bars
-            .iter()
-            .map(|bar| text_width(&bar.label))
-            .fold(0.0, f64::max)
-            .min(WIDTH * 0.42);
-    let right = WIDTH
-        - 16.0
-        - bars
-            .iter()
-            .map(|bar| text_width(&bar.text))
-            .fold(0.0, f64::max);
+    let left = 16.0 + widest(bars.iter().map(|bar| &bar.label)).min(WIDTH * 0.42);
+    let right = WIDTH - 16.0 - widest(bars.iter().map(|bar| &bar.text));
     let height = TOP * 2.0 + ROW_HEIGHT * bars.len() as f64;
     let length = |value: f64| round((right - left) * value.max(0.0) / largest);
     let mut chart = Chart {
@@ -63,8 +53,7 @@ pub(crate) fn bar_chart(
             x2: round(left),
             y2: height - TOP,
         }],
-        labels: Vec::new(),
-        shapes: Vec::new(),
+        ..Chart::default()
     };
     let limit = left - 16.0;
     for (index, bar) in bars.iter().enumerate() {

@@ -45,9 +45,7 @@ pub(crate) fn calibration_chart(
         description,
         width: SIZE,
         height: SIZE,
-        rules: Vec::new(),
-        labels: Vec::new(),
-        shapes: Vec::new(),
+        ..Chart::default()
     };
     for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let class = if tick == 0.0 { "axis" } else { "grid" };

@@ -5,7 +5,7 @@ use crate::language::Language;
 use crate::number::axis;
 
 use super::scale::Scale;
-use super::{Chart, Label, Rule, Shape, WIDTH, round, text_width};
+use super::{Chart, Label, Rule, Shape, WIDTH, round, widest};
 
 const HEIGHT: f64 = 340.0;
 const TOP: f64 = 18.0;
@@ -71,9 +71,7 @@ pub(crate) fn line_chart(
         description: describe(periods, series, unit, language),
         width: WIDTH,
         height: HEIGHT,
-        rules: Vec::new(),
-        labels: Vec::new(),
-        shapes: Vec::new(),
+        ..Chart::default()
     };
     for (tick, text) in scale.ticks.iter().zip(tick_texts) {
         let class = if *tick == 0.0 { "axis" } else { "grid" };
@@ -124,10 +122,6 @@ pub(crate) fn line_chart(
     Some(chart)
 }
 
-fn widest<'a>(texts: impl Iterator<Item = &'a String>) -> f64 {
-    texts.map(|text| text_width(text)).fold(0.0, f64::max)
-}
-
 fn last_value(line: &Series) -> Option<(usize, f64)> {
     line.values
         .iter()
@@ -144,6 +138,12 @@ fn draw_line(
     x: &dyn Fn(usize) -> f64,
     y: &dyn Fn(f64) -> f64,
 ) {
+    let dot = |position: usize, value: f64| Shape::Circle {
+        class: format!("dot {}", SERIES_CLASSES[index]),
+        x: x(position),
+        y: y(value),
+        radius: 3.5,
+    };
     let mut path = String::new();
     for (position, value) in line.values.iter().enumerate() {
         let Some(value) = value else { continue };
@@ -156,12 +156,7 @@ fn draw_line(
             y(*value)
         ));
         if !joined && !continued {
-            chart.shapes.push(Shape::Circle {
-                class: format!("dot {}", SERIES_CLASSES[index]),
-                x: x(position),
-                y: y(*value),
-                radius: 3.5,
-            });
+            chart.shapes.push(dot(position, *value));
         }
     }
     if !path.is_empty() {
@@ -171,12 +166,7 @@ fn draw_line(
         });
     }
     if let Some((position, value)) = last_value(line) {
-        chart.shapes.push(Shape::Circle {
-            class: format!("dot {}", SERIES_CLASSES[index]),
-            x: x(position),
-            y: y(value),
-            radius: 3.5,
-        });
+        chart.shapes.push(dot(position, value));
     }
 }
 

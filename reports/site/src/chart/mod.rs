@@ -4,6 +4,7 @@ mod bar;
 mod calibration;
 mod line;
 mod scale;
+pub(crate) mod time_rows;
 
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ pub(crate) use line::{Series, line_chart};
 pub(crate) const WIDTH: f64 = 800.0;
 
 /// A drawing, ready for the macro.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Chart {
     /// Unique on the page; ids of title and description start with it.
     pub id: String,
@@ -81,4 +82,9 @@ pub(crate) fn text_width(text: &str) -> f64 {
     text.chars()
         .map(|character| if character.is_ascii() { 7.4 } else { 13.2 })
         .sum()
+}
+
+/// Width of the widest of some texts; zero where there is none.
+pub(crate) fn widest<'a>(texts: impl Iterator<Item = &'a String>) -> f64 {
+    texts.map(|text| text_width(text)).fold(0.0, f64::max)
 }

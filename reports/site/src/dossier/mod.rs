@@ -15,7 +15,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use minijinja::Environment;
 use serde_json::{Value, json};
 
 pub use inputs::{
@@ -25,15 +24,14 @@ pub use inputs::{
 pub use similar::{ClosedCase, Count, SimilarCases, SimilarRow, similar_cases};
 
 use crate::folder::Files;
-use crate::language::{Language, Messages};
+use crate::frame::Frame;
+use crate::language::{Bilingual, Language, Messages};
+use crate::private_folder::PrivateFolder;
 use crate::render::SiteError;
-use crate::runs::{names, write_whole};
-use crate::templates::{environment, fill};
+use crate::templates::environment;
 
 /// Open cases on a page of the list.
 const LIST_ROWS: usize = 100;
-/// What was rendered from what, for [`rendered_cases`].
-const FINGERPRINTS: &str = "cases.json";
 
 /// What was done to the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +48,14 @@ pub struct CasesSummary {
 /// every page is rendered again then.
 #[must_use]
 pub fn rendered_cases(out: &Path) -> BTreeMap<i64, String> {
-    let stored = fs::read(out.join(FINGERPRINTS)).unwrap_or_default();
-    serde_json::from_slice(&stored).unwrap_or_default()
+    folder(out).rendered()
+}
+
+fn folder(path: &Path) -> PrivateFolder<'_> {
+    PrivateFolder {
+        path,
+        fingerprints: "cases.json",
+    }
 }
 
 /// Writes the pages of cases to `out`, which only its owner may enter when it is made here. Every file is exchanged as
@@ -60,14 +64,16 @@ pub fn rendered_cases(out: &Path) -> BTreeMap<i64, String> {
 /// # Errors
 /// When a template cannot be filled or the folder cannot be written.
 pub fn render_cases(inputs: &CasesInputs, out: &Path) -> Result<CasesSummary, SiteError> {
-    let folder_error = |source| SiteError::Folder {
-        path: out.to_owned(),
-        source,
-    };
     let book = Book {
         inputs,
-        environment: environment()?,
-        messages: Messages::of_cases()?,
+        frame: Frame {
+            folder: "cases/",
+            environment: environment()?,
+            messages: Messages::of_cases()?,
+            publisher: Bilingual::same(&inputs.project),
+            notice: inputs.notice.as_ref(),
+            known: json!({ "computed_from": inputs.release }),
+        },
         pages: inputs
             .dossiers
             .iter()
@@ -75,21 +81,19 @@ pub fn render_cases(inputs: &CasesInputs, out: &Path) -> Result<CasesSummary, Si
             .chain(inputs.kept.iter().copied())
             .collect(),
     };
-    let mut summary = CasesSummary {
-        dossiers: inputs.dossiers.len(),
-        ..CasesSummary::default()
-    };
-    make_private(out).map_err(folder_error)?;
+    let folder = folder(out);
+    make_private(out).map_err(|source| folder.error(source))?;
     let (dossiers, lists) = (book.dossiers()?, book.lists()?);
-    for files in [&dossiers, &lists] {
-        for (address, bytes) in files {
-            let changed = write_whole(&out.join(address), bytes).map_err(folder_error)?;
-            summary.written += usize::from(changed);
-        }
-    }
-    summary.removed = book.remove_others(out, &lists).map_err(folder_error)?;
-    let remembered = serde_json::to_vec(&book.fingerprints(out)).unwrap_or_default();
-    write_whole(&out.join(FINGERPRINTS), &remembered).map_err(folder_error)?;
+    let summary = CasesSummary {
+        dossiers: inputs.dossiers.len(),
+        written: folder.write(&dossiers)? + folder.write(&lists)?,
+        removed: book.remove_others(folder, &lists)?,
+    };
+    let fresh = inputs.dossiers.iter();
+    folder.remember(
+        |case_no| book.pages.contains(case_no),
+        fresh.map(|(dossier, made_from)| (dossier.case_no, made_from.clone())),
+    )?;
     Ok(summary)
 }
 
@@ -110,8 +114,7 @@ fn make_private(out: &Path) -> io::Result<()> {
 /// Everything a page may need.
 struct Book<'a> {
     inputs: &'a CasesInputs,
-    environment: Environment<'static>,
-    messages: Messages,
+    frame: Frame<'a>,
     /// Cases that have a page.
     pages: BTreeSet<i64>,
 }
@@ -122,11 +125,15 @@ impl Book<'_> {
         for (dossier, _) in &self.inputs.dossiers {
             for language in Language::ALL {
                 let case_no = dossier.case_no;
-                let title = format!("{} {case_no}", self.messages.get(language, "case"));
-                let picture = format!("{}: {title}", self.messages.get(language, "days_of_case"));
+                let title = format!("{} {case_no}", self.frame.messages.get(language, "case"));
+                let picture = format!(
+                    "{}: {title}",
+                    self.frame.messages.get(language, "days_of_case")
+                );
                 let data = views::dossier(dossier, picture, language);
                 let path = format!("{case_no}/index.html");
-                self.add(&mut files, language, &path, "dossier.html", &title, data)?;
+                self.frame
+                    .add(&mut files, language, &path, "dossier.html", &title, data)?;
             }
         }
         Ok(files)
@@ -134,29 +141,11 @@ impl Book<'_> {
 
     fn lists(&self) -> Result<Files, SiteError> {
         let mut files = Files::new();
-        let assets = [
-            (
-                "assets/site.css",
-                include_bytes!("../../assets/site.css").to_vec(),
-            ),
-            (
-                "assets/icon.svg",
-                include_bytes!("../../assets/icon.svg").to_vec(),
-            ),
-        ];
-        files.extend(assets.map(|(address, bytes)| (address.to_owned(), bytes)));
-        let first = self.page(
-            Language::Ko,
-            "index.html",
-            "cases_language.html",
-            "",
-            json!({}),
-        )?;
-        files.insert("index.html".to_owned(), first);
+        self.frame.add_start(&mut files, "language.html")?;
         let lines = &self.inputs.lines;
         let count = lines.len().div_ceil(LIST_ROWS).max(1);
         for language in Language::ALL {
-            let title = self.messages.get(language, "open_cases");
+            let title = self.frame.messages.get(language, "open_cases");
             for number in 1..=count {
                 let rows: Vec<Value> = lines
                     .iter()
@@ -175,7 +164,7 @@ impl Book<'_> {
                     "pages": count,
                     "release": self.inputs.release,
                 });
-                self.add(
+                self.frame.add(
                     &mut files,
                     language,
                     &list(number),
@@ -188,85 +177,22 @@ impl Book<'_> {
         Ok(files)
     }
 
-    fn add(
-        &self,
-        files: &mut Files,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<(), SiteError> {
-        let page = self.page(language, path, template, title, data)?;
-        files.insert(format!("{}/{path}", language.code()), page);
-        Ok(())
-    }
-
-    fn page(
-        &self,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<Vec<u8>, SiteError> {
-        let depth = path.matches('/').count() + usize::from(template != "cases_language.html");
-        let notice = self.inputs.notice.as_ref();
-        let page = json!({
-            "lang": language.code(),
-            "other": language.other().code(),
-            "path": path,
-            "root": "../".repeat(depth),
-            "title": title,
-            "project": self.inputs.project,
-            "t": self.messages.in_language(language),
-            "notice": notice.map(|notice| notice.get(language)),
-            "computed_from": self.inputs.release,
-        });
-        let address = format!("cases/{}/{path}", language.code());
-        fill(&self.environment, template, &address, page, data)
-    }
-
-    fn fingerprints(&self, out: &Path) -> BTreeMap<i64, String> {
-        let mut remembered = rendered_cases(out);
-        remembered.retain(|case_no, _| self.pages.contains(case_no));
-        for (dossier, made_from) in &self.inputs.dossiers {
-            remembered.insert(dossier.case_no, made_from.clone());
-        }
-        remembered
-    }
-
     /// Removes pages of cases that are closed and pages of a list that has become shorter.
-    fn remove_others(&self, out: &Path, lists: &Files) -> io::Result<usize> {
+    fn remove_others(&self, folder: PrivateFolder<'_>, lists: &Files) -> Result<usize, SiteError> {
+        let has_page = |case_no: &str| {
+            let case_no = case_no.parse::<i64>();
+            case_no.is_ok_and(|case_no| self.pages.contains(&case_no))
+        };
         let mut removed = 0;
-        for language in Language::ALL {
-            let folder = out.join(language.code());
-            for name in names(&folder)? {
-                let case_no = name.parse::<i64>();
-                let is_case = case_no.is_ok_and(|case_no| self.pages.contains(&case_no));
-                if name != "index.html" && name != "list" && !is_case {
-                    remove(&folder.join(name))?;
-                    removed += 1;
-                }
-            }
-            for number in names(&folder.join("list"))? {
-                let address = format!("{}/list/{number}/index.html", language.code());
-                if !lists.contains_key(&address) {
-                    remove(&folder.join("list").join(number))?;
-                    removed += 1;
-                }
-            }
+        for code in Language::ALL.map(Language::code) {
+            removed += folder.remove_others(code, |name| {
+                matches!(name, "index.html" | "list") || has_page(name)
+            })?;
+            removed += folder.remove_others(&format!("{code}/list"), |number| {
+                lists.contains_key(&format!("{code}/list/{number}/index.html"))
+            })?;
         }
         Ok(removed)
-    }
-}
-
-/// Removes a page, or a file that a crash left behind.
-fn remove(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
     }
 }
 

@@ -4,16 +4,17 @@ use chrono::{Datelike, Months, NaiveDate};
 
 use super::inputs::{Dossier, Lane};
 use super::words::word;
-use crate::chart::{Chart, Label, Rule, Shape, WIDTH, round, text_width};
+use crate::chart::time_rows::{Measures, TimeRows, left_of_rows};
+use crate::chart::{Chart, WIDTH};
 use crate::language::Language;
 
-const ROW_HEIGHT: f64 = 34.0;
-const BAR_HEIGHT: f64 = 18.0;
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 8.0;
-const GAP: f64 = 10.0;
-/// A single day of a long picture stays visible.
-const NARROWEST_BAR: f64 = 2.0;
+const MEASURES: Measures = Measures {
+    row: 34.0,
+    bar: 18.0,
+    top: 34.0,
+    times_above: 10.0,
+    gap: 10.0,
+};
 const MOST_TICKS: u32 = 8;
 const TICK_MONTHS: [u32; 8] = [1, 2, 3, 6, 12, 24, 60, 120];
 
@@ -43,8 +44,7 @@ pub(super) fn timeline(dossier: &Dossier, title: String, language: Language) -> 
     let [first, last] = dossier.window.as_ref()?;
     let (first, last): (NaiveDate, NaiveDate) = (first.parse().ok()?, last.parse().ok()?);
     let end = last.succ_opt()?;
-    let days = (end - first).num_days();
-    if days <= 0 {
+    if end <= first {
         return None;
     }
     let lanes = lanes(dossier);
@@ -52,57 +52,33 @@ pub(super) fn timeline(dossier: &Dossier, title: String, language: Language) -> 
         .iter()
         .map(|lane| word(lane.code(), language))
         .collect();
-    let widest = names
-        .iter()
-        .map(|name| text_width(name))
-        .fold(0.0, f64::max);
-    let left = round(16.0 + widest.min(WIDTH * 0.36));
-    let right = WIDTH - 16.0;
-    let x = |day: NaiveDate| {
-        let share = (day - first).num_days() as f64 / days as f64;
-        round(left + (right - left) * share.clamp(0.0, 1.0))
+    let (left, right) = (left_of_rows(names.iter()), WIDTH - 16.0);
+    let rows = TimeRows {
+        measures: MEASURES,
+        first,
+        last: end,
+        left,
+        right,
+        room: (left, right),
     };
     let bars = bars(dossier, first, end);
-    let mut chart = Chart {
-        id: "days".to_owned(),
-        title,
-        description: describe(&lanes, &bars, first, last, language),
-        width: WIDTH,
-        height: TOP + ROW_HEIGHT * lanes.len() as f64 + BOTTOM,
-        rules: Vec::new(),
-        labels: Vec::new(),
-        shapes: Vec::new(),
-    };
-    draw_months(&mut chart, first, end, left, right, &x);
-    for (index, (lane, name)) in lanes.iter().zip(names).enumerate() {
-        let middle = TOP + ROW_HEIGHT * (index as f64 + 0.5);
-        chart.labels.push(Label {
-            class: "category",
-            anchor: "end",
-            x: round(left - GAP),
-            y: round(middle + 4.5),
-            text: name,
-        });
+    let description = describe(&lanes, &bars, first, last, language);
+    let mut chart = rows.chart("days", title, description, lanes.len());
+    let months = ticks(first, end).into_iter();
+    rows.draw_times(
+        &mut chart,
+        months.map(|month| (month, month.format("%Y-%m").to_string())),
+    );
+    for (row, (lane, name)) in lanes.iter().zip(names).enumerate() {
+        rows.draw_name(&mut chart, row, name);
         let mut is_empty = true;
         for bar in bars.iter().filter(|bar| bar.lane == *lane) {
             is_empty = false;
-            let from = x(bar.from);
-            chart.shapes.push(Shape::Rectangle {
-                class: format!("days {}", lane.code()),
-                x: from,
-                y: round(middle - BAR_HEIGHT / 2.0),
-                width: round((x(bar.until) - from).max(NARROWEST_BAR)),
-                height: BAR_HEIGHT,
-            });
+            let class = format!("days {}", lane.code());
+            rows.draw_bar(&mut chart, row, class, (bar.from, bar.until));
         }
         if is_empty {
-            chart.labels.push(Label {
-                class: "tick",
-                anchor: "start",
-                x: round(left + GAP),
-                y: round(middle + 4.5),
-                text: word("no_days", language),
-            });
+            rows.draw_text(&mut chart, row, "tick", left, word("no_days", language));
         }
     }
     Some(chart)
@@ -123,38 +99,6 @@ fn bars(dossier: &Dossier, first: NaiveDate, end: NaiveDate) -> Vec<Bar> {
         })
     });
     cut.filter(|bar| bar.from < bar.until).collect()
-}
-
-fn draw_months(
-    chart: &mut Chart,
-    first: NaiveDate,
-    end: NaiveDate,
-    left: f64,
-    right: f64,
-    x: &impl Fn(NaiveDate) -> f64,
-) {
-    let bottom = chart.height - BOTTOM;
-    let upright = |class, place| Rule {
-        class,
-        x1: place,
-        y1: TOP,
-        x2: place,
-        y2: bottom,
-    };
-    for month in ticks(first, end) {
-        let place = x(month);
-        chart.rules.push(upright("grid", place));
-        let text = month.format("%Y-%m").to_string();
-        let half = text_width(&text) / 2.0;
-        chart.labels.push(Label {
-            class: "tick",
-            anchor: "middle",
-            x: round(place.clamp(left + half, right - half)),
-            y: TOP - 10.0,
-            text,
-        });
-    }
-    chart.rules.push(upright("axis", left));
 }
 
 /// First days of months, evenly apart, within the picture.
@@ -225,6 +169,8 @@ mod tests {
     use super::super::inputs::Stretch;
     use super::super::tests::dossier;
     use super::*;
+    use crate::chart::text_width;
+    use crate::chart::time_rows::tests::bars;
 
     fn stretch(lane: Lane, from: &str, to: Option<&str>) -> Stretch {
         Stretch {
@@ -244,19 +190,6 @@ mod tests {
         timeline(&dossier, "days".into(), Language::En).unwrap()
     }
 
-    fn rectangles(chart: &Chart) -> Vec<(&str, f64, f64)> {
-        chart
-            .shapes
-            .iter()
-            .map(|shape| match shape {
-                Shape::Rectangle {
-                    class, x, width, ..
-                } => (class.as_str(), *x, *width),
-                _ => panic!("only bars"),
-            })
-            .collect()
-    }
-
     #[test]
     fn a_bar_is_as_long_as_its_days_and_stays_within_the_picture() {
         let chart = drawn(
@@ -268,7 +201,7 @@ mod tests {
                 stretch(Lane::Paid, "2026-01-01", None),
             ],
         );
-        let bars = rectangles(&chart);
+        let bars = bars(&chart);
         let classes: Vec<&str> = bars.iter().map(|(class, _, _)| *class).collect();
         assert_eq!(classes, ["days insured", "days certified", "days abroad"]);
         // A hundred days are drawn: ten insured ones, twenty certified ones, ten abroad and going on.

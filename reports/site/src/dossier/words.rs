@@ -1,8 +1,9 @@
 //! Words for the codes of cases and rules, and the rules' own words for what clears a row, in Korean.
 
+use crate::dictionary::Dictionary;
 use crate::language::Language;
 
-const WORDS: [(&str, &str, &str); 66] = [
+const WORDS: Dictionary = Dictionary(&[
     // what a case is about
     ("person", "사람", "person"),
     ("workplace", "사업장", "workplace"),
@@ -98,7 +99,7 @@ const WORDS: [(&str, &str, &str); 66] = [
     ("unpaid", "임금 신고 없음", "never paid on record"),
     ("whole_staff", "직원 모두 수급", "the whole staff claims"),
     ("separation", "함께 이직", "left together"),
-];
+]);
 
 /// What the rules say of cleared rows, in Korean.
 const CLEARED_BY: [(&str, &str); 30] = [
@@ -193,16 +194,7 @@ const DOCUMENT: (&str, &str) = ("corrected with a document: ", "서류로 정정
 
 /// The word for a code; the code itself, without underscores, when it has none.
 pub(super) fn word(code: &str, language: Language) -> String {
-    WORDS
-        .iter()
-        .find(|(known, _, _)| *known == code)
-        .map_or_else(
-            || code.replace('_', " "),
-            |(_, ko, en)| match language {
-                Language::Ko => (*ko).to_owned(),
-                Language::En => (*en).to_owned(),
-            },
-        )
+    WORDS.word(code, language)
 }
 
 /// What clears a row, in a reader's language; as the rule says it where nobody has translated it.
@@ -225,6 +217,12 @@ fn korean(text: &str) -> Option<String> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::dictionary::tests::assert_complete;
+
+    #[test]
+    fn every_code_has_one_word_in_each_language() {
+        assert_complete(&WORDS);
+    }
 
     /// The rules as they are written.
     fn rules() -> Vec<(String, String)> {
@@ -274,8 +272,7 @@ mod tests {
             };
             let list = line.split('[').nth(2).unwrap().split(']').next().unwrap();
             for kind in list.split(',').map(str::trim) {
-                let known = WORDS.iter().any(|(code, _, _)| *code == kind);
-                assert!(known, "{name}: {kind}");
+                assert!(WORDS.has(kind), "{name}: {kind}");
                 seen += 1;
             }
         }

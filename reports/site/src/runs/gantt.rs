@@ -5,18 +5,17 @@ use chrono::TimeDelta;
 use super::inputs::{Attempt, DeadlineState, LocalTime, RunPage, StepPage};
 use super::time::{clock, length};
 use super::words::{mark, word};
-use crate::chart::{Chart, Label, Rule, Shape, WIDTH, round, text_width};
+use crate::chart::time_rows::{Measures, TimeRows, left_of_rows};
+use crate::chart::{Chart, WIDTH, text_width, widest};
 use crate::language::Language;
 
-const ROW_HEIGHT: f64 = 30.0;
-const BAR_HEIGHT: f64 = 16.0;
-/// Room for the axis above the rows.
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 8.0;
-/// Between a name and the axis, and between a bar and its text.
-const GAP: f64 = 9.0;
-/// Every attempt can be seen, however short it was.
-const NARROWEST_BAR: f64 = 2.0;
+const MEASURES: Measures = Measures {
+    row: 30.0,
+    bar: 16.0,
+    top: 40.0,
+    times_above: 8.0,
+    gap: 9.0,
+};
 const MOST_TICKS: i64 = 6;
 /// Seconds between two ticks.
 const TICK_STEPS: [i64; 21] = [
@@ -31,62 +30,35 @@ pub(super) fn gantt(run: &RunPage, title: String, language: Language) -> Option<
     let last = attempts().map(|attempt| end_of(attempt, run.as_of)).max()?;
     // A run shorter than a second is drawn on an axis of one.
     let last = last.max(first + TimeDelta::seconds(1));
-    let span = (last - first).num_milliseconds() as f64;
-
-    let names = run.steps.iter().map(|step| text_width(&step.name));
-    let left = round(16.0 + names.fold(0.0, f64::max).min(WIDTH * 0.36));
+    let left = left_of_rows(run.steps.iter().map(|step| &step.name));
     let notes: Vec<String> = run
         .steps
         .iter()
         .map(|step| note(step, run.as_of, language))
         .collect();
-    let widest_note = notes
-        .iter()
-        .map(|note| text_width(note))
-        .fold(0.0, f64::max);
-    let right = (WIDTH - 16.0 - widest_note).max(left + WIDTH * 0.2);
-    let x = |at: LocalTime| {
-        let share = (at - first).num_milliseconds() as f64 / span;
-        round(left + (right - left) * share.clamp(0.0, 1.0))
+    let right = (WIDTH - 16.0 - widest(notes.iter())).max(left + WIDTH * 0.2);
+    let rows = TimeRows {
+        measures: MEASURES,
+        first,
+        last,
+        left,
+        right,
+        room: (0.0, WIDTH),
     };
-    let height = TOP + ROW_HEIGHT * run.steps.len() as f64 + BOTTOM;
-    let mut chart = Chart {
-        id: "gantt".to_owned(),
-        title,
-        description: describe(run, first, last, language),
-        width: WIDTH,
-        height,
-        rules: Vec::new(),
-        labels: Vec::new(),
-        shapes: Vec::new(),
-    };
-    draw_axis(&mut chart, first, last, &x);
-    draw_deadline(&mut chart, run, first, last, &x, language);
-    for (index, (step, note)) in run.steps.iter().zip(notes).enumerate() {
-        let middle = TOP + ROW_HEIGHT * (index as f64 + 0.5);
-        let text = |class, anchor, x: f64, text| Label {
-            class,
-            anchor,
-            x: round(x),
-            y: round(middle + 4.5),
-            text,
-        };
-        let name = shortened(&step.name, left - 15.0);
-        chart.labels.push(text("category", "end", left - GAP, name));
+    let description = describe(run, first, last, language);
+    let mut chart = rows.chart("gantt", title, description, run.steps.len());
+    let times = ticks(first, last).into_iter();
+    rows.draw_times(&mut chart, times.map(|at| (at, clock(at, first))));
+    draw_deadline(&mut chart, run, &rows, language);
+    for (row, (step, note)) in run.steps.iter().zip(notes).enumerate() {
+        rows.draw_name(&mut chart, row, shortened(&step.name, left - 15.0));
         let mut end = left;
         for attempt in &step.attempts {
-            let (from, to) = (x(attempt.started_at), x(end_of(attempt, run.as_of)));
-            let width = (to - from).max(NARROWEST_BAR);
-            chart.shapes.push(Shape::Rectangle {
-                class: format!("step {}", state_of(attempt)),
-                x: from,
-                y: round(middle - BAR_HEIGHT / 2.0),
-                width: round(width),
-                height: BAR_HEIGHT,
-            });
-            end = end.max(from + width);
+            let class = format!("step {}", state_of(attempt));
+            let times = (attempt.started_at, end_of(attempt, run.as_of));
+            end = end.max(rows.draw_bar(&mut chart, row, class, times));
         }
-        chart.labels.push(text("value", "start", end + GAP, note));
+        rows.draw_text(&mut chart, row, "value", end, note);
     }
     Some(chart)
 }
@@ -122,31 +94,6 @@ fn note(step: &StepPage, as_of: LocalTime, language: Language) -> String {
     format!("{state} {}{times}", length(worked, language))
 }
 
-fn draw_axis(chart: &mut Chart, first: LocalTime, last: LocalTime, x: &impl Fn(LocalTime) -> f64) {
-    let bottom = chart.height - BOTTOM;
-    let upright = |class, place| Rule {
-        class,
-        x1: place,
-        y1: TOP,
-        x2: place,
-        y2: bottom,
-    };
-    for at in ticks(first, last) {
-        let place = x(at);
-        chart.rules.push(upright("grid", place));
-        let label = clock(at, first);
-        let half = text_width(&label) / 2.0;
-        chart.labels.push(Label {
-            class: "tick",
-            anchor: "middle",
-            x: round(place.clamp(half, WIDTH - half)),
-            y: TOP - 8.0,
-            text: label,
-        });
-    }
-    chart.rules.push(upright("axis", x(first)));
-}
-
 /// Round times on the wall clock within the picture.
 fn ticks(first: LocalTime, last: LocalTime) -> Vec<LocalTime> {
     let span = (last - first).num_seconds().max(1);
@@ -167,40 +114,20 @@ fn ticks(first: LocalTime, last: LocalTime) -> Vec<LocalTime> {
         .collect()
 }
 
-fn draw_deadline(
-    chart: &mut Chart,
-    run: &RunPage,
-    first: LocalTime,
-    last: LocalTime,
-    x: &impl Fn(LocalTime) -> f64,
-    language: Language,
-) {
+fn draw_deadline(chart: &mut Chart, run: &RunPage, rows: &TimeRows<LocalTime>, language: Language) {
     let Some(deadline) = run.occurrence.deadline.map(|deadline| deadline.at()) else {
         return;
     };
-    if deadline < first || deadline > last {
+    if deadline < rows.first || deadline > rows.last {
         return;
     }
-    let place = x(deadline);
-    chart.rules.push(Rule {
-        class: "deadline",
-        x1: place,
-        y1: TOP - 24.0,
-        x2: place,
-        y2: chart.height - BOTTOM,
-    });
+    rows.draw_rule(chart, "deadline", deadline, 24.0);
+    let time = clock(deadline, rows.first);
     let text = match language {
-        Language::Ko => format!("기한 {}", clock(deadline, first)),
-        Language::En => format!("deadline {}", clock(deadline, first)),
+        Language::Ko => format!("기한 {time}"),
+        Language::En => format!("deadline {time}"),
     };
-    let half = text_width(&text) / 2.0;
-    chart.labels.push(Label {
-        class: "end",
-        anchor: "middle",
-        x: round(place.clamp(half, WIDTH - half)),
-        y: TOP - 28.0,
-        text,
-    });
+    rows.draw_time(chart, "end", deadline, 28.0, text);
 }
 
 /// The picture in one or two sentences.
@@ -266,6 +193,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::inputs::{Occurrence, Outcome};
     use super::*;
+    use crate::chart::time_rows::tests::bars;
 
     fn at(text: &str) -> LocalTime {
         text.parse().unwrap()
@@ -312,19 +240,6 @@ mod tests {
             as_of: at("2026-11-23T02:40:00+09:00"),
             fingerprint: String::new(),
         }
-    }
-
-    fn bars(chart: &Chart) -> Vec<(&str, f64, f64)> {
-        chart
-            .shapes
-            .iter()
-            .map(|shape| match shape {
-                Shape::Rectangle {
-                    class, x, width, ..
-                } => (class.as_str(), *x, *width),
-                _ => panic!("only bars"),
-            })
-            .collect()
     }
 
     #[test]

@@ -11,11 +11,8 @@ mod views;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::path::Path;
 
-use minijinja::Environment;
 use serde_json::{Value, json};
 
 pub use inputs::{
@@ -25,15 +22,17 @@ pub use inputs::{
 pub use words::has_word;
 
 use crate::folder::Files;
-use crate::language::{Language, Messages};
+use crate::frame::Frame;
+use crate::language::{Bilingual, Language, Messages};
+use crate::private_folder::PrivateFolder;
 use crate::render::SiteError;
-use crate::templates::{environment, fill};
+use crate::templates::environment;
+
+use time::stamp;
 
 /// Occurrences of a plan on its first page, and on each page of its list.
 const OVERVIEW_ROWS: usize = 15;
 const LIST_ROWS: usize = 100;
-/// What was rendered from what, for [`rendered_runs`].
-const FINGERPRINTS: &str = "runs.json";
 
 /// What was done to the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +49,14 @@ pub struct RunsSummary {
 /// counts as none: every page is rendered again then.
 #[must_use]
 pub fn rendered_runs(out: &Path) -> BTreeMap<String, String> {
-    let stored = fs::read(out.join(FINGERPRINTS)).unwrap_or_default();
-    serde_json::from_slice(&stored).unwrap_or_default()
+    folder(out).rendered()
+}
+
+fn folder(path: &Path) -> PrivateFolder<'_> {
+    PrivateFolder {
+        path,
+        fingerprints: "runs.json",
+    }
 }
 
 /// Writes the run pages to `out`. Every file is exchanged as a whole and lists come after the pages they lead to, so a
@@ -60,14 +65,19 @@ pub fn rendered_runs(out: &Path) -> BTreeMap<String, String> {
 /// # Errors
 /// When a template cannot be filled or the folder cannot be written.
 pub fn render_runs(inputs: &RunsInputs, out: &Path) -> Result<RunsSummary, SiteError> {
-    let folder_error = |source| SiteError::Folder {
-        path: out.to_owned(),
-        source,
-    };
     let book = Book {
         inputs,
-        environment: environment()?,
-        messages: Messages::of_runs()?,
+        frame: Frame {
+            folder: "ops/",
+            environment: environment()?,
+            messages: Messages::of_runs()?,
+            publisher: Bilingual::same(&inputs.project),
+            notice: inputs.notice.as_ref(),
+            known: json!({
+                "site": inputs.site,
+                "listed_as_of": stamp(inputs.as_of),
+            }),
+        },
         pages: inputs
             .runs
             .iter()
@@ -75,28 +85,25 @@ pub fn render_runs(inputs: &RunsInputs, out: &Path) -> Result<RunsSummary, SiteE
             .chain(inputs.kept.iter().map(String::as_str))
             .collect(),
     };
-    let mut summary = RunsSummary {
-        runs: inputs.runs.len(),
-        ..RunsSummary::default()
-    };
+    let folder = folder(out);
     let (runs, lists) = (book.runs()?, book.lists()?);
-    for files in [&runs, &lists] {
-        for (address, bytes) in files {
-            let changed = write_whole(&out.join(address), bytes).map_err(folder_error)?;
-            summary.written += usize::from(changed);
-        }
-    }
-    summary.removed = book.remove_others(out, &lists).map_err(folder_error)?;
-    let remembered = serde_json::to_vec(&book.fingerprints(out)).unwrap_or_default();
-    write_whole(&out.join(FINGERPRINTS), &remembered).map_err(folder_error)?;
+    let summary = RunsSummary {
+        runs: inputs.runs.len(),
+        written: folder.write(&runs)? + folder.write(&lists)?,
+        removed: book.remove_others(folder, &lists)?,
+    };
+    let fresh = inputs.runs.iter();
+    folder.remember(
+        |run: &String| book.pages.contains(run.as_str()),
+        fresh.map(|run| (run.run.clone(), run.fingerprint.clone())),
+    )?;
     Ok(summary)
 }
 
 /// Everything a page may need.
 struct Book<'a> {
     inputs: &'a RunsInputs,
-    environment: Environment<'static>,
-    messages: Messages,
+    frame: Frame<'a>,
     /// Runs that have a page.
     pages: BTreeSet<&'a str>,
 }
@@ -107,9 +114,14 @@ impl Book<'_> {
         for run in &self.inputs.runs {
             for language in Language::ALL {
                 let path = format!("runs/{}/index.html", run.run);
-                let chart_title = format!("{}: {}", self.messages.get(language, "gantt"), run.run);
+                let chart_title = format!(
+                    "{}: {}",
+                    self.frame.messages.get(language, "gantt"),
+                    run.run
+                );
                 let data = views::run(run, &chart_title, language);
-                self.add(&mut files, language, &path, "run.html", &run.run, data)?;
+                self.frame
+                    .add(&mut files, language, &path, "run.html", &run.run, data)?;
             }
         }
         Ok(files)
@@ -117,25 +129,7 @@ impl Book<'_> {
 
     fn lists(&self) -> Result<Files, SiteError> {
         let mut files = Files::new();
-        let assets = [
-            (
-                "assets/site.css",
-                include_bytes!("../../assets/site.css").to_vec(),
-            ),
-            (
-                "assets/icon.svg",
-                include_bytes!("../../assets/icon.svg").to_vec(),
-            ),
-        ];
-        files.extend(assets.map(|(address, bytes)| (address.to_owned(), bytes)));
-        let first = self.page(
-            Language::Ko,
-            "index.html",
-            "runs_language.html",
-            "",
-            json!({}),
-        )?;
-        files.insert("index.html".to_owned(), first);
+        self.frame.add_start(&mut files, "language.html")?;
         for language in Language::ALL {
             let plans: Vec<Value> = self
                 .inputs
@@ -149,9 +143,10 @@ impl Book<'_> {
                     view
                 })
                 .collect();
-            let title = self.messages.get(language, "runs");
+            let title = self.frame.messages.get(language, "runs");
             let data = json!({ "plans": plans });
-            self.add(&mut files, language, "index.html", "runs.html", title, data)?;
+            self.frame
+                .add(&mut files, language, "index.html", "runs.html", title, data)?;
             for plan in &self.inputs.plans {
                 self.plan_pages(&mut files, plan, language)?;
             }
@@ -166,7 +161,11 @@ impl Book<'_> {
         language: Language,
     ) -> Result<(), SiteError> {
         let count = plan.occurrences.len().div_ceil(LIST_ROWS).max(1);
-        let title = format!("{}: {}", self.messages.get(language, "plan"), plan.name);
+        let title = format!(
+            "{}: {}",
+            self.frame.messages.get(language, "plan"),
+            plan.name
+        );
         for number in 1..=count {
             let from = (number - 1) * LIST_ROWS;
             let mut data = views::plan(plan);
@@ -177,7 +176,8 @@ impl Book<'_> {
                 1 => format!("plans/{}/index.html", plan.name),
                 _ => format!("plans/{}/{number}/index.html", plan.name),
             };
-            self.add(files, language, &path, "runs_plan.html", &title, data)?;
+            self.frame
+                .add(files, language, &path, "runs_plan.html", &title, data)?;
         }
         Ok(())
     }
@@ -194,111 +194,21 @@ impl Book<'_> {
             .collect()
     }
 
-    fn add(
-        &self,
-        files: &mut Files,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<(), SiteError> {
-        let page = self.page(language, path, template, title, data)?;
-        files.insert(format!("{}/{path}", language.code()), page);
-        Ok(())
-    }
-
-    fn page(
-        &self,
-        language: Language,
-        path: &str,
-        template: &str,
-        title: &str,
-        data: Value,
-    ) -> Result<Vec<u8>, SiteError> {
-        let depth = path.matches('/').count() + usize::from(template != "runs_language.html");
-        let notice = self.inputs.notice.as_ref();
-        let root = "../".repeat(depth);
-        let page = json!({
-            "lang": language.code(),
-            "other": language.other().code(),
-            "path": path,
-            "site": self.inputs.site.as_ref().map(|site| format!("{root}{site}")),
-            "root": root,
-            "title": title,
-            "project": self.inputs.project,
-            "t": self.messages.in_language(language),
-            "listed_as_of": self.inputs.as_of.format("%Y-%m-%d %H:%M:%S %:z").to_string(),
-            "notice": notice.map(|notice| notice.get(language)),
-        });
-        let address = format!("ops/{}/{path}", language.code());
-        fill(&self.environment, template, &address, page, data)
-    }
-
-    fn fingerprints(&self, out: &Path) -> BTreeMap<String, String> {
-        let mut remembered = rendered_runs(out);
-        remembered.retain(|run, _| self.pages.contains(run.as_str()));
-        for run in &self.inputs.runs {
-            remembered.insert(run.run.clone(), run.fingerprint.clone());
-        }
-        remembered
-    }
-
     /// Removes pages of runs that are no longer kept and pages of lists that have become shorter.
-    fn remove_others(&self, out: &Path, lists: &Files) -> io::Result<usize> {
+    fn remove_others(&self, folder: PrivateFolder<'_>, lists: &Files) -> Result<usize, SiteError> {
         let mut removed = 0;
-        for language in Language::ALL {
-            let folder = out.join(language.code());
-            for run in names(&folder.join("runs"))? {
-                if !self.pages.contains(run.as_str()) {
-                    fs::remove_dir_all(folder.join("runs").join(run))?;
-                    removed += 1;
-                }
-            }
-            for plan in names(&folder.join("plans"))? {
-                let of_plan = folder.join("plans").join(&plan);
-                let listed = |path: &str| {
-                    lists.contains_key(&format!("{}/plans/{path}/index.html", language.code()))
-                };
-                if !listed(&plan) {
-                    fs::remove_dir_all(of_plan)?;
-                    removed += 1;
-                    continue;
-                }
-                for number in names(&of_plan)? {
-                    if number != "index.html" && !listed(&format!("{plan}/{number}")) {
-                        fs::remove_dir_all(of_plan.join(number))?;
-                        removed += 1;
-                    }
-                }
+        for code in Language::ALL.map(Language::code) {
+            let plans = format!("{code}/plans");
+            let is_listed = |path: &str| lists.contains_key(&format!("{plans}/{path}/index.html"));
+            removed +=
+                folder.remove_others(&format!("{code}/runs"), |run| self.pages.contains(run))?;
+            removed += folder.remove_others(&plans, is_listed)?;
+            for plan in folder.names(&plans)? {
+                removed += folder.remove_others(&format!("{plans}/{plan}"), |number| {
+                    number == "index.html" || is_listed(&format!("{plan}/{number}"))
+                })?;
             }
         }
         Ok(removed)
     }
-}
-
-/// Names in a folder; none where there is no folder.
-pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    entries
-        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-        .collect()
-}
-
-/// Exchanges a file as a whole; one with the same bytes stays untouched. Answers whether it was written.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(false);
-    }
-    let Some(folder) = path.parent() else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    fs::create_dir_all(folder)?;
-    let fresh = path.with_extension("new");
-    fs::write(&fresh, bytes)?;
-    fs::rename(&fresh, path)?;
-    Ok(true)
 }

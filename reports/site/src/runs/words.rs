@@ -1,8 +1,9 @@
 //! Words for the codes of the ledger of runs: states, reasons, origins.
 
+use crate::dictionary::Dictionary;
 use crate::language::Language;
 
-const WORDS: [(&str, &str, &str); 70] = [
+const WORDS: Dictionary = Dictionary(&[
     // states
     ("queued", "대기", "queued"),
     ("running", "실행 중", "running"),
@@ -149,32 +150,22 @@ const WORDS: [(&str, &str, &str); 70] = [
     ("files_changed", "바뀐 파일", "files changed"),
     ("cells_suppressed", "가린 칸", "cells suppressed"),
     ("peak_memory_mib", "최대 메모리(MiB)", "peak memory (MiB)"),
-];
+]);
 
 /// The word for a code; the code itself, without underscores, when it has none.
 pub(super) fn word(code: &str, language: Language) -> String {
-    WORDS
-        .iter()
-        .find(|(known, _, _)| *known == code)
-        .map_or_else(
-            || code.replace('_', " "),
-            |(_, ko, en)| match language {
-                Language::Ko => (*ko).to_owned(),
-                Language::En => (*en).to_owned(),
-            },
-        )
+    WORDS.word(code, language)
 }
 
 /// Where a code stands in the list, so that figures come in one order: what came in before what went out.
 pub(super) fn rank(code: &str) -> usize {
-    let place = WORDS.iter().position(|(known, _, _)| *known == code);
-    place.unwrap_or(WORDS.len())
+    WORDS.rank(code)
 }
 
 /// Whether readers of both languages get words for a code of the ledger.
 #[must_use]
 pub fn has_word(code: &str) -> bool {
-    WORDS.iter().any(|(known, _, _)| *known == code)
+    WORDS.has(code)
 }
 
 /// A mark that tells states apart without colour.
@@ -204,22 +195,11 @@ pub(super) fn class(state: &str) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-
-    #[test]
-    fn a_code_without_a_word_is_shown_as_it_is() {
-        assert_eq!(word("odd_code", Language::Ko), "odd code");
-        assert!(!has_word("odd_code") && has_word("superseded"));
-    }
+    use crate::dictionary::tests::assert_complete;
 
     #[test]
     fn every_code_has_one_word_in_each_language() {
-        for (index, (code, ko, en)) in WORDS.iter().enumerate() {
-            assert!(!ko.is_empty() && !en.is_empty(), "{code}");
-            let again = WORDS
-                .iter()
-                .skip(index + 1)
-                .any(|(other, _, _)| other == code);
-            assert!(!again, "{code} stands twice");
-        }
+        assert_complete(&WORDS);
+        assert!(!has_word("odd_code") && has_word("superseded"));
     }
 }
