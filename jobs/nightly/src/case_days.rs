@@ -1,5 +1,7 @@
 //! The days of a case: what a person did on them as the records tell, and which of them are in question.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use chrono::{Days, NaiveDate};
 use goyong_site::{DossierEvidence, Lane, Stretch};
@@ -12,37 +14,35 @@ const AROUND: u64 = 90;
 /// The end of what has not ended.
 const OPEN_END: &str = "9999-12-31";
 
-/// Kinds of days, the table that tells them, and its rows for a person as kind of record, first and last day.
+/// Kinds of days, the table that tells them, and its rows as person, kind of record, first and last day.
 const SOURCES: [(Lane, &str, &str); 5] = [
     (
         Lane::Insured,
         "core.biography_spell",
-        "select 'insured_spell' as kind, from_on, to_on from core.biography_spell \
-         where person_key = {person} and state = 'insured'",
+        "select person_key, 'insured_spell' as kind, from_on, to_on from core.biography_spell \
+         where state = 'insured'",
     ),
     (
         Lane::DailyWork,
         "core.biography_spell",
-        "select 'daily_work' as kind, from_on, to_on from core.biography_spell \
-         where person_key = {person} and state = 'daily'",
+        "select person_key, 'daily_work' as kind, from_on, to_on from core.biography_spell \
+         where state = 'daily'",
     ),
     (
         Lane::Certified,
         "core.certification",
-        "select 'round' as kind, period_from as from_on, period_to as to_on from core.certification \
-         where person_key = {person}",
+        "select person_key, 'round' as kind, period_from as from_on, period_to as to_on from core.certification",
     ),
     (
         Lane::Paid,
         "core.certification",
-        "select 'round' as kind, period_from as from_on, period_to as to_on from core.certification \
-         where person_key = {person} and days_paid > 0",
+        "select person_key, 'round' as kind, period_from as from_on, period_to as to_on from core.certification \
+         where days_paid > 0",
     ),
     (
         Lane::Abroad,
         "core.border_stay",
-        "select 'border_stay' as kind, left_on as from_on, abroad_until as to_on from core.border_stay \
-         where person_key = {person}",
+        "select person_key, 'border_stay' as kind, left_on as from_on, abroad_until as to_on from core.border_stay",
     ),
 ];
 
@@ -57,32 +57,39 @@ pub(crate) struct CaseDays {
     pub(crate) not_told: Vec<Lane>,
 }
 
-impl CaseDays {
-    /// Reads the days around those in question. `person` is whom the case is about, where it is about one.
-    pub(crate) async fn read(
-        desk: &Desk<'_>,
-        evidence: &[DossierEvidence],
-        in_question: (Option<NaiveDate>, Option<NaiveDate>),
-        person: Option<i64>,
-    ) -> Result<Self> {
-        let Some((first, last)) = window(evidence, in_question, desk.known_until()) else {
-            return Ok(Self::default());
-        };
-        let mut days = of_evidence(evidence);
-        let mut not_told = Vec::new();
+/// What the records of persons tell, whenever it was.
+#[derive(Debug, Default)]
+pub(crate) struct PersonDays {
+    by_person: BTreeMap<i64, Vec<Stretch>>,
+    /// Kinds of days of which the release has no table.
+    not_told: Vec<Lane>,
+}
+
+impl PersonDays {
+    /// Reads the days of persons, one query for each kind.
+    pub(crate) async fn read(desk: &Desk<'_>, persons: &[i64]) -> Result<Self> {
+        let mut read = Self::default();
+        if persons.is_empty() {
+            return Ok(read);
+        }
+        let persons: Vec<String> = persons.iter().map(i64::to_string).collect();
         for (lane, table, sql) in SOURCES {
-            let Some(person) = person else { break };
             if !desk.has(&table.parse::<TableName>()?) {
-                not_told.push(lane);
+                read.not_told.push(lane);
                 continue;
             }
             let sql = format!(
-                "select kind, cast(from_on as varchar) as from_on, cast(to_on as varchar) as to_on from ({}) told \
-                 where from_on <= date '{last}' and to_on >= date '{first}'",
-                sql.replace("{person}", &person.to_string())
+                "select cast(person_key as varchar) as person, kind, cast(from_on as varchar) as from_on, \
+                 cast(to_on as varchar) as to_on from ({sql}) told \
+                 where person_key in ({}) and from_on is not null and to_on is not null",
+                persons.join(", ")
             );
-            for [kind, from, to] in desk.texts(&sql, ["kind", "from_on", "to_on"]).await? {
-                days.push(Stretch {
+            for [person, kind, from, to] in desk
+                .texts(&sql, ["person", "kind", "from_on", "to_on"])
+                .await?
+            {
+                let of_person = read.by_person.entry(person.parse()?).or_default();
+                of_person.push(Stretch {
                     lane,
                     from,
                     to: (to != OPEN_END).then_some(to),
@@ -90,15 +97,37 @@ impl CaseDays {
                 });
             }
         }
+        Ok(read)
+    }
+}
+
+impl CaseDays {
+    /// The days around those in question. `person` is whom the case is about, where it is about one.
+    pub(crate) fn new(
+        told: &PersonDays,
+        evidence: &[DossierEvidence],
+        in_question: (Option<NaiveDate>, Option<NaiveDate>),
+        known_until: Option<NaiveDate>,
+        person: Option<i64>,
+    ) -> Self {
+        let Some((first, last)) = window(evidence, in_question, known_until) else {
+            return Self::default();
+        };
+        let mut days = of_evidence(evidence);
+        let mut not_told = Vec::new();
+        if let Some(person) = person {
+            days.extend(told.by_person.get(&person).into_iter().flatten().cloned());
+            not_told.clone_from(&told.not_told);
+        }
         let (first, last) = (first.to_string(), last.to_string());
         days.retain(|days| days.from <= last && days.to.as_ref().is_none_or(|to| *to >= first));
         days.sort();
         days.dedup();
-        Ok(Self {
+        Self {
             window: Some([first, last]),
             days,
             not_told,
-        })
+        }
     }
 }
 

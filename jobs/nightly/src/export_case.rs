@@ -13,14 +13,15 @@ use goyong_cases::{
 };
 use goyong_engine::ReadSession;
 use goyong_site::{
-    Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, Dossier,
-    DossierEvent, DossierEvidence, DossierRule, Reason, RiskPlace, render_cases, similar_cases,
+    Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, DeliveredRow,
+    Dossier, DossierEvent, DossierEvidence, DossierRule, Reason, RiskPlace, render_cases,
+    similar_cases,
 };
 use goyong_store::Release;
 use goyong_types::TableName;
 use serde_json::Value;
 
-use crate::case_days::CaseDays;
+use crate::case_days::{CaseDays, PersonDays};
 use crate::case_notice::{allegation, notice};
 use crate::evaluate_against_truth::texts_of;
 use crate::project::OpenProject;
@@ -37,7 +38,8 @@ impl OpenProject {
         let (case, evidence) = self.show_case(case_no, officer).await?;
         let book = self.open_cases().await?;
         let desk = Desk::open(self, &book).await?;
-        desk.dossier(&case, &evidence).await
+        let facts = desk.facts(&[(&case, evidence.as_slice())]).await?;
+        desk.dossier(&case, &evidence, &facts).await
     }
 
     /// Writes a dossier's pages in both languages into a folder of its own.
@@ -79,6 +81,14 @@ pub(crate) struct Desk<'a> {
     session: Option<(ReadSession, Release)>,
     closed: Vec<Case>,
     scores: BTreeMap<i64, CaseScore>,
+}
+
+/// What the release says of some cases.
+pub(crate) struct CaseFacts {
+    /// What the rules raised about the same person, workplace or ring, cleared or not.
+    raised: BTreeMap<String, BTreeMap<RowKey, Raised>>,
+    delivered: BTreeMap<i64, Vec<DeliveredRow>>,
+    days: PersonDays,
 }
 
 /// What the release says of a row that a rule raised.
@@ -141,17 +151,51 @@ impl<'a> Desk<'a> {
         Ok(rows)
     }
 
+    /// Reads what the release says of cases, in as many queries as for one.
+    pub(crate) async fn facts(&self, cases: &[(&Case, &[Evidence])]) -> Result<CaseFacts> {
+        let pivots: BTreeSet<&str> = cases
+            .iter()
+            .map(|(case, _)| case.pivot_key.as_str())
+            .collect();
+        let persons: BTreeSet<i64> = cases
+            .iter()
+            .filter_map(|(case, _)| case.person_key)
+            .collect();
+        Ok(CaseFacts {
+            raised: self.raised(&pivots).await?,
+            delivered: self
+                .trace_evidence(cases.iter().flat_map(|(_, rows)| rows.iter()))
+                .await?,
+            days: PersonDays::read(self, &Vec::from_iter(persons)).await?,
+        })
+    }
+
     /// The dossier of a case.
-    pub(crate) async fn dossier(&self, case: &Case, evidence: &[Evidence]) -> Result<Dossier> {
-        let raised = self.raised(&case.pivot_key).await?;
+    pub(crate) async fn dossier(
+        &self,
+        case: &Case,
+        evidence: &[Evidence],
+        facts: &CaseFacts,
+    ) -> Result<Dossier> {
+        let nothing = BTreeMap::new();
+        let raised = facts.raised.get(&case.pivot_key).unwrap_or(&nothing);
         let mut rows = Vec::with_capacity(evidence.len());
         for row in evidence {
-            rows.push(self.evidence(row, raised.get(&key_of(row))).await?);
+            let delivered = facts.delivered.get(&row.evidence_no);
+            let delivered = delivered.cloned().unwrap_or_default();
+            rows.push(self.evidence(row, raised.get(&key_of(row)), delivered)?);
         }
         let known: BTreeSet<RowKey> = evidence.iter().map(key_of).collect();
         let rules = self.rules(&rows)?;
         let in_question = (case.state.first_on, case.state.last_on);
-        let days = CaseDays::read(self, &rows, in_question, case.person_key).await?;
+        let known_until = self.known_until();
+        let days = CaseDays::new(
+            &facts.days,
+            &rows,
+            in_question,
+            known_until,
+            case.person_key,
+        );
         let state = standing(&case.state);
         let due = state.reply_due_on.as_deref();
         Ok(Dossier {
@@ -159,14 +203,14 @@ impl<'a> Desk<'a> {
             about: case.pivot_kind.clone(),
             opened_on: case.opened_on.clone(),
             release: self.session.as_ref().map(|(_, release)| release.id.clone()),
-            reasons: reasons(&rules, evidence, &raised),
+            reasons: reasons(&rules, evidence, raised),
             risk: self.scores.get(&case.case_no).map(|score| RiskPlace {
                 probability: score.risk,
                 claim_no: score.claim_no.clone(),
                 model_version: score.model_version.clone(),
                 is_corrected: score.is_corrected,
             }),
-            cleared: cleared(&raised, &known),
+            cleared: cleared(raised, &known),
             window: days.window,
             days: days.days,
             days_not_told: days.not_told,
@@ -179,7 +223,12 @@ impl<'a> Desk<'a> {
         })
     }
 
-    async fn evidence(&self, row: &Evidence, raised: Option<&Raised>) -> Result<DossierEvidence> {
+    fn evidence(
+        &self,
+        row: &Evidence,
+        raised: Option<&Raised>,
+        delivered: Vec<DeliveredRow>,
+    ) -> Result<DossierEvidence> {
         let clearing = match raised {
             _ if !self.has(&EVIDENCE.parse()?) => Clearing::NotChecked,
             None => Clearing::NotRaised,
@@ -210,24 +259,32 @@ impl<'a> Desk<'a> {
             decided_in: row.decided_in,
             opened_by: opened.map(str::to_owned).collect(),
             clearing,
-            delivered: self.trace_evidence(row).await?,
+            delivered,
         })
     }
 
-    /// What the rules raised about the same person, workplace or ring, cleared or not.
-    async fn raised(&self, pivot_key: &str) -> Result<BTreeMap<RowKey, Raised>> {
-        if !self.has(&EVIDENCE.parse()?) {
-            return Ok(BTreeMap::new());
+    async fn raised(
+        &self,
+        pivots: &BTreeSet<&str>,
+    ) -> Result<BTreeMap<String, BTreeMap<RowKey, Raised>>> {
+        let mut found: BTreeMap<String, BTreeMap<RowKey, Raised>> = BTreeMap::new();
+        if pivots.is_empty() || !self.has(&EVIDENCE.parse()?) {
+            return Ok(found);
         }
+        let pivots: Vec<String> = pivots
+            .iter()
+            .map(|pivot| format!("'{}'", pivot.replace('\'', "''")))
+            .collect();
         let sql = format!(
-            "select rule_id, subject_kind, subject_key, evidence_kind, evidence_key, \
+            "select pivot_key, rule_id, subject_kind, subject_key, evidence_kind, evidence_key, \
              cast(cleared as varchar) as cleared, coalesce(cleared_by, '') as cleared_by, \
              coalesce(cast(overlap_days as varchar), '') as overlap_days, \
              coalesce(cast(person_key as varchar), '') as person_key \
-             from {EVIDENCE} where pivot_key = '{}'",
-            pivot_key.replace('\'', "''")
+             from {EVIDENCE} where pivot_key in ({})",
+            pivots.join(", ")
         );
         let columns = [
+            "pivot_key",
             "rule_id",
             "subject_kind",
             "subject_key",
@@ -238,9 +295,9 @@ impl<'a> Desk<'a> {
             "overlap_days",
             "person_key",
         ];
-        let mut found = BTreeMap::new();
         for row in self.texts(&sql, columns).await? {
             let [
+                pivot,
                 rule,
                 subject_kind,
                 subject,
@@ -257,7 +314,8 @@ impl<'a> Desk<'a> {
                 overlap_days: overlap.parse().ok(),
                 person_key: person,
             };
-            found.insert([rule, subject_kind, subject, kind, key], raised);
+            let of_pivot = found.entry(pivot).or_default();
+            of_pivot.insert([rule, subject_kind, subject, kind, key], raised);
         }
         Ok(found)
     }

@@ -23,6 +23,9 @@ const RENDERER: &str = concat!("cases/1/", env!("CARGO_PKG_VERSION"));
 /// What the night's accesses are for, in the audit chain.
 const PURPOSE: &str = "dossier pages for investigators";
 
+/// Cases whose facts are read together.
+const CASES_AT_ONCE: usize = 1_000;
+
 /// Renders what changed.
 pub async fn run(night: &NightContext<'_>) -> Result<StepOutcome> {
     let project = night.project;
@@ -70,15 +73,25 @@ async fn render(project: &OpenProject, book: &CaseBook) -> Result<StepOutcome> {
     let mut dossiers = Vec::with_capacity(chosen.len());
     if !chosen.is_empty() {
         let desk = Desk::open(project, book).await?;
-        for page in &chosen {
-            let access = (NIGHT, PURPOSE);
-            project
-                .audit_access(book, page.case, "render_case", access)
-                .await?;
-            let evidence = book.evidence(page.case.case_no).await?;
-            let dossier = desk.dossier(page.case, &evidence).await;
-            let dossier = dossier.with_context(|| format!("case {}", page.case.case_no))?;
-            dossiers.push((dossier, page.made_from.text()));
+        for pages in chosen.chunks(CASES_AT_ONCE) {
+            let mut cases = Vec::with_capacity(pages.len());
+            for page in pages {
+                let access = (NIGHT, PURPOSE);
+                project
+                    .audit_access(book, page.case, "render_case", access)
+                    .await?;
+                cases.push((page, book.evidence(page.case.case_no).await?));
+            }
+            let asked: Vec<_> = cases
+                .iter()
+                .map(|(page, evidence)| (page.case, evidence.as_slice()))
+                .collect();
+            let facts = desk.facts(&asked).await?;
+            for (page, evidence) in &cases {
+                let dossier = desk.dossier(page.case, evidence, &facts).await;
+                let dossier = dossier.with_context(|| format!("case {}", page.case.case_no))?;
+                dossiers.push((dossier, page.made_from.text()));
+            }
         }
     }
     let written: BTreeSet<i64> = chosen.iter().map(|page| page.case.case_no).collect();

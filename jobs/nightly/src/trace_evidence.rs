@@ -1,4 +1,6 @@
-//! From a row of evidence back to the delivered rows it rests on: source, delivery and row.
+//! From rows of evidence back to the delivered rows they rest on: source, delivery and row.
+
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use goyong_cases::Evidence;
@@ -7,30 +9,90 @@ use goyong_types::TableName;
 
 use crate::export_case::Desk;
 
-/// A source and what its rows must fulfil.
-type Place = (&'static str, String);
+/// Rows of evidence that one query looks for.
+const ROWS_OF_A_QUERY: usize = 2_000;
+
+/// A source, and what stands in its rows: an expression over its columns and the value, both in SQL.
+struct Place {
+    source: &'static str,
+    keys: Vec<(&'static str, String)>,
+}
+
+impl Place {
+    fn new<const N: usize>(
+        source: &'static str,
+        keys: [(&'static str, String); N],
+    ) -> Option<Self> {
+        Some(Self {
+            source,
+            keys: keys.into(),
+        })
+    }
+}
 
 impl Desk<'_> {
-    /// The delivered rows behind a row of evidence, as the release has them: what is questioned, and what speaks for it.
-    pub(crate) async fn trace_evidence(&self, row: &Evidence) -> Result<Vec<DeliveredRow>> {
-        let mut found = Vec::new();
-        for (source, condition) in [subject(row), fact(row)].into_iter().flatten() {
-            if !self.has(&TableName::new("staging", source)?) {
-                continue;
+    /// The delivered rows behind each row of evidence, by its number, as the release has them: what is questioned, then
+    /// what speaks for it. One query for the rows of a source and kind.
+    pub(crate) async fn trace_evidence<'a>(
+        &self,
+        evidence: impl Iterator<Item = &'a Evidence> + Clone,
+    ) -> Result<BTreeMap<i64, Vec<DeliveredRow>>> {
+        let mut found: BTreeMap<i64, Vec<DeliveredRow>> = BTreeMap::new();
+        for place_of in [subject, fact] {
+            let mut asked: BTreeMap<(&str, Vec<&str>), Vec<String>> = BTreeMap::new();
+            for row in evidence.clone() {
+                let Some(place) = place_of(row) else { continue };
+                let (columns, values): (Vec<&str>, Vec<String>) = place.keys.into_iter().unzip();
+                let question = format!("({}, {})", row.evidence_no, values.join(", "));
+                let of_place = asked.entry((place.source, columns)).or_default();
+                of_place.push(question);
             }
-            let sql = format!(
-                "select _delivery_id, cast(_row_number as varchar) as row_number from staging.{source} \
-                 where {condition} order by _delivery_id, _row_number"
-            );
-            for [delivery, row_number] in self.texts(&sql, ["_delivery_id", "row_number"]).await? {
-                found.push(DeliveredRow {
-                    source: source.to_owned(),
-                    delivery,
-                    row: row_number.parse().unwrap_or_default(),
-                });
+            for ((source, columns), questions) in asked {
+                if !self.has(&TableName::new("staging", source)?) {
+                    continue;
+                }
+                for questions in questions.chunks(ROWS_OF_A_QUERY) {
+                    for [evidence_no, delivery, row] in
+                        self.rows_behind(source, &columns, questions).await?
+                    {
+                        let delivered = DeliveredRow {
+                            source: source.to_owned(),
+                            delivery,
+                            row: row.parse().unwrap_or_default(),
+                        };
+                        found
+                            .entry(evidence_no.parse()?)
+                            .or_default()
+                            .push(delivered);
+                    }
+                }
             }
         }
         Ok(found)
+    }
+
+    /// Number of the evidence, delivery and row number of each row of a source that one of the questions asks for.
+    async fn rows_behind(
+        &self,
+        source: &str,
+        columns: &[&str],
+        questions: &[String],
+    ) -> Result<Vec<[String; 3]>> {
+        let names: Vec<String> = (0..columns.len()).map(|at| format!("asked_{at}")).collect();
+        let pairs = columns.iter().zip(&names);
+        let same: Vec<String> = pairs
+            .map(|(column, name)| format!("{column} = {name}"))
+            .collect();
+        let sql = format!(
+            "select cast(evidence_no as varchar) as evidence_no, _delivery_id, \
+             cast(_row_number as varchar) as row_number from staging.{source} \
+             join (values {}) as asked (evidence_no, {}) on {} order by _delivery_id, _row_number",
+            questions.join(", "),
+            names.join(", "),
+            same.join(" and ")
+        );
+        self.texts(&sql, ["evidence_no", "_delivery_id", "row_number"])
+            .await
     }
 }
 
@@ -47,74 +109,71 @@ fn parts<const N: usize>(key: &str) -> Option<[String; N]> {
 
 fn subject(row: &Evidence) -> Option<Place> {
     let key = quoted(&row.subject_key);
-    Some(match row.subject_kind.as_str() {
+    match row.subject_kind.as_str() {
         "round" => {
             let [claim_no, round] = parts(&row.subject_key)?;
-            let condition = format!("claim_no = {claim_no} and cast(round as varchar) = {round}");
-            ("ei_certification", condition)
+            let keys = [("claim_no", claim_no), ("cast(round as varchar)", round)];
+            Place::new("ei_certification", keys)
         }
-        "claim" => ("ei_benefit_claim", format!("claim_no = {key}")),
-        "subsidy" => ("ei_subsidy", format!("decision_no = {key}")),
-        _ => return None,
-    })
+        "claim" => Place::new("ei_benefit_claim", [("claim_no", key)]),
+        "subsidy" => Place::new("ei_subsidy", [("decision_no", key)]),
+        _ => None,
+    }
 }
 
 fn fact(row: &Evidence) -> Option<Place> {
-    let person = format!("person_key = {}", row.person_key?);
+    let person = ("person_key", row.person_key?.to_string());
     let key = quoted(&row.evidence_key);
-    let day = |column: &str, day: &str| format!("cast({column} as varchar) = {day}");
-    let (source, condition) = match row.evidence_kind.as_str() {
+    let acquisition = |workplace: String, acquired_on: String| {
+        let keys = [
+            person.clone(),
+            ("workplace_no", workplace),
+            ("cast(acquired_on as varchar)", acquired_on),
+        ];
+        Place::new("ei_insured_spell", keys)
+    };
+    match row.evidence_kind.as_str() {
         "insured_spell" | "no_wage_statement" | "late_loss" => {
             let [workplace, acquired_on] = parts(&row.evidence_key)?;
-            let condition = format!(
-                "workplace_no = {workplace} and {}",
-                day("acquired_on", &acquired_on)
-            );
-            ("ei_insured_spell", condition)
+            acquisition(workplace, acquired_on)
         }
         "reason_changed" => {
             let [workplace, acquired_on, _] = parts(&row.evidence_key)?;
-            let condition = format!(
-                "workplace_no = {workplace} and {}",
-                day("acquired_on", &acquired_on)
-            );
-            ("ei_insured_spell", condition)
+            acquisition(workplace, acquired_on)
         }
         "mass_rehire" => {
             let [workplace, _] = parts(&row.evidence_key)?;
-            ("ei_insured_spell", format!("workplace_no = {workplace}"))
+            Place::new("ei_insured_spell", [person, ("workplace_no", workplace)])
         }
         "daily_work" => {
             let [workplace, month] = parts(&row.evidence_key)?;
-            (
+            let month = ("cast(work_month as varchar)", month);
+            Place::new(
                 "ei_daily_work",
-                format!(
-                    "workplace_no = {workplace} and {}",
-                    day("work_month", &month)
-                ),
+                [person, ("workplace_no", workplace), month],
             )
         }
         "wage_statement" => {
             let [payer, month] = parts(&row.evidence_key)?;
-            let condition = format!("payer_biz_no = {payer} and {}", day("paid_month", &month));
-            ("nts_wage_statement", condition)
-        }
-        "border_stay" => ("moj_border", day("left_on", &key)),
-        "military_service" => {
-            let [kind, service_from] = parts(&row.evidence_key)?;
-            (
-                "mma_service",
-                format!("kind = {kind} and {}", day("service_from", &service_from)),
+            let month = ("cast(paid_month as varchar)", month);
+            Place::new(
+                "nts_wage_statement",
+                [person, ("payer_biz_no", payer), month],
             )
         }
-        "business" => ("nts_business_registration", format!("biz_no = {key}")),
-        "shared_account" => ("ei_certification", format!("account_digest = {key}")),
-        "shared_device" => ("ei_certification", format!("device_digest = {key}")),
-        "back_dated_hire" | "at_work_elsewhere" => {
-            let condition = format!("decision_no = {}", quoted(&row.subject_key));
-            ("ei_subsidy_person", condition)
+        "border_stay" => Place::new("moj_border", [person, ("cast(left_on as varchar)", key)]),
+        "military_service" => {
+            let [kind, from] = parts(&row.evidence_key)?;
+            let from = ("cast(service_from as varchar)", from);
+            Place::new("mma_service", [person, ("kind", kind), from])
         }
-        _ => return None,
-    };
-    Some((source, format!("{person} and {condition}")))
+        "business" => Place::new("nts_business_registration", [person, ("biz_no", key)]),
+        "shared_account" => Place::new("ei_certification", [person, ("account_digest", key)]),
+        "shared_device" => Place::new("ei_certification", [person, ("device_digest", key)]),
+        "back_dated_hire" | "at_work_elsewhere" => {
+            let decision = ("decision_no", quoted(&row.subject_key));
+            Place::new("ei_subsidy_person", [person, decision])
+        }
+        _ => None,
+    }
 }
