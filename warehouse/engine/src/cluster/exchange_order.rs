@@ -8,7 +8,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::{LexOrdering, OrderingRequirements};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -16,7 +16,8 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlan, Partitioning, ReplaceChildrenOptions,
 };
 
-/// Sorts rows again where an operator relies on an order from before an exchange.
+/// Sorts rows again where an operator relies on an order from before an exchange. One that would only be faster with
+/// it decides anew on the executor.
 #[derive(Debug)]
 pub(super) struct SortAfterExchanges;
 
@@ -34,7 +35,9 @@ impl PhysicalOptimizerRule for SortAfterExchanges {
                 .into_iter()
                 .zip(required)
                 .map(|(input, required)| match required {
-                    Some(order) if is_ordered_before_an_exchange(input) => {
+                    Some(order @ OrderingRequirements::Hard(_))
+                        if is_ordered_before_an_exchange(input) =>
+                    {
                         is_changed = true;
                         let order = LexOrdering::from(order.into_single());
                         let sort = SortExec::new(order, Arc::clone(input));
@@ -87,8 +90,11 @@ mod tests {
 
     /// The plan of a query over one partition of rows that are sorted by both columns.
     async fn plan(sql: &str) -> Arc<dyn ExecutionPlan> {
-        let session =
-            SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+        // Few rows are not dealt out.
+        let config = SessionConfig::new()
+            .with_target_partitions(2)
+            .with_batch_size(8);
+        let session = SessionContext::new_with_config(config);
         let column = || Arc::new((0..30).collect::<Int64Array>()) as _;
         let batch = RecordBatch::try_from_iter([("key", column()), ("day", column())]).unwrap();
         let ascending = |name: &str| SortExpr::new(col(name), true, false);
