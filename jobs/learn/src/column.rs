@@ -24,7 +24,7 @@ pub(crate) enum ColumnData {
     Categories {
         /// One code per row.
         codes: Vec<u32>,
-        /// The text of each code, in order of first appearance.
+        /// The text of each code; in text order once all rows are there.
         names: Vec<String>,
         /// The code of each text.
         index: BTreeMap<String, u32>,
@@ -92,6 +92,27 @@ impl ColumnData {
             }
         }
         Ok(())
+    }
+
+    /// Gives categories codes in text order, so that nothing depends on the order rows came in.
+    pub(crate) fn order_categories(&mut self) {
+        let ColumnData::Categories {
+            codes,
+            names,
+            index,
+        } = self
+        else {
+            return;
+        };
+        let mut ordered = vec![MISSING; names.len()];
+        for (place, old) in index.values_mut().enumerate() {
+            ordered[*old as usize] = place as u32;
+            *old = place as u32;
+        }
+        for code in codes.iter_mut().filter(|code| **code != MISSING) {
+            *code = ordered[*code as usize];
+        }
+        *names = index.keys().cloned().collect();
     }
 
     /// Reorders (and drops) rows: row `i` becomes the old row `order[i]`.

@@ -173,6 +173,8 @@ impl DatasetBuilder {
             self.drop_above_threshold(budget);
         }
         let mut dataset = self.dataset;
+        let columns = dataset.features.iter_mut().chain(&mut dataset.groups);
+        columns.for_each(ColumnData::order_categories);
         let mut order: Vec<u32> = (0..dataset.len() as u32).collect();
         order.sort_unstable_by_key(|row| {
             let row = *row as usize;
