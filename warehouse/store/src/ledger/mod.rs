@@ -70,8 +70,12 @@ impl Ledger {
             .foreign_keys(true)
             .pragma("secure_delete", "on")
             .busy_timeout(Duration::from_secs(30));
+        // Connections to a file do not age, and the task that would look after their age counts those that are idle
+        // while others take them: a count that has just fallen below zero keeps it, and the process, busy for ever.
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options)
             .await
             .map_err(StoreError::ledger("open the file"))?;
