@@ -43,6 +43,7 @@ mod inputs;
 mod intervals;
 mod key_ranges;
 mod key_set;
+mod key_windows;
 mod keyed;
 mod lake;
 mod lake_files;

@@ -19,6 +19,7 @@ use crate::error::{EngineError, Result};
 use crate::file_footers::FileFooters;
 use crate::functions;
 use crate::intervals::{SpellFunctions, SpellQueryPlanner};
+use crate::key_windows::WindowsByKey;
 use crate::lake_files::LakeOnly;
 use crate::sharing::sharing_parts;
 
@@ -133,10 +134,11 @@ impl SessionFactory {
     ) -> SessionContext {
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog(CATALOG.to_owned(), schemas);
-        // Not among the rules of every state: the nodes of a cluster plan for themselves, and know no such operator.
+        // Not among the rules of every state: the nodes of a cluster plan for themselves, and know no such operators.
         let mut builder = SessionStateBuilder::new_from_existing(self.state.clone())
             .with_catalog_list(Arc::new(catalogs))
-            .with_physical_optimizer_rule(Arc::new(ConstantsAreNoOrder));
+            .with_physical_optimizer_rule(Arc::new(ConstantsAreNoOrder))
+            .with_physical_optimizer_rule(Arc::new(WindowsByKey));
         if self.is_local {
             builder = sharing_parts(builder, &self.state);
         }
