@@ -106,7 +106,7 @@ impl<'a> Desk<'a> {
     /// Opens the newest release.
     pub(crate) async fn open(project: &'a OpenProject, book: &'a CaseBook) -> Result<Self> {
         let session = match project.warehouse().latest_release().await? {
-            Some(release) => Some(project.read_session(Some(&release.id)).await?),
+            Some(release) => Some(project.list_session(&release.id).await?),
             None => None,
         };
         let closed = CaseFilter {

@@ -11,6 +11,9 @@ use goyong_store::{LockGuard, Release, StoreError, Warehouse};
 
 use crate::configuration::{CONFIGURATION_FILE, Configuration, SQL_FOLDER, configuration_template};
 
+/// Operators and commas of a statement that lists keys: a thousand rows of a few values each.
+const LISTED_TERMS: usize = 10_000;
+
 /// Scope and key of the latest day a delivery became known.
 pub(crate) const LATEST_KNOWN_ON: (&str, &str) = ("intake", "latest_known_on");
 
@@ -233,10 +236,27 @@ impl OpenProject {
 
     /// A session on one release, the latest when none is named.
     pub async fn read_session(&self, release: Option<&str>) -> Result<(ReadSession, Release)> {
+        self.open_session(release, ReadLimits::default()).await
+    }
+
+    /// The same for a job that asks for many keys in one statement.
+    pub(crate) async fn list_session(&self, release: &str) -> Result<(ReadSession, Release)> {
+        let limits = ReadLimits {
+            most_terms: LISTED_TERMS,
+            ..ReadLimits::default()
+        };
+        self.open_session(Some(release), limits).await
+    }
+
+    async fn open_session(
+        &self,
+        release: Option<&str>,
+        limits: ReadLimits,
+    ) -> Result<(ReadSession, Release)> {
         let release = self.release(release).await?;
         let limits = ReadLimits {
             threads: self.configuration.worker_threads(),
-            ..ReadLimits::default()
+            ..limits
         };
         let session = ReadSession::open_with(&self.warehouse, &release, limits).await?;
         Ok((session, release))

@@ -10,7 +10,7 @@ use goyong_types::TableName;
 use crate::export_case::Desk;
 
 /// Rows of evidence that one query looks for.
-const ROWS_OF_A_QUERY: usize = 2_000;
+const ROWS_OF_A_QUERY: usize = 1_000;
 
 /// A source, and what stands in its rows: an expression over its columns and the value, both in SQL.
 struct Place {

@@ -39,6 +39,8 @@ pub struct ReadLimits {
     pub spill_limit_bytes: u64,
     /// Longest run of one query.
     pub time_limit: Option<Duration>,
+    /// Most operators and commas of a statement; a program that asks for long lists raises it.
+    pub most_terms: usize,
 }
 
 impl Default for ReadLimits {
@@ -48,6 +50,7 @@ impl Default for ReadLimits {
             memory_limit_bytes: 2 << 30,
             spill_limit_bytes: 50 << 30,
             time_limit: None,
+            most_terms: MOST_TERMS,
         }
     }
 }
@@ -148,7 +151,7 @@ impl ReadSession {
 
     /// A query's rows batch by batch; dropping them stops the query.
     pub async fn stream(&self, sql: &str) -> Result<Rows> {
-        refuse_oversized(sql)?;
+        refuse_oversized(sql, self.limits.most_terms)?;
         let session = &self.session.0;
         let plan = match planning::logical_plan(&session.state(), sql).await {
             Ok(plan) => plan,
@@ -319,7 +322,7 @@ fn read_only() -> EngineError {
 }
 
 /// Deep or huge statements overflow the planner's stack, so they never reach it.
-fn refuse_oversized(sql: &str) -> Result<()> {
+fn refuse_oversized(sql: &str, most_terms: usize) -> Result<()> {
     if sql.len() > LONGEST_STATEMENT_BYTES {
         return Err(EngineError::Refused(format!(
             "the statement has {} bytes, at most {LONGEST_STATEMENT_BYTES} are planned",
@@ -340,9 +343,9 @@ fn refuse_oversized(sql: &str) -> Result<()> {
             _ => {}
         }
     }
-    if deepest > DEEPEST_NESTING || terms > MOST_TERMS {
+    if deepest > DEEPEST_NESTING || terms > most_terms {
         return Err(EngineError::Refused(format!(
-            "the statement is too complex ({terms} terms, {deepest} deep); at most {MOST_TERMS} terms and depth {DEEPEST_NESTING} are planned"
+            "the statement is too complex ({terms} terms, {deepest} deep); at most {most_terms} terms and depth {DEEPEST_NESTING} are planned"
         )));
     }
     Ok(())

@@ -4,7 +4,7 @@ use arrow_array::types::{Date32Type, Decimal128Type, Int32Type};
 use goyong_store::{Release, ReleaseRequest};
 
 use super::*;
-use crate::{EngineError, ReadSession};
+use crate::{EngineError, ReadLimits, ReadSession};
 
 async fn released(fixture: &Fixture) -> Release {
     fixture.deliver("2024-01-01", &[(1, 100), (2, 200)]).await;
@@ -137,6 +137,21 @@ fn oversized_statements_never_reach_the_planner() {
         }
         let long = format!("select 1{} as n", " + 1".repeat(900));
         session.query(&long).await.unwrap();
+        // A program that lists keys says how many; a person's session keeps to the usual.
+        let keys: Vec<String> = (0..2_000).map(|key| format!("({key}, '{key}')")).collect();
+        let lists = format!(
+            "select count(*) from (values {}) as asked (key, text)",
+            keys.join(", ")
+        );
+        session.query(&lists).await.unwrap_err();
+        let limits = ReadLimits {
+            most_terms: 10_000,
+            ..ReadLimits::default()
+        };
+        let session = ReadSession::open_with(&fixture.warehouse, &release, limits)
+            .await
+            .unwrap();
+        session.query(&lists).await.unwrap();
     });
 }
 
