@@ -75,6 +75,7 @@ mod prevalence;
 mod promotion;
 mod ranking;
 mod sampling;
+mod shadow;
 mod split;
 mod streaming;
 mod training;
@@ -121,6 +122,7 @@ pub use promotion::{
     PromotionReport, Verdict, judge_promotion,
 };
 pub use ranking::{CapacityMetric, RankingEnd, at_capacity};
+pub use shadow::{ShadowReport, ShadowRow, judge_shadow};
 pub use split::{
     SplitPlan, SplitRows, TemporalSplit, check_label_dates, temporal_splits, verify_split,
 };

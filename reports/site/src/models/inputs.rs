@@ -76,6 +76,8 @@ pub enum ModelStanding {
     Serves,
     /// Its scores were in use.
     Served,
+    /// It scores beside the version in use, which it may replace.
+    Shadow,
     /// It passed, and was never put to use.
     Passed,
     /// A gate refused it.
@@ -89,16 +91,27 @@ impl ModelStanding {
         match self {
             Self::Serves => "serves",
             Self::Served => "served",
+            Self::Shadow => "shadow",
             Self::Passed => "passed_unused",
             Self::Refused => "refused",
         }
     }
 }
 
+impl ModelVersionPage {
+    /// Whose decision last let it serve.
+    pub(super) fn approved_by(&self) -> Option<&str> {
+        let mut newest_first = self.decisions.iter().rev();
+        let approval = newest_first
+            .find(|decision| matches!(decision.act.as_str(), "promote" | "rollback"))?;
+        Some(&approval.account)
+    }
+}
+
 /// A decision about a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelDecisionLine {
-    /// `promote` or `rollback`.
+    /// `promote`, `rollback`, `shadow` or `withdraw`.
     pub act: String,
     /// Who.
     pub account: String,

@@ -150,7 +150,7 @@ impl<'a> ModelPage<'a> {
             "rows": grouped(i128::from(page.evaluation_rows)),
             "auc": figure("auc"),
             "calibration_error": figure("calibration_error"),
-            "approved_by": page.decisions.last().map(|decision| decision.account.clone()),
+            "approved_by": page.approved_by(),
         })
     }
 }
