@@ -5,7 +5,7 @@ use chrono::{NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use goyong_nightly::{
     COMPARISON_HEADER, EXPLANATION_HEADER, ModelDecision, StepStatus, VERSION_HEADER,
-    VERSIONS_HEADER,
+    VERSIONS_HEADER, WHAT_IF_HEADER,
 };
 
 use crate::arguments::{CommonArguments, Language, OutputArguments};
@@ -69,6 +69,8 @@ pub enum ModelsCommand {
     },
     /// Why a seeker, person or vacancy has its score; associations, not causes
     Explain(ExplainArguments),
+    /// What the score would be on other terms; associations, not causes
+    WhatIf(ExplainArguments),
 }
 
 #[derive(Debug, Args)]
@@ -163,6 +165,13 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
                     explained.model, explained.version, explained.probability, explained.calibrator
                 ));
             }
+        }
+        ModelsCommand::WhatIf(arguments) => {
+            let rows = project
+                .score_alternatives(&arguments.subject, arguments.model.as_deref(), language)
+                .await?;
+            print(&WHAT_IF_HEADER, &rows, &arguments.output)?;
+            console.say("associations in past rows, not what a change would cause");
         }
     }
     Ok(0)

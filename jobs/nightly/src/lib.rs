@@ -97,7 +97,7 @@ pub use render_run_pages::render_run_pages;
 pub use repair_warehouse::{RepairSummary, is_damage, repair_warehouse, verify_warehouse};
 pub use review_models::{
     COMPARISON_HEADER, EXPLANATION_HEADER, ModelDecision, ScoreExplanation, VERSION_HEADER,
-    VERSIONS_HEADER,
+    VERSIONS_HEADER, WHAT_IF_HEADER,
 };
 pub use review_quarantine::{
     CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,

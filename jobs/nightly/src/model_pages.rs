@@ -99,11 +99,16 @@ async fn page(
             decided_on: on.clone(),
         })
         .collect();
-    let standing = match (registry.champion(model), decisions.is_empty()) {
-        (Some(champion), _) if champion == version => ModelStanding::Serves,
-        (_, false) => ModelStanding::Served,
-        (_, true) if card.usable => ModelStanding::Passed,
-        (_, true) => ModelStanding::Refused,
+    let served = decisions
+        .iter()
+        .any(|decision| ["promote", "rollback"].contains(&decision.act.as_str()));
+    let in_shadow = registry.shadow(model).map(|(version, _)| version);
+    let standing = match registry.champion(model) {
+        Some(champion) if champion == version => ModelStanding::Serves,
+        _ if in_shadow == Some(version) => ModelStanding::Shadow,
+        _ if served => ModelStanding::Served,
+        _ if card.usable => ModelStanding::Passed,
+        _ => ModelStanding::Refused,
     };
     let text = |value: &goyong_learn::Bilingual| Bilingual::new(&value.ko, &value.en);
     let trained_on = match (card.training.entered_from, card.training.entered_until) {

@@ -144,6 +144,10 @@ pub(crate) enum Act {
     Promote,
     /// The version that serves leaves; the one before it, named here, serves again.
     Rollback,
+    /// It scores beside the version that serves from now on.
+    Shadow,
+    /// It leaves its shadow period and does not serve.
+    Withdraw,
 }
 
 impl Act {
@@ -151,6 +155,8 @@ impl Act {
         match self {
             Act::Promote => "promote",
             Act::Rollback => "rollback",
+            Act::Shadow => "shadow",
+            Act::Withdraw => "withdraw",
         }
     }
 }
@@ -221,7 +227,7 @@ impl Registry {
         for [_, version, act, ..] in self.decisions.iter().filter(|row| row[0] == model) {
             if act == Act::Rollback.as_str() {
                 standing.pop();
-            } else if standing.last() != Some(&version.as_str()) {
+            } else if act == Act::Promote.as_str() && standing.last() != Some(&version.as_str()) {
                 standing.push(version);
             }
         }
@@ -239,13 +245,22 @@ impl Registry {
         standing.len().checked_sub(2).map(|place| standing[place])
     }
 
+    /// The version that scores beside the one that serves, and since when. Any later decision about the
+    /// model ends it.
+    pub(crate) fn shadow(&self, model: &str) -> Option<(&str, NaiveDate)> {
+        let mut newest_first = self.decisions.iter().rev();
+        let [_, version, act, .., since] = newest_first.find(|row| row[0] == model)?;
+        let since = since.parse().ok()?;
+        (act == Act::Shadow.as_str()).then_some((version.as_str(), since))
+    }
+
     /// How often a version was decided about.
     pub(crate) fn decisions_on(&self, model: &str, version: &str) -> usize {
         let about = |row: &&[String; 6]| row[0] == model && row[1] == version;
         self.decisions.iter().filter(about).count()
     }
 
-    /// The last decision that made a version serve: act, account, reason and day.
+    /// The last decision that named a version: act, account, reason and day.
     pub(crate) fn last_decision(&self, model: &str, version: &str) -> Option<&[String; 6]> {
         let mut newest_first = self.decisions.iter().rev();
         newest_first.find(|row| row[0] == model && row[1] == version)
@@ -261,7 +276,7 @@ impl Registry {
         rows.filter(move |row| row[0] == model && row[1] == version)
     }
 
-    /// The version that serves, those that served, and the newest, each once.
+    /// The version that serves, others that were decided about, and the newest, each once.
     pub(crate) fn versions_to_show(&self, model: &str) -> Vec<&str> {
         let mut shown: Vec<&str> = self.champion(model).into_iter().collect();
         let served = self.decisions.iter().rev().filter(|row| row[0] == model);
@@ -655,6 +670,23 @@ mod tests {
         assert_eq!(after.champion("m"), Some("1"));
         assert_eq!(after.before_champion("m"), None);
         assert_eq!(after.champion("another"), None);
+    }
+
+    #[test]
+    fn a_shadow_serves_nothing_and_ends_with_the_next_decision() {
+        let mut decisions = vec![("promote", "1"), ("shadow", "2")];
+        let day = "2024-01-01".parse().unwrap();
+        assert_eq!(registry(&decisions).shadow("m"), Some(("2", day)));
+        assert_eq!(registry(&decisions).champion("m"), Some("1"));
+        assert_eq!(registry(&decisions).shadow("another"), None);
+        let mut withdrawn = decisions.clone();
+        withdrawn.push(("withdraw", "2"));
+        assert_eq!(registry(&withdrawn).shadow("m"), None);
+        assert_eq!(registry(&withdrawn).champion("m"), Some("1"));
+        decisions.push(("promote", "2"));
+        assert_eq!(registry(&decisions).shadow("m"), None);
+        assert_eq!(registry(&decisions).champion("m"), Some("2"));
+        assert_eq!(registry(&decisions).before_champion("m"), Some("1"));
     }
 
     /// An artefact whose bytes were judged at .4.

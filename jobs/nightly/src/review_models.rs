@@ -12,6 +12,7 @@ use goyong_learn::{
 use crate::model_registry::{Act, Decision, LINE, Registry, json_of};
 use crate::project::OpenProject;
 use crate::releases;
+use crate::train_models::alternatives;
 
 /// Columns of the list of versions.
 pub const VERSIONS_HEADER: [&str; 11] = [
@@ -34,6 +35,9 @@ pub const COMPARISON_HEADER: [&str; 4] = ["section", "name", "first", "second"];
 /// Columns of an explanation.
 pub const EXPLANATION_HEADER: [&str; 6] =
     ["theme", "feature", "title", "value", "log_odds", "model"];
+
+/// Columns of what a score would be on other terms.
+pub const WHAT_IF_HEADER: [&str; 5] = ["alternative", "title", "probability", "change", "model"];
 
 /// How a decision about a version ended.
 #[derive(Debug)]
@@ -78,10 +82,12 @@ impl OpenProject {
             .map(|line| {
                 let [model, version, as_of, usable, figures @ ..] = line;
                 let serves = registry.champion(model) == Some(version.as_str());
-                let state = match (serves, usable.as_str()) {
-                    (true, _) => "serves",
-                    (false, "true") => "passed",
-                    (false, _) => "refused",
+                let in_shadow = registry.shadow(model).map(|(version, _)| version);
+                let state = match usable.as_str() {
+                    _ if serves => "serves",
+                    _ if in_shadow == Some(version.as_str()) => "shadow",
+                    "true" => "passed",
+                    _ => "refused",
                 };
                 let approved = registry.last_decision(model, version);
                 let mut row = vec![
@@ -350,13 +356,7 @@ impl OpenProject {
         model: Option<&str>,
         language: &str,
     ) -> Result<Vec<ScoreExplanation>> {
-        if subject.is_empty()
-            || !subject
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
-        {
-            bail!("`{subject}` is no key: keys are letters and digits, such as S000010000042");
-        }
+        refuse_what_is_no_key(subject)?;
         let registry = Registry::open(self).await?;
         let declared: Vec<_> = match model {
             Some(model) => vec![self.declared_model(model)?],
@@ -415,6 +415,64 @@ impl OpenProject {
         }
     }
 
+    /// What the versions that serve would say of a row on other terms, the highest first; beside each
+    /// its difference from the row as it is.
+    pub async fn score_alternatives(
+        &self,
+        subject: &str,
+        model: Option<&str>,
+        language: &str,
+    ) -> Result<Vec<Vec<String>>> {
+        refuse_what_is_no_key(subject)?;
+        let declared: Vec<_> = match model {
+            Some(model) => vec![self.declared_model(model)?],
+            None => self.project().declared_models().values().collect(),
+        };
+        let mut rows = Vec::new();
+        let mut are_scored = false;
+        for declared in declared {
+            let Some(alternatives) = &declared.alternatives else {
+                continue;
+            };
+            let scores = alternatives::table_of(declared)?;
+            if self.warehouse().snapshot(&scores).await?.is_none() {
+                continue;
+            }
+            are_scored = true;
+            let DeclaredModel {
+                model,
+                entity,
+                entered_on,
+                ..
+            } = declared;
+            let sql = format!(
+                "select a.alternative, f.title_{language} as title, \
+                 cast(round(a.probability, 4) as varchar) as probability, \
+                 cast(round(a.probability - s.probability, 4) as varchar) as change \
+                 from {scores} a join {alternatives} f on cast(f.{entity} as varchar) = a.{entity} \
+                 and f.{entered_on} = a.{entered_on} and f.alternative = a.alternative \
+                 left join models.{model} s on s.{entity} = a.{entity} \
+                 and s.{entered_on} = a.{entered_on} and s.purpose = 'current' \
+                 where a.{entity} = '{subject}' order by a.probability desc, a.alternative"
+            );
+            let columns = ["alternative", "title", "probability", "change"];
+            for row in self.texts(&sql, columns).await? {
+                rows.push(row.into_iter().chain([model.clone()]).collect());
+            }
+        }
+        match (are_scored, rows.is_empty()) {
+            (false, _) => {
+                bail!(
+                    "no alternatives are scored: no model declares `alternatives`, or no night has trained it yet"
+                )
+            }
+            (true, true) => bail!(
+                "nothing is scored on other terms for `{subject}`: its outcome is known, or no version serves"
+            ),
+            (true, false) => Ok(rows),
+        }
+    }
+
     fn version_meant(
         &self,
         registry: &Registry,
@@ -434,6 +492,15 @@ impl OpenProject {
         })?;
         Ok(registry.line(model, meant)?[1].clone())
     }
+}
+
+/// A key stands in a statement as it is.
+fn refuse_what_is_no_key(subject: &str) -> Result<()> {
+    let is_key = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    if subject.is_empty() || !subject.chars().all(is_key) {
+        bail!("`{subject}` is no key: keys are letters and digits, such as S000010000042");
+    }
+    Ok(())
 }
 
 async fn card_of(project: &OpenProject, model: &str, version: &str) -> Result<ModelCard> {

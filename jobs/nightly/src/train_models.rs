@@ -3,7 +3,9 @@
 //! A procedure is evaluated on rows it was not trained on, later ones where the data have time; the
 //! gates decide whether the version may serve. Every version goes into the registry either way.
 
+pub(crate) mod alternatives;
 mod scores;
+mod shadow;
 mod training_set;
 
 use std::sync::Arc;
@@ -103,7 +105,9 @@ impl OpenProject {
         let declared = self.declared_model(model)?;
         let as_of = self.as_of_or_latest(None).await?;
         let registry = Registry::open(self).await?;
-        scores::serve(self, declared, &registry, as_of).await
+        let scored = scores::serve(self, declared, &registry, as_of).await?;
+        alternatives::serve(self, declared, &registry, as_of).await?;
+        Ok(scored)
     }
 }
 
@@ -120,9 +124,10 @@ async fn train_all(
     let mut idle = Vec::new();
     let mut figures = StepFigures::default();
     let mut refused = false;
+    let mut registry = Registry::open(project).await?;
     for name in names {
         let declared = project.declared_model(name)?;
-        let trained = train_one(project, declared, as_of, events)
+        let trained = train_one(project, declared, &mut registry, as_of, events)
             .await
             .with_context(|| format!("model {name}"))?;
         refused |= trained.refused;
@@ -175,6 +180,7 @@ async fn build_readers(
 async fn train_one(
     project: &OpenProject,
     declared: &DeclaredModel,
+    registry: &mut Registry,
     as_of: NaiveDate,
     events: &(dyn Fn(NightEvent) + Sync + Send),
 ) -> Result<Trained> {
@@ -188,8 +194,9 @@ async fn train_one(
         .warehouse()
         .memo_get("retrain", &declared.model)
         .await?;
+    let ended = shadow::end(project, declared, registry, as_of).await?;
     if memo.as_deref() == Some(inputs.hash.as_str()) {
-        return Ok(Trained::nothing("features and labels unchanged".to_owned()));
+        return keep_serving(project, declared, registry, as_of, ended).await;
     }
     let remember = || async {
         project
@@ -232,7 +239,6 @@ async fn train_one(
         }
         Err(error) => return Err(error.into()),
     };
-    let mut registry = Registry::open(project).await?;
     let threshold = match declared.threshold {
         Some(threshold) => threshold,
         None => threshold_at_capacity(declared, &outcome.out_of_time)?,
@@ -268,19 +274,23 @@ async fn train_one(
         !contested || report.verdict(PromotionCheck::BeatsChampion) == Some(Verdict::Passed);
     let by_gates = declared.promotion == Promotion::Gates;
     if outcome.card.usable && undecided && by_gates && shown_better {
-        let reason = match contested {
-            true => "no gate refused, and better than the version that served",
-            false => "no gate refused, and no version served",
-        };
-        let decision = Decision {
-            model: declared.model.clone(),
-            version: version.version.clone(),
-            act: Act::Promote,
-            account: "gates".to_owned(),
-            reason: reason.to_owned(),
-            decided_on: as_of,
-        };
-        registry.decide(project, decision).await?;
+        if contested && declared.shadow_days > 0 {
+            shadow::begin(project, declared, registry, &version.version, as_of).await?;
+        } else {
+            let reason = match contested {
+                true => "no gate refused, and better than the version that served",
+                false => "no gate refused, and no version served",
+            };
+            let decision = Decision {
+                model: declared.model.clone(),
+                version: version.version.clone(),
+                act: Act::Promote,
+                account: "gates".to_owned(),
+                reason: reason.to_owned(),
+                decided_on: as_of,
+            };
+            registry.decide(project, decision).await?;
+        }
     }
     scores::write_out_of_time(project, declared, &version, &outcome).await?;
     let procedure = outcome.card.gates.iter();
@@ -289,23 +299,52 @@ async fn train_one(
         .map(|gate| gate_result(&declared.model, gate))
         .chain(promotion.map(|gate| promotion_result(&declared.model, gate)))
         .collect();
-    let (scored, refused) = match scores::serve(project, declared, &registry, as_of).await {
+    let (scored, refused) = match scores::serve(project, declared, registry, as_of).await {
         Ok(scored) => (Ok(scored), false),
         Err(error) if error.is::<scores::ThresholdDiffers>() => (Err(error), true),
         Err(error) => return Err(error),
     };
     if !refused {
+        shadow::score(project, declared, registry, as_of).await?;
+        alternatives::serve(project, declared, registry, as_of).await?;
         remember().await?;
     }
-    let line = match scored {
-        Ok(scored) => summary(&outcome.card, &registry, &version, scored),
+    let mut line = match scored {
+        Ok(scored) => summary(&outcome.card, registry, &version, scored),
         Err(error) => error.to_string(),
     };
+    if let Some(ended) = ended {
+        line = format!("{ended}; {line}");
+    }
     Ok(Trained {
         line,
         changed: true,
         refused,
         gates,
+    })
+}
+
+/// Nothing to train: what serves by the decisions is what scored, also after a process that died between the two.
+async fn keep_serving(
+    project: &OpenProject,
+    declared: &DeclaredModel,
+    registry: &Registry,
+    as_of: NaiveDate,
+    ended: Option<String>,
+) -> Result<Trained> {
+    let served = scores::served(project, declared).await?;
+    let is_late = served.as_deref() != registry.champion(&declared.model);
+    if is_late {
+        scores::serve(project, declared, registry, as_of).await?;
+    }
+    let other_terms = alternatives::serve(project, declared, registry, as_of).await?;
+    let mut line = "features and labels unchanged".to_owned();
+    if other_terms {
+        line.push_str("; alternatives scored");
+    }
+    Ok(Trained {
+        changed: is_late || other_terms || ended.is_some(),
+        ..Trained::nothing(ended.unwrap_or(line))
     })
 }
 
@@ -552,7 +591,11 @@ fn summary(card: &ModelCard, registry: &Registry, version: &Version, scored: usi
     let verdict = match champion {
         Some(champion) if champion == version.version => format!("{scored} current rows scored"),
         _ => {
+            let in_shadow = registry.shadow(&version.model).map(|(version, _)| version);
             let why = match card.usable {
+                true if in_shadow == Some(version.version.as_str()) => {
+                    "passed, and scores beside the version that serves".to_owned()
+                }
                 true => "passed, and waits for `goyong models promote`".to_owned(),
                 false => format!("not used, gates failed: {}", failed.join(", ")),
             };

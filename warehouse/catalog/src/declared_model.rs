@@ -37,6 +37,10 @@ pub struct DeclaredModel {
     pub features: TableName,
     /// The label model, joined by entity and day of entry.
     pub labels: TableName,
+    /// A model with the same features for rows as they could be: columns `alternative`, `title_ko`
+    /// and `title_en` say what is different.
+    #[serde(default)]
+    pub alternatives: Option<TableName>,
     /// The column that names what is scored.
     pub entity: String,
     /// The day from which the outcome is followed.
@@ -87,6 +91,9 @@ pub struct DeclaredModel {
     /// Who lets a version that passed its gates serve.
     #[serde(default)]
     pub promotion: Promotion,
+    /// Days for which a version that may replace the one in use scores beside it first.
+    #[serde(default)]
+    pub shadow_days: u16,
     /// Where it was declared.
     #[serde(skip)]
     pub file: String,
@@ -442,10 +449,14 @@ fn check(
         );
         problems.push(declared.problem("model", message));
     }
+    let alternatives = declared.alternatives.iter();
     for (key, table) in [
         ("features", &declared.features),
         ("labels", &declared.labels),
-    ] {
+    ]
+    .into_iter()
+    .chain(alternatives.map(|table| ("alternatives", table)))
+    {
         let Some(model) = models.get(table) else {
             let known: Vec<String> = models.keys().map(TableName::to_string).collect();
             let message = format!("`{key}`: no model makes {table}");
@@ -463,7 +474,7 @@ fn check(
                 }
                 _ => {
                     format!(
-                        "`features`: {table} is a label model, which looks past the day it is asked on"
+                        "`{key}`: {table} is a label model, which looks past the day it is asked on"
                     )
                 }
             };
@@ -712,6 +723,7 @@ capacity: {share: 0.2, end: lowest}
         );
         assert_eq!(declared.label, "label");
         assert_eq!(declared.promotion, Promotion::Gates);
+        assert_eq!((declared.shadow_days, &declared.alternatives), (0, &None));
         assert_eq!(declared.evaluation.cutoffs, 6);
         assert_eq!(declared.file, "models/outcome.yml");
         assert_eq!(declared.learners().count(), 1);
@@ -766,6 +778,11 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
                 "features: features.outcome\n",
                 "features: features.outcome_label\n",
                 "looks past the day",
+            ),
+            (
+                "capacity:",
+                "alternatives: features.outcom\ncapacity:",
+                "sql/models/outcome.yml:16: `alternatives`: no model makes features.outcom; did you mean `features.outcome`?",
             ),
             (
                 "[age, trade]",

@@ -21,6 +21,8 @@ const FROZEN: &str = "models.frozen_score";
 const PURPOSE: &str = "purpose";
 const OUT_OF_TIME: &str = "out_of_time";
 const CURRENT: &str = "current";
+/// Scope of the memos that name the version that scored last.
+const SERVED: &str = "served";
 
 /// The declaration asks for another threshold than the one that was evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +49,7 @@ fn schema_of(declared: &DeclaredModel) -> SchemaRef {
     ]))
 }
 
-async fn writer(
+pub(super) async fn writer(
     project: &OpenProject,
     declared: &DeclaredModel,
     table: &TableName,
@@ -142,6 +144,18 @@ pub(super) async fn write_out_of_time(
     Ok(())
 }
 
+/// The version that scored last.
+pub(super) async fn served(
+    project: &OpenProject,
+    declared: &DeclaredModel,
+) -> Result<Option<String>> {
+    let version = project
+        .warehouse()
+        .memo_get(SERVED, &declared.model)
+        .await?;
+    Ok(version.filter(|version| !version.is_empty()))
+}
+
 /// Scores the rows whose outcome is open with the version that serves, at the threshold it was
 /// evaluated at; without such a version there are none. Returns how many.
 pub(super) async fn serve(
@@ -162,20 +176,7 @@ pub(super) async fn serve(
     let mut scored = 0;
     if let Some(artefact) = &artefact {
         let model = artefact.scoring()?;
-        let DeclaredModel {
-            features,
-            labels,
-            entity,
-            entered_on,
-            label_known_on,
-            ..
-        } = declared;
-        // A label that will never be known is null for ever: only the day tells who is waiting.
-        let sql = format!(
-            "select f.* from {features} f join {labels} l \
-             on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on} \
-             where l.{label_known_on} > date '{as_of}' order by f.{entered_on}, f.{entity}"
-        );
+        let sql = waiting(declared, &declared.features, as_of, "");
         let mut batches = project.query_latest(&sql).await?;
         while let Some(batch) = batches.next().await {
             let batch = batch?;
@@ -192,7 +193,34 @@ pub(super) async fn serve(
     if let Some(artefact) = &artefact {
         freeze(project, declared, artefact, as_of).await?;
     }
+    let version = champion.unwrap_or_default();
+    project
+        .warehouse()
+        .memo_put(SERVED, &declared.model, version)
+        .await?;
     Ok(scored)
+}
+
+/// The rows of a table of features whose outcome is open, in a fixed order. A label that will never be
+/// known is null for ever: only the day tells who is waiting.
+pub(super) fn waiting(
+    declared: &DeclaredModel,
+    features: &TableName,
+    as_of: NaiveDate,
+    and: &str,
+) -> String {
+    let DeclaredModel {
+        labels,
+        entity,
+        entered_on,
+        label_known_on,
+        ..
+    } = declared;
+    format!(
+        "select f.* from {features} f join {labels} l \
+         on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on} \
+         where l.{label_known_on} > date '{as_of}'{and} order by f.{entered_on}, f.{entity}"
+    )
 }
 
 fn refuse_other_threshold(declared: &DeclaredModel, artefact: &Artefact) -> Result<()> {
@@ -327,7 +355,7 @@ async fn freeze(
     Ok(())
 }
 
-fn details(operation: &str) -> CommitDetails {
+pub(super) fn details(operation: &str) -> CommitDetails {
     CommitDetails {
         operation: operation.to_owned(),
         application: Some((format!("train_models/{operation}"), 1)),
@@ -335,10 +363,10 @@ fn details(operation: &str) -> CommitDetails {
     }
 }
 
-fn repeated(value: &str, count: usize) -> ArrayRef {
+pub(super) fn repeated(value: &str, count: usize) -> ArrayRef {
     Arc::new(StringArray::from(vec![value; count]))
 }
 
-fn days_of(day: NaiveDate) -> i32 {
+pub(super) fn days_of(day: NaiveDate) -> i32 {
     (day - NaiveDate::default()).num_days() as i32
 }
