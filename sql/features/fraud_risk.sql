@@ -60,12 +60,6 @@ certification as (
 insured_spell as (
   select * from {{ ref('insured_spell') }}
 ),
-spell_report as (
-  select * from {{ source('ei_insured_spell') }}
-),
-correction as (
-  select * from {{ source('ei_correction') }}
-),
 daily_work as (
   select * from {{ ref('daily_work') }}
 ),
@@ -81,12 +75,6 @@ service as (
 ),
 business as (
   select * from {{ ref('business') }}
-),
-workplace as (
-  select * from {{ ref('workplace') }}
-),
-closure as (
-  select * from {{ ref('centre_closure') }}
 ),
 household as (
   select * from {{ ref('claimant_household') }}
@@ -391,60 +379,14 @@ earlier as (
     and before.applied_on <= entered.observed_on
   group by entered.claim_no, entered.entered_on
 ),
--- the employment the claim ended, once its loss was reported
 ended as (
-  select
-    entered.claim_no,
-    entered.entered_on,
-    entered.observed_on,
-    entered.person_key,
-    entered.workplace_no,
-    entered.separated_on,
-    max(insured_spell.acquired_on) as acquired_on,
-    max(insured_spell.lost_reported_on) as lost_reported_on
-  from entered
-  inner join insured_spell
-    on insured_spell.person_key = entered.person_key
-    and insured_spell.workplace_no = entered.workplace_no
-  where insured_spell.acquired_reported_on <= entered.observed_on
-    and insured_spell.lost_reported_on <= entered.observed_on
-    and insured_spell.insured_to = entered.separated_on
-  group by entered.claim_no, entered.entered_on, entered.observed_on, entered.person_key, entered.workplace_no, entered.separated_on
+  {{ ended_employment('entered') }}
 ),
-reported_reason as (
-  select entered.claim_no, entered.entered_on, count(distinct spell_report.loss_reason) as reasons
-  from entered
-  inner join spell_report
-    on spell_report.person_key = entered.person_key
-    and spell_report.workplace_no = entered.workplace_no
-  where spell_report.acquired_reported_on <= entered.observed_on
-    and spell_report.lost_reported_on <= entered.observed_on
-    and spell_report.lost_on = add_days(entered.separated_on, 1)
-  group by entered.claim_no, entered.entered_on
+undocumented as (
+  {{ undocumented_change('entered') }}
 ),
-documented as (
-  select distinct entered.claim_no, entered.entered_on
-  from entered
-  inner join correction
-    on correction.person_key = entered.person_key
-    and correction.workplace_no = entered.workplace_no
-  where correction.filed_on <= entered.observed_on
-    and correction.document <> 'none'
-),
--- claims that followed a loss reported three months late
 late_claim as (
-  select claim.claim_no, claim.person_key, claim.workplace_no, claim.separated_on, claim.applied_on
-  from claim
-  inner join insured_spell
-    on insured_spell.person_key = claim.person_key
-    and insured_spell.workplace_no = claim.workplace_no
-  where claim.applied_on <= date '{{ var('as_of') }}'
-    and insured_spell.acquired_reported_on <= date '{{ var('as_of') }}'
-    and insured_spell.lost_reported_on <= date '{{ var('as_of') }}'
-    and insured_spell.insured_to = claim.separated_on
-    and insured_spell.lost_reported_on >= add_months(claim.separated_on, 3)
-    and insured_spell.lost_reported_on <= claim.applied_on
-    and claim.applied_on <= add_days(insured_spell.lost_reported_on, 60)
+  {{ late_claim() }}
 ),
 late as (
   select entered.claim_no, entered.entered_on, count(distinct late_claim.person_key) as persons
@@ -458,14 +400,7 @@ late as (
   group by entered.claim_no, entered.entered_on
 ),
 season as (
-  select distinct claim.claim_no
-  from claim
-  inner join closure
-    on closure.workplace_no = claim.workplace_no
-  where claim.applied_on <= date '{{ var('as_of') }}'
-    and closure.filed_on <= claim.separated_on
-    and claim.separated_on <= claim.applied_on
-    and closure.closes_on between claim.separated_on and add_days(claim.separated_on, 14)
+  {{ told_season() }}
 ),
 together as (
   select
@@ -487,78 +422,25 @@ left_together as (
   from together
   group by together.claim_no, together.entered_on
 ),
+back as (
+  {{ hired_back('together') }}
+),
 rehired as (
-  select together.claim_no, together.entered_on, count(distinct together.person_key) as persons
-  from together
-  inner join insured_spell
-    on insured_spell.person_key = together.person_key
-    and insured_spell.workplace_no = together.workplace_no
-  where insured_spell.acquired_reported_on <= together.observed_on
-    and insured_spell.acquired_on > together.separated_on
-    and insured_spell.acquired_on <= together.payable_until
-    and not (insured_spell.cancelled and insured_spell.lost_reported_on <= together.observed_on)
-  group by together.claim_no, together.entered_on
+  select back.claim_no, back.entered_on, count(*) as persons
+  from back
+  group by back.claim_no, back.entered_on
 ),
--- months of which statements of pay had been delivered by the day
-statement_month as (
-  select income.month, min(income.known_on) as known_on
-  from income
-  where income.known_on <= date '{{ var('as_of') }}'
-  group by income.month
+known_workplace as (
+  {{ workplace_as_known('entered') }}
 ),
-covered as (
-  select observation.observed_on, min(statement_month.month) as first_month, max(statement_month.month) as last_month
-  from (select distinct entered.observed_on from entered) as observation
-  inner join statement_month
-    on statement_month.known_on <= observation.observed_on
-  group by observation.observed_on
-),
-employment as (
-  select
-    ended.claim_no,
-    ended.entered_on,
-    ended.observed_on,
-    ended.person_key,
-    ended.separated_on,
-    workplace.biz_no,
-    greatest(month_start(ended.acquired_on), covered.first_month, add_months(month_start(ended.separated_on), -23)) as from_month,
-    least(month_start(ended.separated_on), covered.last_month) as to_month
-  from ended
-  inner join covered
-    on covered.observed_on = ended.observed_on
-  inner join workplace
-    on workplace.workplace_no = ended.workplace_no
-  where workplace.known_on <= ended.observed_on
-    and workplace.biz_no is not null
-),
-stated as (
-  select employment.claim_no, employment.entered_on, count(distinct income.month) as months
-  from employment
-  inner join income
-    on income.person_key = employment.person_key
-    and income.payer_biz_no = employment.biz_no
-  where income.known_on <= employment.observed_on
-    and income.month >= employment.from_month
-    and income.month <= employment.to_month
-  group by employment.claim_no, employment.entered_on
-),
-unpaid as (
-  select
-    employment.claim_no,
-    employment.entered_on,
-    greatest(0, months_between(employment.from_month, employment.to_month) + 1 - coalesce(stated.months, 0)) as months
-  from employment
-  left join stated
-    on stated.claim_no = employment.claim_no
-    and stated.entered_on = employment.entered_on
-),
+{{ unpaid_steps() }},
 closed as (
   select entered.claim_no, entered.entered_on, count(*) as workplaces
   from entered
-  inner join workplace
-    on workplace.workplace_no = entered.workplace_no
-  where workplace.known_on <= entered.observed_on
-    and workplace.closed_on <= entered.observed_on
+  inner join known_workplace
+    on known_workplace.workplace_no = entered.workplace_no
+    and known_workplace.observed_on = entered.observed_on
+  where known_workplace.closed_on <= entered.observed_on
   group by entered.claim_no, entered.entered_on
 ),
 fraud_risk as (
@@ -593,7 +475,7 @@ fraud_risk as (
     cast(coalesce(earlier.claims, 0) as int) as prior_claims,
     cast(entered.insured_days as double) / 365.0 as insured_years,
     -- the separation
-    case when reported_reason.reasons > 1 and documented.claim_no is null then 1 else 0 end as reason_changed,
+    case when undocumented.claim_no is not null then 1 else 0 end as reason_changed,
     greatest(0, months_between(ended.separated_on, ended.lost_reported_on)) as loss_report_months,
     cast(coalesce(late.persons, 0) as int) as late_leavers,
     cast(coalesce(left_together.persons, 1) as int) as left_together,
@@ -633,12 +515,9 @@ fraud_risk as (
   left join ended
     on ended.claim_no = entered.claim_no
     and ended.entered_on = entered.entered_on
-  left join reported_reason
-    on reported_reason.claim_no = entered.claim_no
-    and reported_reason.entered_on = entered.entered_on
-  left join documented
-    on documented.claim_no = entered.claim_no
-    and documented.entered_on = entered.entered_on
+  left join undocumented
+    on undocumented.claim_no = entered.claim_no
+    and undocumented.entered_on = entered.entered_on
   left join late
     on late.claim_no = entered.claim_no
     and late.entered_on = entered.entered_on

@@ -27,56 +27,24 @@ columns:
 with observation as (
   select claim_no, entered_on, observed_on, months_after from {{ ref('fraud_risk') }}
 ),
-decision as (
+sanction as (
   select * from {{ ref('sanction') }}
 ),
 delivered as (
   select * from {{ source('ei_sanction') }}
 ),
-covered as (
-  select min(delivered._period) as first_month, {{ delivered_until('delivered') }} as until from delivered
-),
-decided as (
-  select
-    observation.claim_no,
-    observation.entered_on,
-    min(decision.known_on) filter (where decision.decided_on <= observation.observed_on) as known_before_on,
-    count(*) filter (
-      where decision.stands
-        and decision.decided_on > observation.observed_on
-        and decision.decided_on <= add_days(observation.observed_on, 180)) as decisions
+decision as (
+  select observation.claim_no, observation.entered_on, sanction.decided_on, sanction.known_on, sanction.stands
   from observation
-  inner join decision
-    on decision.claim_no = observation.claim_no
-  where decision.known_on <= date '{{ var('as_of') }}'
-  group by observation.claim_no, observation.entered_on
+  inner join sanction
+    on sanction.claim_no = observation.claim_no
 ),
-dated as (
-  select
-    observation.claim_no,
-    observation.entered_on,
-    observation.observed_on,
-    observation.months_after,
-    month_end(add_months(month_start(add_days(observation.observed_on, 180)), 1)) as answered_on,
-    decided.known_before_on,
-    coalesce(decided.decisions, 0) > 0 as is_decided
-  from observation
-  left join decided
-    on decided.claim_no = observation.claim_no
-    and decided.entered_on = observation.entered_on
-),
+{{ decided_steps('claim_no') }},
 fraud_risk_label as (
   select
     dated.claim_no,
     dated.entered_on,
-    case
-      when dated.known_before_on is not null then cast(null as boolean)
-      when dated.months_after > 7 then cast(null as boolean)
-      when dated.answered_on > date '{{ var('as_of') }}' then cast(null as boolean)
-      when covered.until is null or add_days(dated.observed_on, 180) > covered.until then cast(null as boolean)
-      when dated.observed_on < covered.first_month then cast(null as boolean)
-      else dated.is_decided end as label,
-    least(dated.answered_on, coalesce(dated.known_before_on, dated.answered_on)) as label_known_on
+    {{ decided_label('dated.months_after > 7') }}
   from dated
   cross join covered
 )
