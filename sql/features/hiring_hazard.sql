@@ -69,7 +69,9 @@ hiring_hazard as (
     open_week.earlier_vacancies,
     open_week.earlier_fill_rate,
     open_week.seekers_per_opening,
-    open_week.seekers_per_opening_occupation
+    open_week.seekers_per_opening_occupation,
+    open_week.market_known_on,
+    open_week.employer_known_on
   from open_week
 )
 select * from hiring_hazard
