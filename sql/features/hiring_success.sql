@@ -60,22 +60,14 @@ told_workplace as (
 division as (
   select * from {{ seed('ksic_division') }}
 ),
-seeker as (
-  select * from {{ ref('seeker') }}
+market as (
+  select * from {{ ref('hiring_market') }}
 ),
 insured_spell as (
   select * from {{ ref('insured_spell') }}
 ),
 offered as (
-  select
-    vacancy.*,
-    add_months(vacancy.month, -1) as month_before,
-    ln(cast(vacancy.monthly_wage_won as double)) as pay_log,
-    -- what is summed is decimal, so the order of rows cannot matter
-    cast(ln(cast(vacancy.monthly_wage_won as double)) as decimal(18, 9)) as exact_pay_log
-  from vacancy
-  where vacancy.opened_on <= date '{{ var('as_of') }}'
-    and vacancy.monthly_wage_won > 0
+  {{ priced_vacancy('vacancy') }}
 ),
 -- the text as it stood when the vacancy opened: the first delivery of the number
 first_notice as (
@@ -98,45 +90,6 @@ worded as (
     and first_notice.version = {{ row_version('notice') }}
   where notice._known_on <= date '{{ var('as_of') }}'
     and notice.opened_on <= date '{{ var('as_of') }}'
-),
-pay_of_month as (
-  select
-    offered.occupation,
-    offered.sido,
-    offered.month,
-    sum(offered.exact_pay_log) as pay_log,
-    count(*) as vacancies,
-    max(offered.opened_on) as known_on
-  from offered
-  group by offered.occupation, offered.sido, offered.month
-),
-pay_occupation as (
-  select
-    cell.occupation,
-    cell.month,
-    cast(sum(before.pay_log) as double) / cast(sum(before.vacancies) as double) as pay_log,
-    max(before.known_on) as known_on
-  from (select distinct occupation, month from offered) as cell
-  inner join pay_of_month as before
-    on before.occupation = cell.occupation
-  where before.month < cell.month
-    and before.month >= add_months(cell.month, -12)
-  group by cell.occupation, cell.month
-),
-pay_local as (
-  select
-    cell.occupation,
-    cell.sido,
-    cell.month,
-    cast(sum(before.pay_log) as double) / cast(sum(before.vacancies) as double) as pay_log,
-    max(before.known_on) as known_on
-  from (select distinct occupation, sido, month from offered) as cell
-  inner join pay_of_month as before
-    on before.occupation = cell.occupation
-    and before.sido = cell.sido
-  where before.month < cell.month
-    and before.month >= add_months(cell.month, -12)
-  group by cell.occupation, cell.sido, cell.month
 ),
 earlier as (
   select
@@ -196,40 +149,6 @@ staff as (
     and insured_spell.monthly_wage_won > 0
   group by offered.vacancy_no
 ),
-opening_cell as (
-  select offered.month, offered.major, offered.sido, sum(offered.openings) as openings, max(offered.opened_on) as known_on
-  from offered
-  group by offered.month, offered.major, offered.sido
-),
-seeker_cell as (
-  select
-    seeker.month,
-    seeker.wished_major as major,
-    seeker.wished_sido as sido,
-    count(*) as seekers,
-    max(seeker.registered_on) as known_on
-  from seeker
-  where seeker.registered_on <= date '{{ var('as_of') }}'
-  group by seeker.month, seeker.wished_major, seeker.wished_sido
-),
-opening_major as (
-  select
-    opening_cell.month,
-    opening_cell.major,
-    sum(opening_cell.openings) as openings,
-    max(opening_cell.known_on) as known_on
-  from opening_cell
-  group by opening_cell.month, opening_cell.major
-),
-seeker_major as (
-  select
-    seeker_cell.month,
-    seeker_cell.major,
-    sum(seeker_cell.seekers) as seekers,
-    max(seeker_cell.known_on) as known_on
-  from seeker_cell
-  group by seeker_cell.month, seeker_cell.major
-),
 ended_of_month as (
   select
     month_start(offered.closes_on) as month,
@@ -273,8 +192,8 @@ hiring_success as (
     offered.max_wage_won is not null as states_range,
     offered.below_minimum_wage,
     offered.pay_log,
-    offered.pay_log - pay_occupation.pay_log as pay_to_occupation_log,
-    offered.pay_log - pay_local.pay_log as pay_to_local_log,
+    offered.pay_log - market.occupation_pay_log as pay_to_occupation_log,
+    offered.pay_log - market.local_pay_log as pay_to_local_log,
     offered.pay_log - earlier.pay_log as pay_to_employer_log,
     -- the text
     coalesce(worded.names_age_or_sex, false) as names_age_or_sex,
@@ -293,43 +212,25 @@ hiring_success as (
     (coalesce(cast(earlier.filled as double), 0.0) + 2.0 * fill_before.rate)
       / (coalesce(cast(earlier.vacancies as double), 0.0) + 2.0) as earlier_fill_rate,
     -- the market in the month before
-    cast(coalesce(seeker_cell.seekers, 0) as double) / (cast(coalesce(opening_cell.openings, 0) as double) + 1.0) as seekers_per_opening,
-    cast(coalesce(seeker_major.seekers, 0) as double) / (cast(coalesce(opening_major.openings, 0) as double) + 1.0) as seekers_per_opening_occupation,
+    market.seekers_per_opening,
+    market.seekers_per_opening_occupation,
     fill_before.rate as fill_rate_before,
     -- the last day on which anything of this became known
-    greatest(offered.opened_on, pay_occupation.known_on, pay_local.known_on, earlier.known_on, seeker_cell.known_on,
-      opening_cell.known_on, seeker_major.known_on, opening_major.known_on, fill_before.known_on) as market_known_on,
+    greatest(offered.opened_on, market.known_on, earlier.known_on, fill_before.known_on) as market_known_on,
     greatest(employer.known_on, staff.known_on) as employer_known_on
   from offered
   left join worded
     on worded.vacancy_no = offered.vacancy_no
   left join employer
     on employer.vacancy_no = offered.vacancy_no
-  left join pay_occupation
-    on pay_occupation.occupation = offered.occupation
-    and pay_occupation.month = offered.month
-  left join pay_local
-    on pay_local.occupation = offered.occupation
-    and pay_local.sido = offered.sido
-    and pay_local.month = offered.month
+  left join market
+    on market.occupation = offered.occupation
+    and market.sido = offered.sido
+    and market.month = offered.month
   left join earlier
     on earlier.vacancy_no = offered.vacancy_no
   left join staff
     on staff.vacancy_no = offered.vacancy_no
-  left join opening_cell
-    on opening_cell.month = offered.month_before
-    and opening_cell.major = offered.major
-    and opening_cell.sido = offered.sido
-  left join seeker_cell
-    on seeker_cell.month = offered.month_before
-    and seeker_cell.major = offered.major
-    and seeker_cell.sido = offered.sido
-  left join opening_major
-    on opening_major.month = offered.month_before
-    and opening_major.major = offered.major
-  left join seeker_major
-    on seeker_major.month = offered.month_before
-    and seeker_major.major = offered.major
   left join fill_before
     on fill_before.month = offered.month
 )
