@@ -66,11 +66,7 @@ vacancy as (
     priced.min_wage_won,
     priced.max_wage_won,
     priced.monthly_wage_won,
-    coalesce(
-      priced.contract_kind <> 'part_time' and priced.monthly_wage_won < minimum_wage.hourly_won * 209
-      or priced.wage_kind = 'hour' and priced.min_wage_won < minimum_wage.hourly_won
-      or priced.wage_kind = 'day' and priced.contract_kind <> 'part_time' and priced.min_wage_won < minimum_wage.hourly_won * 8,
-      false) as below_minimum_wage
+    {{ below_minimum_wage('priced.contract_kind', 'priced.wage_kind', 'priced.min_wage_won', 'priced.monthly_wage_won', 'minimum_wage.hourly_won') }} as below_minimum_wage
   from priced
   left join workplace
     on workplace.workplace_no = priced.workplace_no

@@ -61,7 +61,12 @@ employment_hazard as (
     -- of the days of this month, those with benefit left
     greatest(0, least(30, employment_success.benefit_days_ahead - 30 * (cast(months.search_month as int) - 1)))
       as benefit_days_this_month,
-    employment_success.in_training
+    employment_success.in_training,
+    -- the last day on which anything used became known
+    employment_success.search_known_on,
+    employment_success.work_known_on,
+    employment_success.benefit_known_on,
+    employment_success.training_known_on
   from employment_success
   cross join months
 )

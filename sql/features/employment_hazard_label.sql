@@ -18,35 +18,7 @@ columns:
   label: {description: "true, false, or null while not known", tags: [label]}
   label_known_on: {tests: [not_null]}
 ---*/
-with seeker as (
-  select * from {{ ref('seeker') }}
-),
-insured_spell as (
-  select * from {{ ref('insured_spell') }}
-),
-delivered as (
-  select * from {{ source('ei_insured_spell') }}
-),
-registered as (
-  select * from {{ source('wn_seeker') }}
-),
-first_month as (
-  select min(registered._period) as month from registered
-),
--- reports that arrive until the 15th stand in the delivery of the month before
-covered as (
-  select month_end(max(delivered._period)) as covered_until from delivered
-),
-acquisition as (
-  select seeker.seeker_no, min(insured_spell.acquired_on) as acquired_on
-  from seeker
-  inner join insured_spell
-    on insured_spell.person_key = seeker.person_key
-  where not insured_spell.cancelled
-    and insured_spell.acquired_on > seeker.registered_on
-    and insured_spell.acquired_on <= add_days(seeker.registered_on, 180)
-  group by seeker.seeker_no
-),
+with {{ search_outcome() }},
 months as (
   select * from (values (1), (2), (3), (4), (5), (6)) as months (search_month)
 ),
@@ -65,18 +37,13 @@ employment_hazard_label as (
     searching.seeker_no,
     searching.registered_on,
     searching.searching_from,
-    case
-      when month_end(add_months(month_start(searching.searching_to), 1)) > date '{{ var('as_of') }}' then cast(null as boolean)
-      when searching.searching_to > covered.covered_until then cast(null as boolean)
-      when searching.registered_on < first_month.month then cast(null as boolean)
-      else coalesce(acquisition.acquired_on <= searching.searching_to, false) end as label,
-    month_end(add_months(month_start(searching.searching_to), 1)) as label_known_on
+    {{ known_outcome('coalesce(first_find.found_on <= searching.searching_to, false)', 'searching.registered_on', 'searching.searching_to') }} as label,
+    {{ outcome_known_on('searching.searching_to') }} as label_known_on
   from searching
   cross join covered
-  cross join first_month
-  left join acquisition
-    on acquisition.seeker_no = searching.seeker_no
-  where acquisition.acquired_on is null
-    or acquisition.acquired_on > searching.searching_from
+  left join first_find
+    on first_find.seeker_no = searching.seeker_no
+  where first_find.found_on is null
+    or first_find.found_on > searching.searching_from
 )
 select * from employment_hazard_label

@@ -76,6 +76,10 @@ columns:
   finds_per_registration: {title: {ko: 지난달 피보험자격 취득 대 최근 3개월 구직신청, en: insured jobs begun last month over registrations of the last three}}
   openings_per_seeker: {title: {ko: "지난달 같은 직종·지역의 구인배수", en: openings per seeker in occupation group and province last month}}
   openings_per_seeker_occupation: {title: {ko: 지난달 같은 직종의 구인배수, en: openings per seeker in the occupation group last month}}
+  search_known_on: {description: "the last day on which anything used of registrations, tests and the market became known; that of the registration is its day"}
+  work_known_on: {description: "the last day on which anything used of insured, daily and contract work became known; null where nothing was"}
+  benefit_known_on: {description: "the last day on which anything used of claims and payments became known; null where nothing was"}
+  training_known_on: {description: "the last day on which anything used of trainings became known; null where nothing was"}
 ---*/
 with seeker as (
   select * from {{ ref('seeker') }}
@@ -176,7 +180,10 @@ application_history as (
   group by earlier.seeker_no
 ),
 test_history as (
-  select registration.seeker_no, avg(cast(assessment.score as double) / cast(assessment.answered as double)) as score
+  select
+    registration.seeker_no,
+    avg(cast(assessment.score as double) / cast(assessment.answered as double)) as score,
+    max(assessment.known_on) as known_on
   from registration
   inner join assessment
     on assessment.person_key = registration.person_key
@@ -188,7 +195,8 @@ test_history as (
 contract_history as (
   select
     registration.seeker_no,
-    max(least(coalesce(contractor_spell.insured_to, registration.registered_on), registration.registered_on)) as last_on
+    max(least(coalesce(contractor_spell.insured_to, registration.registered_on), registration.registered_on)) as last_on,
+    max(contractor_spell.known_on) as known_on
   from registration
   inner join contractor_spell
     on contractor_spell.person_key = registration.person_key
@@ -209,6 +217,8 @@ known_spell as (
     insured_spell.weekly_hours,
     insured_spell.contract_kind,
     insured_spell.occupation,
+    greatest(insured_spell.acquired_reported_on,
+      case when insured_spell.lost_reported_on <= registration.registered_on then insured_spell.lost_reported_on end) as known_on,
     -- unique within a person, so max() picks one spell: the latest acquired, then the higher workplace number
     cast(arrow_cast(insured_spell.acquired_on, 'Int32') as bigint) * 100000000000
       + cast(insured_spell.workplace_no as bigint) as recency
@@ -232,7 +242,8 @@ known_employer as (
         add_days(known_spell.registered_on, -365), known_spell.registered_on)) as insured_days_12,
     bool_or(known_spell.insured_to is null or known_spell.insured_to >= known_spell.registered_on) as insured_now,
     max(known_spell.insured_to) as last_insured_on,
-    max(known_spell.recency) as recency
+    max(known_spell.recency) as recency,
+    max(known_spell.known_on) as known_on
   from known_spell
   group by known_spell.seeker_no, known_spell.workplace_no
 ),
@@ -245,7 +256,8 @@ spell_history as (
     sum(known_employer.insured_days_12) as insured_days_12,
     bool_or(known_employer.insured_now) as insured_now,
     max(known_employer.last_insured_on) as last_insured_on,
-    max(known_employer.recency) as recency
+    max(known_employer.recency) as recency,
+    max(known_employer.known_on) as known_on
   from known_employer
   group by known_employer.seeker_no
 ),
@@ -262,7 +274,11 @@ last_spell as (
     and workplace.known_on <= date '{{ var('as_of') }}'
 ),
 daily_history as (
-  select registration.seeker_no, sum(daily_work.days) as days, max(month_end(daily_work.month)) as last_on
+  select
+    registration.seeker_no,
+    sum(daily_work.days) as days,
+    max(month_end(daily_work.month)) as last_on,
+    max(daily_work.reported_on) as known_on
   from registration
   inner join daily_work
     on daily_work.person_key = registration.person_key
@@ -291,7 +307,11 @@ claim_history as (
   group by known_claim.seeker_no
 ),
 claim_paid as (
-  select known_claim.seeker_no, known_claim.claim_no, sum(certification.days_paid) as days_paid
+  select
+    known_claim.seeker_no,
+    known_claim.claim_no,
+    sum(certification.days_paid) as days_paid,
+    max(certification.certified_on) as known_on
   from known_claim
   inner join certification
     on certification.claim_no = known_claim.claim_no
@@ -306,7 +326,8 @@ last_claim as (
     max(known_claim.separated_on) as separated_on,
     max(known_claim.entitled_days) as entitled_days,
     max(known_claim.benefit_daily_won) as benefit_daily_won,
-    max(known_claim.entitled_days - cast(coalesce(claim_paid.days_paid, 0) as bigint)) as entitled_days_left
+    max(known_claim.entitled_days - cast(coalesce(claim_paid.days_paid, 0) as bigint)) as entitled_days_left,
+    max(greatest(known_claim.applied_on, claim_paid.known_on)) as known_on
   from known_claim
   inner join claim_history
     on claim_history.seeker_no = known_claim.seeker_no
@@ -325,7 +346,8 @@ known_course as (
       and enrolment.to_on < registration.registered_on
       and enrolment.to_on >= add_months(registration.registered_on, -24)) as completed_24,
     bool_or(enrolment.from_on <= registration.registered_on
-      and enrolment.to_on >= registration.registered_on) as is_current
+      and enrolment.to_on >= registration.registered_on) as is_current,
+    max(enrolment._known_on) as known_on
   from registration
   inner join enrolment
     on enrolment.person_key = registration.person_key
@@ -336,12 +358,18 @@ training_history as (
   select
     known_course.seeker_no,
     count(*) filter (where known_course.completed_24) as completed_24,
-    count(*) filter (where known_course.is_current) as current_courses
+    count(*) filter (where known_course.is_current) as current_courses,
+    max(known_course.known_on) as known_on
   from known_course
   group by known_course.seeker_no
 ),
 wish_of_month as (
-  select seeker.wished_occupation, seeker.month, avg(cast(seeker.wished_wage_won as double)) as won, count(*) as seekers
+  select
+    seeker.wished_occupation,
+    seeker.month,
+    avg(cast(seeker.wished_wage_won as double)) as won,
+    count(*) as seekers,
+    max(seeker.registered_on) as known_on
   from seeker
   where seeker.wished_wage_won > 0
     and seeker.registered_on <= date '{{ var('as_of') }}'
@@ -352,7 +380,8 @@ wish_before as (
   select
     cell.wished_occupation,
     cell.month,
-    sum(before.won * before.seekers) / sum(before.seekers) as won
+    sum(before.won * before.seekers) / sum(before.seekers) as won,
+    max(before.known_on) as known_on
   from (select distinct wished_occupation, month from registration) as cell
   inner join wish_of_month as before
     on before.wished_occupation = cell.wished_occupation
@@ -383,24 +412,37 @@ macro as (
   group by cell.month
 ),
 opening_cell as (
-  select vacancy.month, vacancy.major, vacancy.sido, sum(vacancy.openings) as openings
+  select vacancy.month, vacancy.major, vacancy.sido, sum(vacancy.openings) as openings, max(vacancy.opened_on) as known_on
   from vacancy
   where vacancy.opened_on <= date '{{ var('as_of') }}'
   group by vacancy.month, vacancy.major, vacancy.sido
 ),
 seeker_cell as (
-  select seeker.month, seeker.wished_major as major, seeker.wished_sido as sido, count(*) as seekers
+  select
+    seeker.month,
+    seeker.wished_major as major,
+    seeker.wished_sido as sido,
+    count(*) as seekers,
+    max(seeker.registered_on) as known_on
   from seeker
   where seeker.registered_on <= date '{{ var('as_of') }}'
   group by seeker.month, seeker.wished_major, seeker.wished_sido
 ),
 opening_major as (
-  select opening_cell.month, opening_cell.major, sum(opening_cell.openings) as openings
+  select
+    opening_cell.month,
+    opening_cell.major,
+    sum(opening_cell.openings) as openings,
+    max(opening_cell.known_on) as known_on
   from opening_cell
   group by opening_cell.month, opening_cell.major
 ),
 seeker_major as (
-  select seeker_cell.month, seeker_cell.major, sum(seeker_cell.seekers) as seekers
+  select
+    seeker_cell.month,
+    seeker_cell.major,
+    sum(seeker_cell.seekers) as seekers,
+    max(seeker_cell.known_on) as known_on
   from seeker_cell
   group by seeker_cell.month, seeker_cell.major
 ),
@@ -417,7 +459,8 @@ last_work as (
       contract_history.last_on) as worked_on,
     case when days_between(last_claim.applied_on, registration.registered_on) <= 365
          then least(180, greatest(0, last_claim.entitled_days + 7
-           - days_between(last_claim.applied_on, registration.registered_on))) else 0 end as benefit_days_ahead
+           - days_between(last_claim.applied_on, registration.registered_on))) else 0 end as benefit_days_ahead,
+    greatest(spell_history.known_on, last_claim.known_on, daily_history.known_on, contract_history.known_on) as known_on
   from registration
   left join spell_history
     on spell_history.seeker_no = registration.seeker_no
@@ -535,7 +578,13 @@ employment_success as (
     -- demand in the month before
     macro.finds_per_registration,
     cast(coalesce(opening_cell.openings, 0) as double) / (cast(coalesce(seeker_cell.seekers, 0) as double) + 1.0) as openings_per_seeker,
-    cast(coalesce(opening_major.openings, 0) as double) / (cast(coalesce(seeker_major.seekers, 0) as double) + 1.0) as openings_per_seeker_occupation
+    cast(coalesce(opening_major.openings, 0) as double) / (cast(coalesce(seeker_major.seekers, 0) as double) + 1.0) as openings_per_seeker_occupation,
+    -- the last day on which anything used became known
+    greatest(registration.registered_on, earlier_registration.registered_on, test_history.known_on, wish_before.known_on,
+      opening_cell.known_on, seeker_cell.known_on, opening_major.known_on, seeker_major.known_on) as search_known_on,
+    greatest(last_work.known_on, wish_before.known_on) as work_known_on,
+    last_claim.known_on as benefit_known_on,
+    training_history.known_on as training_known_on
   from registration
   left join earlier_registration
     on earlier_registration.seeker_no = registration.seeker_no

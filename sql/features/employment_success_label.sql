@@ -21,51 +21,26 @@ columns:
   label: {description: "true, false, or null while not known", tags: [label]}
   label_known_on: {tests: [not_null]}
 ---*/
-with seeker as (
-  select * from {{ ref('seeker') }}
-),
-insured_spell as (
-  select * from {{ ref('insured_spell') }}
-),
-delivered as (
-  select * from {{ source('ei_insured_spell') }}
-),
-registered as (
-  select * from {{ source('wn_seeker') }}
-),
-first_month as (
-  select min(registered._period) as month from registered
-),
--- reports that arrive until the 15th stand in the delivery of the month before
-covered as (
-  select month_end(max(delivered._period)) as covered_until from delivered
-),
-acquisition as (
-  select seeker.seeker_no, count(*) as acquisitions
-  from seeker
-  inner join insured_spell
-    on insured_spell.person_key = seeker.person_key
-  where not insured_spell.cancelled
-    and insured_spell.acquired_on > seeker.registered_on
-    and insured_spell.acquired_on <= add_days(seeker.registered_on, 180)
-  group by seeker.seeker_no
-),
-employment_success_label as (
+with {{ search_outcome() }},
+followed as (
   select
     seeker.seeker_no,
     seeker.registered_on,
     seeker.month,
-    case
-      when month_end(add_months(month_start(add_days(seeker.registered_on, 180)), 1)) > date '{{ var('as_of') }}' then cast(null as boolean)
-      when add_days(seeker.registered_on, 180) > covered.covered_until then cast(null as boolean)
-      when seeker.registered_on < first_month.month then cast(null as boolean)
-      else acquisition.seeker_no is not null end as label,
-    month_end(add_months(month_start(add_days(seeker.registered_on, 180)), 1)) as label_known_on
+    add_days(seeker.registered_on, 180) as followed_until
   from seeker
-  cross join covered
-  cross join first_month
-  left join acquisition
-    on acquisition.seeker_no = seeker.seeker_no
   where seeker.registered_on <= date '{{ var('as_of') }}'
+),
+employment_success_label as (
+  select
+    followed.seeker_no,
+    followed.registered_on,
+    followed.month,
+    {{ known_outcome('first_find.found_on is not null', 'followed.registered_on', 'followed.followed_until') }} as label,
+    {{ outcome_known_on('followed.followed_until') }} as label_known_on
+  from followed
+  cross join covered
+  left join first_find
+    on first_find.seeker_no = followed.seeker_no
 )
 select * from employment_success_label

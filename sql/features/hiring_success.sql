@@ -4,7 +4,7 @@ description:
   en: >-
     what could be known on the day a vacancy opened, one row per vacancy. Pay stands against what others offered in the
     twelve months before; the employer's earlier vacancies count once their period is over and delivered; demand and
-    supply are those of the month before
+    supply are those of the month before; the workplace is as it had been delivered by the day
 grain: [vacancy_no]
 materialized: table
 owner: learning
@@ -44,6 +44,8 @@ columns:
   earlier_fill_rate: {title: {ko: 이전 구인 충원율(평활), en: share filled of the employer's earlier vacancies (smoothed)}}
   seekers_per_opening: {title: {ko: 지난달 같은 직종·지역의 구직배수, en: seekers per opening in occupation group and province last month}}
   seekers_per_opening_occupation: {title: {ko: 지난달 같은 직종의 구직배수, en: seekers per opening in the occupation group last month}}
+  market_known_on: {description: "the last day on which anything used of vacancies and seekers became known; that of the notice is its opening"}
+  employer_known_on: {description: "the last day on which anything used of the workplace and its insured persons became known; null where nothing was"}
   fill_rate_before: {title: {ko: 지난 3개월에 끝난 구인의 충원율, en: share filled of the vacancies whose period ended in the last three known months}}
 ---*/
 with vacancy as (
@@ -52,25 +54,20 @@ with vacancy as (
 notice as (
   select * from {{ source('wn_vacancy') }}
 ),
-workplace as (
-  select * from {{ ref('workplace') }}
+told_workplace as (
+  select * from {{ source('ei_workplace') }}
 ),
-seeker as (
-  select * from {{ ref('seeker') }}
+division as (
+  select * from {{ seed('ksic_division') }}
+),
+market as (
+  select * from {{ ref('hiring_market') }}
 ),
 insured_spell as (
   select * from {{ ref('insured_spell') }}
 ),
 offered as (
-  select
-    vacancy.*,
-    add_months(vacancy.month, -1) as month_before,
-    ln(cast(vacancy.monthly_wage_won as double)) as pay_log,
-    -- what is summed is decimal, so the order of rows cannot matter
-    cast(ln(cast(vacancy.monthly_wage_won as double)) as decimal(18, 9)) as exact_pay_log
-  from vacancy
-  where vacancy.opened_on <= date '{{ var('as_of') }}'
-    and vacancy.monthly_wage_won > 0
+  {{ priced_vacancy('vacancy') }}
 ),
 -- the text as it stood when the vacancy opened: the first delivery of the number
 first_notice as (
@@ -94,36 +91,13 @@ worded as (
   where notice._known_on <= date '{{ var('as_of') }}'
     and notice.opened_on <= date '{{ var('as_of') }}'
 ),
-pay_of_month as (
-  select offered.occupation, offered.sido, offered.month, sum(offered.exact_pay_log) as pay_log, count(*) as vacancies
-  from offered
-  group by offered.occupation, offered.sido, offered.month
-),
-pay_occupation as (
-  select cell.occupation, cell.month, cast(sum(before.pay_log) as double) / cast(sum(before.vacancies) as double) as pay_log
-  from (select distinct occupation, month from offered) as cell
-  inner join pay_of_month as before
-    on before.occupation = cell.occupation
-  where before.month < cell.month
-    and before.month >= add_months(cell.month, -12)
-  group by cell.occupation, cell.month
-),
-pay_local as (
-  select cell.occupation, cell.sido, cell.month, cast(sum(before.pay_log) as double) / cast(sum(before.vacancies) as double) as pay_log
-  from (select distinct occupation, sido, month from offered) as cell
-  inner join pay_of_month as before
-    on before.occupation = cell.occupation
-    and before.sido = cell.sido
-  where before.month < cell.month
-    and before.month >= add_months(cell.month, -12)
-  group by cell.occupation, cell.sido, cell.month
-),
 earlier as (
   select
     offered.vacancy_no,
     count(*) as vacancies,
     count(case when before.filled_on <= offered.opened_on and before.filled_on <= before.closes_on then 1 end) as filled,
-    cast(sum(before.exact_pay_log) as double) / cast(count(*) as double) as pay_log
+    cast(sum(before.exact_pay_log) as double) / cast(count(*) as double) as pay_log,
+    max(add_days(month_end(before.closes_on), 10)) as known_on
   from offered
   inner join offered as before
     on before.workplace_no = offered.workplace_no
@@ -132,12 +106,41 @@ earlier as (
     and before.opened_on >= add_months(offered.opened_on, -24)
   group by offered.vacancy_no
 ),
+-- the workplace as it had been delivered by the day
+last_told as (
+  select offered.vacancy_no, max({{ row_version('told_workplace') }}) as version
+  from offered
+  inner join told_workplace
+    on told_workplace.workplace_no = offered.workplace_no
+  where told_workplace._known_on <= offered.opened_on
+  group by offered.vacancy_no
+),
+employer as (
+  select
+    offered.vacancy_no,
+    told_workplace.established_on,
+    division.section,
+    told_workplace._known_on as known_on
+  from offered
+  inner join last_told
+    on last_told.vacancy_no = offered.vacancy_no
+  inner join told_workplace
+    on told_workplace.workplace_no = offered.workplace_no
+    and last_told.version = {{ row_version('told_workplace') }}
+  left join division
+    on division.division = substr(told_workplace.ksic, 1, 2)
+    and told_workplace.ksic_version in ('10', '11')
+  where told_workplace._known_on <= offered.opened_on
+),
 -- the workplace's insured persons as the office could see them on the day
 staff as (
   select
     offered.vacancy_no,
     count(*) - count(case when insured_spell.lost_reported_on <= offered.opened_on then 1 end) as insured,
-    avg(cast(insured_spell.monthly_wage_won as double)) as won
+    avg(cast(insured_spell.monthly_wage_won as double)) as won,
+    max(greatest(
+      insured_spell.acquired_reported_on,
+      case when insured_spell.lost_reported_on <= offered.opened_on then insured_spell.lost_reported_on end)) as known_on
   from offered
   inner join insured_spell
     on insured_spell.workplace_no = offered.workplace_no
@@ -145,27 +148,6 @@ staff as (
     and insured_spell.acquired_reported_on <= offered.opened_on
     and insured_spell.monthly_wage_won > 0
   group by offered.vacancy_no
-),
-opening_cell as (
-  select offered.month, offered.major, offered.sido, sum(offered.openings) as openings
-  from offered
-  group by offered.month, offered.major, offered.sido
-),
-seeker_cell as (
-  select seeker.month, seeker.wished_major as major, seeker.wished_sido as sido, count(*) as seekers
-  from seeker
-  where seeker.registered_on <= date '{{ var('as_of') }}'
-  group by seeker.month, seeker.wished_major, seeker.wished_sido
-),
-opening_major as (
-  select opening_cell.month, opening_cell.major, sum(opening_cell.openings) as openings
-  from opening_cell
-  group by opening_cell.month, opening_cell.major
-),
-seeker_major as (
-  select seeker_cell.month, seeker_cell.major, sum(seeker_cell.seekers) as seekers
-  from seeker_cell
-  group by seeker_cell.month, seeker_cell.major
 ),
 ended_of_month as (
   select
@@ -177,7 +159,10 @@ ended_of_month as (
 ),
 -- periods that ended two to four months before: their fillings have been delivered
 fill_before as (
-  select cell.month, cast(sum(ended_of_month.filled) as double) / cast(sum(ended_of_month.vacancies) as double) as rate
+  select
+    cell.month,
+    cast(sum(ended_of_month.filled) as double) / cast(sum(ended_of_month.vacancies) as double) as rate,
+    max(add_days(month_end(ended_of_month.month), 10)) as known_on
   from (select distinct month from offered) as cell
   inner join ended_of_month
     on ended_of_month.month <= add_months(cell.month, -2)
@@ -194,7 +179,7 @@ hiring_success as (
     offered.occupation,
     offered.major,
     offered.sido,
-    workplace.section,
+    employer.section,
     offered.contract_kind,
     offered.career,
     offered.education,
@@ -207,8 +192,8 @@ hiring_success as (
     offered.max_wage_won is not null as states_range,
     offered.below_minimum_wage,
     offered.pay_log,
-    offered.pay_log - pay_occupation.pay_log as pay_to_occupation_log,
-    offered.pay_log - pay_local.pay_log as pay_to_local_log,
+    offered.pay_log - market.occupation_pay_log as pay_to_occupation_log,
+    offered.pay_log - market.local_pay_log as pay_to_local_log,
     offered.pay_log - earlier.pay_log as pay_to_employer_log,
     -- the text
     coalesce(worded.names_age_or_sex, false) as names_age_or_sex,
@@ -221,46 +206,31 @@ hiring_success as (
       when staff.insured < 30 then '10-29'
       when staff.insured < 100 then '30-99'
       else '100+' end as insured_band,
-    least(40, greatest(0, months_between(workplace.established_on, offered.opened_on)) / 12) as workplace_years,
+    least(40, greatest(0, months_between(employer.established_on, offered.opened_on)) / 12) as workplace_years,
     ln(staff.won) as employer_wage_log,
     cast(coalesce(earlier.vacancies, 0) as int) as earlier_vacancies,
     (coalesce(cast(earlier.filled as double), 0.0) + 2.0 * fill_before.rate)
       / (coalesce(cast(earlier.vacancies as double), 0.0) + 2.0) as earlier_fill_rate,
     -- the market in the month before
-    cast(coalesce(seeker_cell.seekers, 0) as double) / (cast(coalesce(opening_cell.openings, 0) as double) + 1.0) as seekers_per_opening,
-    cast(coalesce(seeker_major.seekers, 0) as double) / (cast(coalesce(opening_major.openings, 0) as double) + 1.0) as seekers_per_opening_occupation,
-    fill_before.rate as fill_rate_before
+    market.seekers_per_opening,
+    market.seekers_per_opening_occupation,
+    fill_before.rate as fill_rate_before,
+    -- the last day on which anything of this became known
+    greatest(offered.opened_on, market.known_on, earlier.known_on, fill_before.known_on) as market_known_on,
+    greatest(employer.known_on, staff.known_on) as employer_known_on
   from offered
   left join worded
     on worded.vacancy_no = offered.vacancy_no
-  left join workplace
-    on workplace.workplace_no = offered.workplace_no
-    and workplace.known_on <= date '{{ var('as_of') }}'
-  left join pay_occupation
-    on pay_occupation.occupation = offered.occupation
-    and pay_occupation.month = offered.month
-  left join pay_local
-    on pay_local.occupation = offered.occupation
-    and pay_local.sido = offered.sido
-    and pay_local.month = offered.month
+  left join employer
+    on employer.vacancy_no = offered.vacancy_no
+  left join market
+    on market.occupation = offered.occupation
+    and market.sido = offered.sido
+    and market.month = offered.month
   left join earlier
     on earlier.vacancy_no = offered.vacancy_no
   left join staff
     on staff.vacancy_no = offered.vacancy_no
-  left join opening_cell
-    on opening_cell.month = offered.month_before
-    and opening_cell.major = offered.major
-    and opening_cell.sido = offered.sido
-  left join seeker_cell
-    on seeker_cell.month = offered.month_before
-    and seeker_cell.major = offered.major
-    and seeker_cell.sido = offered.sido
-  left join opening_major
-    on opening_major.month = offered.month_before
-    and opening_major.major = offered.major
-  left join seeker_major
-    on seeker_major.month = offered.month_before
-    and seeker_major.major = offered.major
   left join fill_before
     on fill_before.month = offered.month
 )

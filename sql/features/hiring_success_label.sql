@@ -38,7 +38,7 @@ dated as (
     vacancy.month,
     vacancy.closes_on,
     case when vacancy.filled_on <= vacancy.closes_on then vacancy.filled_on end as filled_on,
-    month_end(add_months(month_start(vacancy.closes_on), 1)) as label_known_on
+    {{ outcome_known_on('vacancy.closes_on') }} as label_known_on
   from vacancy
   where vacancy.opened_on <= date '{{ var('as_of') }}'
 ),
@@ -47,11 +47,7 @@ hiring_success_label as (
     dated.vacancy_no,
     dated.opened_on,
     dated.month,
-    case
-      when dated.label_known_on > date '{{ var('as_of') }}' then cast(null as boolean)
-      when dated.closes_on > covered.until then cast(null as boolean)
-      when dated.opened_on < covered.first_month then cast(null as boolean)
-      else dated.filled_on is not null end as label,
+    {{ known_outcome('dated.filled_on is not null', 'dated.opened_on', 'dated.closes_on') }} as label,
     case
       when dated.label_known_on <= date '{{ var('as_of') }}' and dated.closes_on <= covered.until
         and dated.opened_on >= covered.first_month

@@ -50,9 +50,7 @@ employment_curve as (
     open_month.search_month,
     open_month.searching_from,
     open_month.hazard,
-    1.0 - exp(sum(ln(1.0 - least(open_month.hazard, 0.999999))) over (
-      partition by open_month.seeker_no order by open_month.search_month
-      rows between unbounded preceding and current row)) as found_by_end,
+    {{ chance_by_end('open_month.hazard', 'open_month.seeker_no', 'open_month.search_month') }} as found_by_end,
     open_month.model_version
   from open_month
 )

@@ -1,0 +1,77 @@
+/*---
+description:
+  ko: 모집기간의 각 주. 구인신청이 열린 날 알 수 있었던 것과 몇째 주인지가 한 줄에 있다.
+  en: >-
+    the weeks of a vacancy's period, one row each: what could be known on the day it opened, and which week of the
+    period it is. Week one begins with the day of opening, the last ends with the period; nine weeks hold the two months
+    a notice is valid at most. The weeks of the discrete-time hazard
+grain: [vacancy_no, open_from]
+materialized: table
+owner: learning
+sort_by: [vacancy_no]
+tests:
+  - {unique: [vacancy_no, open_week]}
+columns:
+  vacancy_no: {tests: [not_null]}
+  open_from: {description: "the day the week begins: opening and then every 7 days"}
+  open_to: {description: "its last day, at the latest that of the period"}
+  open_week: {title: {ko: 모집 몇째 주, en: week of the period}, tests: [{range: {min: 1, max: 9}}]}
+  days_of_week: {title: {ko: 그 주의 모집일 수, en: days of the period in this week}, tests: [{range: {min: 1, max: 7}}]}
+  days_of_week_log: {title: {ko: 그 주의 모집일 수의 로그, en: logarithm of the days of the period in this week}}
+---*/
+with hiring_success as (
+  select * from {{ ref('hiring_success') }}
+),
+weeks as (
+  select * from (values (1), (2), (3), (4), (5), (6), (7), (8), (9)) as weeks (open_week)
+),
+open_week as (
+  select
+    hiring_success.*,
+    cast(weeks.open_week as int) as open_week,
+    add_days(hiring_success.opened_on, 7 * (weeks.open_week - 1)) as open_from,
+    cast(least(7, hiring_success.period_days + 1 - 7 * (cast(weeks.open_week as int) - 1)) as int) as days_of_week
+  from hiring_success
+  cross join weeks
+  where 7 * (weeks.open_week - 1) <= hiring_success.period_days
+),
+hiring_hazard as (
+  select
+    -- ids and dates
+    open_week.vacancy_no,
+    open_week.opened_on,
+    open_week.open_from,
+    add_days(open_week.open_from, open_week.days_of_week - 1) as open_to,
+    open_week.open_week,
+    open_week.days_of_week,
+    ln(cast(open_week.days_of_week as double)) as days_of_week_log,
+    open_week.major,
+    -- what is seen
+    open_week.occupation,
+    open_week.sido,
+    open_week.section,
+    open_week.contract_kind,
+    open_week.career,
+    open_week.education,
+    open_week.openings_log,
+    open_week.period_days,
+    open_week.wage_kind,
+    open_week.states_range,
+    open_week.below_minimum_wage,
+    open_week.pay_log,
+    open_week.pay_to_occupation_log,
+    open_week.pay_to_local_log,
+    open_week.names_age_or_sex,
+    open_week.asks_for_looks_or_family,
+    open_week.insured_band,
+    open_week.workplace_years,
+    open_week.employer_wage_log,
+    open_week.earlier_vacancies,
+    open_week.earlier_fill_rate,
+    open_week.seekers_per_opening,
+    open_week.seekers_per_opening_occupation,
+    open_week.market_known_on,
+    open_week.employer_known_on
+  from open_week
+)
+select * from hiring_hazard
