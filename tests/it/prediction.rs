@@ -183,6 +183,115 @@ fn promotion_and_rollback_move_one_step_and_the_bytes_stay() {
     assert!(said.contains("`threshold`: 0.123 is asked for"), "{said}");
 }
 
+/// Every tenth outcome is to come, and every row could have had another year of school.
+fn with_rows_that_wait(folder: &Path) {
+    let label = folder.join("sql/features/job_corps_label.sql");
+    let text = fs::read_to_string(&label).unwrap();
+    let waits = text
+        .replace(
+            "sample.pworky4 >= 50 as label,",
+            "case when sample._row_number % 10 <> 0 then sample.pworky4 >= 50 end as label,",
+        )
+        .replace(
+            "sample._known_on as label_known_on",
+            "case when sample._row_number % 10 <> 0 then sample._known_on else date '2027-06-01' end as label_known_on",
+        );
+    assert_ne!(waits, text);
+    fs::write(&label, waits).unwrap();
+    let columns = "f.* exclude (educ)".to_owned();
+    let alternatives = format!(
+        "/*---
+description: {{en: applicants with more school, ko: 학교를 더 다닌 지원자}}
+grain: [row_no, alternative]
+materialized: table
+owner: learning
+tags: [research]
+---*/
+with f as (
+  select * from {{{{ ref('job_corps') }}}}
+),
+years as (
+  select * from (values (0, 'as_it_is', 'as it is', '그대로'), (1, 'year', 'a year more', '1년 더')) as y (more, alternative, title_en, title_ko)
+)
+select {columns}, f.educ + y.more as educ, y.alternative, y.title_en, y.title_ko
+from f
+cross join years as y
+"
+    );
+    fs::write(
+        folder.join("sql/features/job_corps_what_if.sql"),
+        alternatives,
+    )
+    .unwrap();
+    let declaration = folder.join("sql/models/job_corps.yml");
+    let text = fs::read_to_string(&declaration).unwrap();
+    let text = text
+        .replace(
+            "promotion: person",
+            "promotion: gates\nshadow_days: 30\nalternatives: features.job_corps_what_if",
+        )
+        .replace("evaluation: {folds: 5}", "evaluation: {folds: 3}");
+    fs::write(&declaration, text).unwrap();
+    run(folder, &["build", "-s", "path:features,tag:research"]);
+}
+
+#[test]
+fn a_version_scores_in_the_shadow_of_the_one_in_use_and_serves_when_its_days_are_over() {
+    let Some(origin) = research() else { return };
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("project");
+    copy(origin, &folder);
+    with_rows_that_wait(&folder);
+    let model = "job_corps";
+    run(&folder, &["models", "train", model]);
+    assert_eq!(versions(&folder, model, "state")[0], "serves");
+    let first = versions(&folder, model, "version").remove(0);
+
+    // What the version in use says of other terms.
+    let told = run(&folder, &["models", "what-if", "10", "--format", "csv"]);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    let as_it_is = lines.iter().find(|line| line.starts_with("as_it_is,"));
+    let change = as_it_is.unwrap().split(',').nth(3).unwrap();
+    assert_eq!(change.parse::<f64>().unwrap(), 0.0, "{told}");
+    let known = goyong_at(&folder, &["models", "what-if", "1"]);
+    assert_eq!(known.status.code(), Some(2));
+
+    let declaration = folder.join("sql/models/job_corps.yml");
+    let text = fs::read_to_string(&declaration).unwrap();
+    fs::write(&declaration, text.replace("ridge: 1}", "ridge: 2}")).unwrap();
+    run(&folder, &["models", "train", model]);
+    let second = versions(&folder, model, "version").remove(0);
+    assert_ne!(first, second);
+    let act = ["--reason", "figures read", "--account", "tester"];
+    let shadow = ["models", "shadow", model, &second];
+    run(&folder, &[&shadow[..], &act].concat());
+    assert_eq!(versions(&folder, model, "state")[..2], ["shadow", "serves"]);
+    // Within its days nothing changes; behind them it serves, with what was found as the reason.
+    run(&folder, &["models", "train", model]);
+    assert_eq!(versions(&folder, model, "state")[..2], ["shadow", "serves"]);
+    run(
+        &folder,
+        &["models", "train", model, "--as-of", "2027-03-01"],
+    );
+    let serving: Vec<String> = versions(&folder, model, "version")
+        .into_iter()
+        .zip(versions(&folder, model, "state"))
+        .filter_map(|(version, state)| (state == "serves").then_some(version))
+        .collect();
+    assert_eq!(serving, [second]);
+    let page = run(&folder, &["models", "show", model, &serving[0]]);
+    let reason = page
+        .lines()
+        .find(|line| line.contains("shadow period since"));
+    let reason = reason.unwrap();
+    assert!(
+        reason.contains("rows beside the version in use"),
+        "{reason}"
+    );
+    assert!(!reason.contains("scored 0 rows"), "{reason}");
+}
+
 #[test]
 fn a_version_whose_gate_failed_is_not_promoted() {
     let Some(origin) = research() else { return };

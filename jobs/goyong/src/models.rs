@@ -60,6 +60,15 @@ pub enum ModelsCommand {
         #[command(flatten)]
         act: ActArguments,
     },
+    /// Let a version score beside the one that serves: refused when one of its gates failed
+    Shadow {
+        /// The declared model
+        model: String,
+        /// The version
+        version: String,
+        #[command(flatten)]
+        act: ActArguments,
+    },
     /// Let the version before serve again, with the same bytes
     Rollback {
         /// The declared model
@@ -145,6 +154,17 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
                 .await?;
             return Ok(told(&console, model, &decision));
         }
+        ModelsCommand::Shadow {
+            model,
+            version,
+            act,
+        } => {
+            let today = Utc::now().date_naive();
+            let decision = project
+                .shadow_model(model, version, &act.act(), today)
+                .await?;
+            return Ok(told(&console, model, &decision));
+        }
         ModelsCommand::Rollback { model, act } => {
             let today = Utc::now().date_naive();
             let decision = project.roll_model_back(model, &act.act(), today).await?;
@@ -183,6 +203,12 @@ fn told(console: &Console, model: &str, decision: &ModelDecision) -> u8 {
         ModelDecision::Serves { version, scored } => {
             console.say(&format!(
                 "{model} {version} serves: {scored} current rows scored; readers see them with the next release"
+            ));
+            0
+        }
+        ModelDecision::Shadows { version, in_use } => {
+            console.say(&format!(
+                "{model} {version} scores beside {in_use}, which goes on serving; models.shadow_score has both"
             ));
             0
         }

@@ -12,7 +12,7 @@ use goyong_learn::{
 use crate::model_registry::{Act, Decision, LINE, Registry, json_of};
 use crate::project::OpenProject;
 use crate::releases;
-use crate::train_models::alternatives;
+use crate::train_models::{alternatives, shadow};
 
 /// Columns of the list of versions.
 pub const VERSIONS_HEADER: [&str; 11] = [
@@ -48,6 +48,13 @@ pub enum ModelDecision {
         version: String,
         /// Rows scored.
         scored: usize,
+    },
+    /// This version scores beside the one that serves.
+    Shadows {
+        /// The version.
+        version: String,
+        /// The version in use.
+        in_use: String,
     },
     /// Gates that failed, each with its figure; nothing changed.
     Refused(Vec<String>),
@@ -280,15 +287,7 @@ impl OpenProject {
         let _lock = self.lock_night().await?;
         self.declared_model(model)?;
         let registry = Registry::open(self).await?;
-        let usable = registry.line(model, version)?[3] == "true";
-        let card = card_of(self, model, version).await?;
-        let failed = card.gates.iter().filter(|gate| !gate.passed);
-        let failed = failed.map(|gate| format!("gate {}: {}", gate.name, gate_text(gate)));
-        let refused = card.promotion.iter().flat_map(PromotionReport::refusals);
-        let refused =
-            refused.map(|gate| format!("gate {}: {}", gate_name(gate), promotion_text(gate, "en")));
-        let failed: Vec<String> = failed.chain(refused).collect();
-        if !usable || !failed.is_empty() {
+        if let Some(failed) = refusals(self, &registry, model, version).await? {
             return Ok(ModelDecision::Refused(failed));
         }
         self.decide(
@@ -300,6 +299,47 @@ impl OpenProject {
             decided_on,
         )
         .await
+    }
+
+    /// Lets a version score beside the one that serves; refused when one of its gates failed.
+    pub async fn shadow_model(
+        &self,
+        model: &str,
+        version: &str,
+        act: &releases::Act,
+        decided_on: NaiveDate,
+    ) -> Result<ModelDecision> {
+        let _lock = self.lock_night().await?;
+        let declared = self.declared_model(model)?;
+        let mut registry = Registry::open(self).await?;
+        if let Some(failed) = refusals(self, &registry, model, version).await? {
+            return Ok(ModelDecision::Refused(failed));
+        }
+        let in_use = match registry.champion(model) {
+            Some(in_use) if in_use == version => bail!("{model} {version} serves already"),
+            Some(in_use) => in_use.to_owned(),
+            None => {
+                bail!("no version of {model} serves to score beside; `goyong models promote` it")
+            }
+        };
+        let shadow = registry.shadow(model).map(|(version, _)| version);
+        if shadow != Some(version) {
+            let decision = Decision {
+                model: model.to_owned(),
+                version: version.to_owned(),
+                act: Act::Shadow,
+                account: act.account.clone(),
+                reason: act.reason.clone(),
+                decided_on,
+            };
+            registry.decide(self, decision).await?;
+        }
+        let as_of = self.as_of_or_latest(None).await?;
+        shadow::score(self, declared, &registry, as_of).await?;
+        Ok(ModelDecision::Shadows {
+            version: version.to_owned(),
+            in_use,
+        })
     }
 
     /// Lets the version before the one that serves serve again, with the same bytes.
@@ -492,6 +532,24 @@ impl OpenProject {
         })?;
         Ok(registry.line(model, meant)?[1].clone())
     }
+}
+
+/// The gates that keep a version from serving, each with its figure.
+async fn refusals(
+    project: &OpenProject,
+    registry: &Registry,
+    model: &str,
+    version: &str,
+) -> Result<Option<Vec<String>>> {
+    let usable = registry.line(model, version)?[3] == "true";
+    let card = card_of(project, model, version).await?;
+    let failed = card.gates.iter().filter(|gate| !gate.passed);
+    let failed = failed.map(|gate| format!("gate {}: {}", gate.name, gate_text(gate)));
+    let refused = card.promotion.iter().flat_map(PromotionReport::refusals);
+    let refused =
+        refused.map(|gate| format!("gate {}: {}", gate_name(gate), promotion_text(gate, "en")));
+    let failed: Vec<String> = failed.chain(refused).collect();
+    Ok((!usable || !failed.is_empty()).then_some(failed))
 }
 
 /// A key stands in a statement as it is.

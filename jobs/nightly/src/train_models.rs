@@ -5,7 +5,7 @@
 
 pub(crate) mod alternatives;
 mod scores;
-mod shadow;
+pub(crate) mod shadow;
 mod training_set;
 
 use std::sync::Arc;

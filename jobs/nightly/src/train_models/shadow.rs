@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Date32Array, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use chrono::{Days, NaiveDate};
 use futures::StreamExt;
-use goyong_catalog::DeclaredModel;
+use goyong_catalog::{DeclaredModel, Promotion};
 use goyong_learn::{ShadowRow, Verdict, judge_shadow};
 use goyong_store::{CommitDetails, CommitMode};
 use goyong_types::TableName;
@@ -59,7 +59,7 @@ pub(super) async fn begin(
 
 /// Scores with the version in its shadow what waits for an outcome and was not scored by it yet, and with the version
 /// in use; dying here loses nothing, the next night scores what is missing.
-pub(super) async fn score(
+pub(crate) async fn score(
     project: &OpenProject,
     declared: &DeclaredModel,
     registry: &Registry,
@@ -125,7 +125,7 @@ pub(super) async fn score(
     Ok(())
 }
 
-/// Ends a shadow period whose days are over: the version serves, or leaves. Says which and why.
+/// Ends a shadow period whose days are over, where gates decide: the version serves, or leaves. Says which and why.
 pub(super) async fn end(
     project: &OpenProject,
     declared: &DeclaredModel,
@@ -137,10 +137,10 @@ pub(super) async fn end(
         return Ok(None);
     };
     let days = Days::new(u64::from(declared.shadow_days));
-    if since
+    let goes_on = since
         .checked_add_days(days)
-        .is_some_and(|until| until > as_of)
-    {
+        .is_some_and(|until| until > as_of);
+    if goes_on || declared.promotion == Promotion::Person {
         return Ok(None);
     }
     let version = version.to_owned();
