@@ -7,6 +7,7 @@
 
 import { readdir, readFile, mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
@@ -72,18 +73,14 @@ function watch(tab) {
   return seen;
 }
 
-for (const file of pages) {
+async function visit(file, narrow, seen, tab) {
   const name = path.relative(site, file);
   const address = pathToFileURL(file).href;
 
-  const narrow = await strict.newPage();
-  const seen = watch(narrow);
   await narrow.goto(address, { waitUntil: "load" });
-  check(name, "console", seen.console);
-  check(name, "requests", seen.requests);
-  await narrow.close();
+  check(name, "console", seen.console.splice(0));
+  check(name, "requests", seen.requests.splice(0));
 
-  const tab = await context.newPage();
   await tab.goto(address, { waitUntil: "load" });
   await tab.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
   await tab.evaluate(axe);
@@ -154,8 +151,19 @@ for (const file of pages) {
     await tab.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = false)));
     await tab.screenshot({ path: target, fullPage: true });
   }
+}
+
+// Every reader keeps its two tabs and takes the next page that nobody has.
+const waiting = pages.values();
+async function read() {
+  const narrow = await strict.newPage();
+  const seen = watch(narrow);
+  const tab = await context.newPage();
+  for (const file of waiting) await visit(file, narrow, seen, tab);
+  await narrow.close();
   await tab.close();
 }
+await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) }, read));
 
 // The print style is read from the file: a sheet opened over file:// may not show its rules to a script.
 const sheet = await readFile(path.join(site, "assets/site.css"), "utf8");
