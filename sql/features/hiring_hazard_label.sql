@@ -53,5 +53,7 @@ hiring_hazard_label as (
   cross join covered
   where open_week.filled_on is null
     or open_week.filled_on >= open_week.open_from
+    -- a week that is missing would tell of a filling before it is known
+    or {{ outcome_known_on('open_week.filled_on') }} > date '{{ var('as_of') }}'
 )
 select * from hiring_hazard_label

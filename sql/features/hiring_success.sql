@@ -206,7 +206,8 @@ hiring_success as (
       when staff.insured < 30 then '10-29'
       when staff.insured < 100 then '30-99'
       else '100+' end as insured_band,
-    least(40, greatest(0, months_between(employer.established_on, offered.opened_on)) / 12) as workplace_years,
+    case when employer.established_on is not null
+         then least(40, greatest(0, months_between(employer.established_on, offered.opened_on)) / 12) end as workplace_years,
     ln(staff.won) as employer_wage_log,
     cast(coalesce(earlier.vacancies, 0) as int) as earlier_vacancies,
     (coalesce(cast(earlier.filled as double), 0.0) + 2.0 * fill_before.rate)

@@ -2,7 +2,7 @@
 description:
   ko: 아직 채워지지 않은 구인신청의 주별 충원 확률과, 그런 구인의 절반이 며칠째에 채워지는지.
   en: >-
-    the chances of each open vacancy week by week, from the first week whose outcome is open: of being filled in a week
+    the chances of each open vacancy week by week, from the day after the last one delivered: of being filled in a week
     if it was not before, and of having been filled by its end; and the day by which half of such vacancies are filled,
     with the days by which a quarter and three quarters are. Days count from the opening, which is day 0
 grain: [vacancy_no, open_week]
@@ -21,9 +21,9 @@ tests:
   - {expression: "half_filled_day is null or half_filled_day <= coalesce(three_quarters_filled_day, half_filled_day)"}
 columns:
   open_week: {description: "week of the period, 1 begins on the day of opening"}
-  open_from: {description: "the day the week begins"}
-  open_to: {description: "its last day, at the latest that of the period"}
-  hazard: {description: probability of being filled in this week when it was not before, tests: [{range: {min: 0, max: 1}}]}
+  open_from: {description: "the first day of the week of which it is not known whether the vacancy is still open"}
+  open_to: {description: "the last day of the week, at the latest that of the period"}
+  hazard: {description: probability of being filled on these days when it was not before, tests: [{range: {min: 0, max: 1}}]}
   filled_by_end: {description: probability of being filled by the end of this week, tests: [{range: {min: 0, max: 1}}]}
   filled_in_period: {description: probability of being filled by the end of the period, tests: [{range: {min: 0, max: 1}}]}
   quarter_filled_day: {description: "days from opening by which a quarter of such vacancies are filled; null when the period ends before"}
@@ -37,18 +37,24 @@ feature as (
   select * from {{ ref('hiring_hazard') }}
 ),
 vacancy as (
-  select * from {{ ref('vacancy') }}
+  select * from {{ ref('vacancy_outcome') }}
 ),
-open_week as (
+delivered as (
+  select * from {{ source('wn_vacancy') }}
+),
+observed as (
+  select {{ delivered_until('delivered') }} as until from delivered
+),
+waiting as (
   select
     feature.vacancy_no,
     feature.opened_on,
     vacancy.closes_on,
     feature.open_week,
-    feature.open_from,
+    greatest(feature.open_from, add_days(observed.until, 1)) as open_from,
     feature.open_to,
     feature.days_of_week,
-    score.probability as hazard,
+    score.probability,
     score.model_version
   from score
   inner join feature
@@ -56,8 +62,19 @@ open_week as (
     and feature.open_from = score.open_from
   inner join vacancy
     on vacancy.vacancy_no = feature.vacancy_no
+  cross join observed
   where score.purpose = 'current'
-    and vacancy.filled_on is null
+    and vacancy.state = 'open'
+    and feature.open_to > observed.until
+),
+-- of a week that has begun, what its last days have left of the hazard
+open_week as (
+  select
+    waiting.*,
+    days_between(waiting.open_from, waiting.open_to) + 1 as days_left,
+    1.0 - exp(ln(1.0 - least(waiting.probability, 0.999999))
+      * cast(days_between(waiting.open_from, waiting.open_to) + 1 as double) / cast(waiting.days_of_week as double)) as hazard
+  from waiting
 ),
 chance as (
   select
