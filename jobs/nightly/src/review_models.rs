@@ -487,15 +487,15 @@ impl OpenProject {
             } = declared;
             let sql = format!(
                 "select a.alternative, f.title_{language} as title, \
-                 cast(round(a.probability, 4) as varchar) as probability, \
-                 cast(round(a.probability - s.probability, 4) as varchar) as change \
+                 cast(round(a.probability, 4) as varchar) as chance, \
+                 cast(round(a.probability - s.probability, 4) as varchar) as difference \
                  from {scores} a join {alternatives} f on cast(f.{entity} as varchar) = a.{entity} \
                  and f.{entered_on} = a.{entered_on} and f.alternative = a.alternative \
                  left join models.{model} s on s.{entity} = a.{entity} \
                  and s.{entered_on} = a.{entered_on} and s.purpose = 'current' \
                  where a.{entity} = '{subject}' order by a.probability desc, a.alternative"
             );
-            let columns = ["alternative", "title", "probability", "change"];
+            let columns = ["alternative", "title", "chance", "difference"];
             for row in self.texts(&sql, columns).await? {
                 rows.push(row.into_iter().chain([model.clone()]).collect());
             }
