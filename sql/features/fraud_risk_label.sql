@@ -27,17 +27,17 @@ columns:
 with observation as (
   select claim_no, entered_on, observed_on, months_after from {{ ref('fraud_risk') }}
 ),
-sanction as (
-  select * from {{ ref('sanction') }}
+fraud_decision as (
+  select * from {{ ref('fraud_decision') }}
 ),
 delivered as (
   select * from {{ source('ei_sanction') }}
 ),
 decision as (
-  select observation.claim_no, observation.entered_on, sanction.decided_on, sanction.known_on, sanction.stands
+  select observation.claim_no, observation.entered_on, fraud_decision.decided_on, fraud_decision.known_on, fraud_decision.stands
   from observation
-  inner join sanction
-    on sanction.claim_no = observation.claim_no
+  inner join fraud_decision
+    on fraud_decision.claim_no = observation.claim_no
 ),
 {{ decided_steps('claim_no') }},
 fraud_risk_label as (

@@ -31,22 +31,22 @@ with observation as (
 claim as (
   select * from {{ ref('claim') }}
 ),
-sanction as (
-  select * from {{ ref('sanction') }}
+fraud_decision as (
+  select * from {{ ref('fraud_decision') }}
 ),
 delivered as (
   select * from {{ source('ei_sanction') }}
 ),
 decision as (
-  select observation.workplace_no, observation.entered_on, sanction.decided_on, sanction.known_on, sanction.stands
+  select observation.workplace_no, observation.entered_on, fraud_decision.decided_on, fraud_decision.known_on, fraud_decision.stands
   from observation
   inner join claim
     on claim.workplace_no = observation.workplace_no
-  inner join sanction
-    on sanction.claim_no = claim.claim_no
+  inner join fraud_decision
+    on fraud_decision.claim_no = claim.claim_no
   where claim.applied_on <= observation.observed_on
     and claim.applied_on > add_months(observation.observed_on, -9)
-    and sanction.kind in ('F05', 'F06', 'F07', 'F08')
+    and fraud_decision.kind in ('F05', 'F06', 'F07', 'F08')
 ),
 {{ decided_steps('workplace_no') }},
 workplace_risk_label as (

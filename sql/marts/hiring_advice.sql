@@ -197,15 +197,15 @@ hiring_advice as (
       || coalesce(' 이런 구인의 절반은 연 지 ' || cast(advised.half_filled_day as varchar) || '일 안에 채워집니다.', '')
       || coalesce(' 지난 1년 같은 직종·지역에서 채워진 구인 ' || cast(advised.similar_filled as varchar) || '건은 보통 '
         || cast(advised.similar_days as varchar) || '일 걸렸고 월 임금은 보통 ' || {{ won('advised.similar_wage_won') }} || '원이었습니다.', '')
-      || coalesce(' ' || advised.best_ko || ': 비슷한 조건의 구인은 ' || {{ percent('advised.best_probability') }} || '%가 채워졌습니다.',
-        ' 한 가지 조건을 바꾼 구인도 확률이 크게 다르지 않았습니다.')
+      || coalesce(' ' || advised.best_ko || ': 지난 구인에서 배운 확률은 ' || {{ percent('advised.best_probability') }} || '%입니다.',
+        ' 한 가지 조건만 달랐던 구인에서 뚜렷이 높은 확률은 보이지 않습니다.')
       || ' 지난 구인에서 보이는 관련일 뿐, 조건을 바꾸면 그렇게 된다는 뜻은 아닙니다.' as text_ko,
     'The chance of being filled within the period is ' || {{ percent('advised.probability') }} || ' %.'
       || coalesce(' Half of such vacancies are filled by day ' || cast(advised.half_filled_day as varchar) || '.', '')
       || coalesce(' The ' || cast(advised.similar_filled as varchar)
         || ' vacancies of this occupation and province that were filled in the past year took '
         || cast(advised.similar_days as varchar) || ' days and paid ' || {{ won('advised.similar_wage_won') }} || ' won a month (medians).', '')
-      || coalesce(' With ' || advised.best_en || ', ' || {{ percent('advised.best_probability') }} || ' % of comparable vacancies were filled.',
+      || coalesce(' With ' || advised.best_en || ', the chance learned from past vacancies is ' || {{ percent('advised.best_probability') }} || ' %.',
         ' No single other term went with a clearly higher chance.')
       || ' These are associations in past vacancies, not what a change would cause.' as text_en,
     advised.model_version

@@ -191,7 +191,9 @@ def bench_models(
         queries = views_behind(goyong, folder, named, known, today)
         named |= {f"{schema}.{name}" for text in queries.values() for schema, name in INPUT.findall(text)}
         absent = sorted(name for name in named - queries.keys() if not parquet_of(lake, name))
-        assert not absent, f"{table}: the simulator delivers nothing for {', '.join(absent)}"
+        if absent:
+            print(f"  {table:<34} not compared: this country has no rows in {', '.join(absent)}")
+            continue
         plan = theirs / f"{table}.json"
         out = theirs / table
         out.mkdir()
