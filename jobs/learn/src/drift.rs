@@ -1,6 +1,6 @@
 //! How far the rows of today are from those a model was trained on.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -167,10 +167,11 @@ pub fn ks(reference: &[f64], current: &[f64]) -> f64 {
 impl Dataset {
     /// The distance of each feature between two sets of rows, such as those trained
     /// on and those to be scored. Rows of one entity may all say the same, so chance is
-    /// that of so many entities (the design effect of Kish 1965 at its largest).
+    /// that of as many independent rows as they are worth at least (the design effect of
+    /// Kish 1965 at its largest).
     pub fn drift(&self, reference: &[u32], current: &[u32]) -> Vec<FeatureDrift> {
         let features = self.spec.features.iter().zip(&self.features);
-        let [before_share, now_share] = [reference, current].map(|rows| self.entities_a_row(rows));
+        let [before_share, now_share] = [reference, current].map(|rows| self.effective_share(rows));
         let scaled = |counts: &[f64], share: f64| -> Vec<f64> {
             counts.iter().map(|count| count * share).collect()
         };
@@ -213,13 +214,17 @@ impl Dataset {
             .collect()
     }
 
-    /// Entities among rows, as a share of the rows.
-    fn entities_a_row(&self, rows: &[u32]) -> f64 {
-        let entities: HashSet<u64> = rows
-            .iter()
-            .map(|row| self.entities.hash(*row as usize))
-            .collect();
-        entities.len() as f64 / rows.len().max(1) as f64
+    /// Independent rows that rows of entities are worth, as a share of the rows: n ÷ Σm² with m rows of an entity.
+    fn effective_share(&self, rows: &[u32]) -> f64 {
+        let mut of_entity: HashMap<u64, f64> = HashMap::new();
+        for row in rows {
+            *of_entity
+                .entry(self.entities.hash(*row as usize))
+                .or_default() += 1.0;
+        }
+        // Whole numbers, so the order of entities does not matter.
+        let squares: f64 = of_entity.values().map(|count| count * count).sum();
+        rows.len() as f64 / squares.max(1.0)
     }
 
     /// What each feature alone tells about the outcome of labelled rows, the most

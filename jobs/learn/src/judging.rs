@@ -75,6 +75,7 @@ pub fn judge_training(
         challenger: outcome.predicted.clone(),
         suspicions: dataset.suspicions(&known),
         known_after_entry: request.known_after_entry.clone(),
+        judged: outcome.score_rows(dataset, &drawn(outcome.rows.clone()))?,
         current: outcome.score_rows(dataset, &open)?,
         eligible: request.eligible,
         scored: request.scored,

@@ -213,6 +213,9 @@ pub struct PromotionEvidence {
     /// The same of inputs that move by their nature, such as the state of the market: told, not
     /// judged.
     pub moving_inputs: Vec<FeatureDrift>,
+    /// What the model as it will serve says of the rows it was judged on: scores of today are compared with the same
+    /// model's, because models of earlier cut-offs have another floor.
+    pub judged: Vec<f64>,
     /// The new model's scores of those to be scored today.
     pub current: Vec<f64>,
     /// What the model in use scores the same rows.
@@ -402,7 +405,7 @@ fn drift(evidence: &PromotionEvidence, limits: &PromotionLimits) -> Vec<Promotio
     let worst = worst_of(&evidence.input_drift);
     let worst = worst.as_ref();
     let about = worst.map(|found| found.feature.clone());
-    let (before, now) = (&evidence.challenger, &evidence.current);
+    let (before, now) = (&evidence.judged, &evidence.current);
     let (counts_before, counts_now) = decile_counts(before, now);
     let compared = |figure: f64| (!now.is_empty()).then_some(figure);
     let gate = |check, ko: &str, en: &str, figure: Option<f64>, limit: f64, chance: f64| {

@@ -52,6 +52,7 @@ fn evidence(batch: &RecordBatch, spoil: impl Fn(&mut DatasetSpec)) -> PromotionE
         suspicions: dataset.suspicions(training),
         known_after_entry: vec![("age".into(), 0)],
         input_drift: dataset.drift(training, later),
+        judged: predicted.clone(),
         current: predicted.clone(),
         champion_current: Some(in_use),
         fairness: dataset
@@ -220,6 +221,13 @@ fn rows_of_one_entity_are_no_evidence_of_drift_each() {
             "{thrice:?}"
         );
     }
+    // One person with half of the rows of each side is worth one row, whatever the others are.
+    let half =
+        Int64Array::from_iter_values((0..6_000).map(|row| if row % 2 == 0 { 0 } else { row }));
+    let batch = with_column(&invented.batch, "person_key", Arc::new(half));
+    for (once, one) in drift(&invented.batch).iter().zip(drift(&batch)) {
+        assert!(one.psi_by_chance / once.psi_by_chance > 500.0, "{one:?}");
+    }
 }
 
 #[test]
@@ -368,6 +376,7 @@ fn few_rows_are_no_verdict_on_calibration_or_drift_and_a_told_figure_none_on_fai
     let mut few = honest();
     few.labels.truncate(150);
     few.challenger.truncate(150);
+    few.judged.truncate(150);
     few.current.truncate(60);
     few.champion_current = None;
     if let Some(contest) = &mut few.champion {
