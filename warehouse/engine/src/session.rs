@@ -32,6 +32,9 @@ pub(crate) const DEFAULT_SCHEMA: &str = "core";
 /// Rows of one batch between operators.
 const BATCH_ROWS: usize = 8192;
 
+/// The same where memory ran out.
+const BATCH_ROWS_WHEN_SPILLING: usize = 1024;
+
 /// Memory for footers of Parquet files, kept between queries.
 const FOOTER_CACHE_BYTES: usize = 128 << 20;
 
@@ -126,7 +129,8 @@ impl SessionFactory {
         &self.state
     }
 
-    /// A session over the given schemas. `sort_merge` plans joins that spill instead of hash joins.
+    /// A session over the given schemas. `sort_merge` plans joins that spill instead of hash joins, and in smaller
+    /// batches.
     pub fn session(
         &self,
         schemas: Arc<dyn datafusion::catalog::CatalogProvider>,
@@ -143,8 +147,13 @@ impl SessionFactory {
             builder = sharing_parts(builder, &self.state);
         }
         if sort_merge {
-            let config = builder.config().get_or_insert_default();
-            config.options_mut().optimizer.prefer_hash_join = false;
+            let options = builder.config().get_or_insert_default().options_mut();
+            options.optimizer.prefer_hash_join = false;
+            // A single stream would be joined by hash whatever is preferred.
+            let streams = options.execution.target_partitions.max(2);
+            options.execution.target_partitions = streams;
+            // A merge holds a batch of every file it reads, several of every sort at once.
+            options.execution.batch_size = BATCH_ROWS_WHEN_SPILLING;
         }
         SessionContext::new_with_state(builder.build())
     }
