@@ -104,6 +104,10 @@ entered as (
 known_workplace as (
   {{ workplace_as_known('entered') }}
 ),
+claimed as (
+  select distinct claimant.workplace_no, claimant.entered_on, claimant.person_key, claimant.separated_on
+  from claimant
+),
 -- who left in the nine months, as far as it was reported; reports are due by the 15th of the next month
 leaver as (
   select
@@ -114,15 +118,11 @@ leaver as (
       where insured_spell.acquired_reported_on > add_days(add_months(month_start(insured_spell.acquired_on), 1), 14)) as late_acquisitions,
     count(*) filter (
       where insured_spell.lost_reported_on > add_days(add_months(month_start(insured_spell.lost_on), 1), 14)) as late_losses,
-    count(claimed.claim_no) as claims
+    count(claimed.person_key) as claims
   from entered
   inner join insured_spell
     on insured_spell.workplace_no = entered.workplace_no
-  left join (
-    select claimant.workplace_no, claimant.entered_on, claimant.person_key, claimant.separated_on, min(claimant.claim_no) as claim_no
-    from claimant
-    group by claimant.workplace_no, claimant.entered_on, claimant.person_key, claimant.separated_on
-  ) as claimed
+  left join claimed
     on claimed.workplace_no = entered.workplace_no
     and claimed.entered_on = entered.entered_on
     and claimed.person_key = insured_spell.person_key
@@ -168,7 +168,7 @@ told as (
   left join undocumented
     on undocumented.claim_no = claimant.claim_no
     and undocumented.entered_on = claimant.entered_on
-  left join (select distinct late_claim.claim_no from late_claim) as late_claim
+  left join late_claim
     on late_claim.claim_no = claimant.claim_no
   group by claimant.workplace_no, claimant.entered_on
 ),
