@@ -147,13 +147,14 @@ impl SessionFactory {
             builder = sharing_parts(builder, &self.state);
         }
         if sort_merge {
-            let options = builder.config().get_or_insert_default().options_mut();
-            options.optimizer.prefer_hash_join = false;
-            // A single stream would be joined by hash whatever is preferred.
-            let streams = options.execution.target_partitions.max(2);
-            options.execution.target_partitions = streams;
-            // A merge holds a batch of every file it reads, several of every sort at once.
-            options.execution.batch_size = BATCH_ROWS_WHEN_SPILLING;
+            let config = builder.config().get_or_insert_default();
+            // A single stream would be joined by hash whatever is preferred, and a merge holds a batch of every file it
+            // reads, several of every sort at once.
+            let streams = config.target_partitions().max(2);
+            *config = std::mem::take(config)
+                .with_target_partitions(streams)
+                .with_batch_size(BATCH_ROWS_WHEN_SPILLING);
+            config.options_mut().optimizer.prefer_hash_join = false;
         }
         SessionContext::new_with_state(builder.build())
     }
