@@ -116,17 +116,48 @@ cell as (
     respondent.stratum, respondent.household_group, respondent.sido, respondent.status, respondent.work_kind,
     respondent.sex_age, respondent.section, respondent.work_sido, respondent.size
 ),
+-- replicates multiply rows, so what a cell is travels as one number
+profile as (
+  select
+    described.*,
+    row_number() over (
+      order by described.sido, described.status, described.work_kind, described.sex_age, described.section,
+        described.work_sido, described.size) as profile_no
+  from (
+    select distinct sido, status, work_kind, sex_age, section, work_sido, size from cell
+  ) as described
+),
+numbered as (
+  select cell.stratum, cell.household_group, profile.profile_no, cell.respondents, cell.weight
+  from cell
+  inner join profile
+    on profile.sido = cell.sido
+    and profile.status = cell.status
+    and profile.work_kind = cell.work_kind
+    and profile.sex_age = cell.sex_age
+    and profile.section = cell.section
+    and profile.work_sido = cell.work_sido
+    and profile.size = cell.size
+),
+replicate_profile as (
+  select
+    weight_factor.replicate,
+    numbered.profile_no,
+    sum(numbered.respondents) as respondents,
+    sum(cast(cast(numbered.weight as double) * weight_factor.factor as decimal(28, 8))) as persons
+  from numbered
+  inner join weight_factor
+    on weight_factor.stratum = numbered.stratum
+    and weight_factor.replicate <> numbered.household_group
+  group by weight_factor.replicate, numbered.profile_no
+),
 replicate_cell as (
   select
-    weight_factor.replicate, cell.sido, cell.status, cell.work_kind, cell.sex_age, cell.section, cell.work_sido, cell.size,
-    sum(cell.respondents) as respondents,
-    sum(cast(cast(cell.weight as double) * weight_factor.factor as decimal(28, 8))) as persons
-  from cell
-  inner join weight_factor
-    on weight_factor.stratum = cell.stratum
-    and weight_factor.replicate <> cell.household_group
-  group by
-    weight_factor.replicate, cell.sido, cell.status, cell.work_kind, cell.sex_age, cell.section, cell.work_sido, cell.size
+    replicate_profile.replicate, profile.sido, profile.status, profile.work_kind, profile.sex_age, profile.section,
+    profile.work_sido, profile.size, replicate_profile.respondents, replicate_profile.persons
+  from replicate_profile
+  inner join profile
+    on profile.profile_no = replicate_profile.profile_no
 ),
 replicate_target as (
   select replicate.replicate, target.margin, target.member, target.persons
