@@ -51,6 +51,7 @@ pub mod lineage;
 mod locality;
 mod masking;
 mod memo;
+mod memory_pool;
 mod model_tests;
 mod month_days;
 mod open_tables;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -21,6 +21,7 @@ use crate::functions;
 use crate::intervals::{SpellFunctions, SpellQueryPlanner};
 use crate::key_windows::WindowsByKey;
 use crate::lake_files::LakeOnly;
+use crate::memory_pool::SharedMemory;
 use crate::sharing::sharing_parts;
 
 /// Name of the catalog that holds every schema of the warehouse.
@@ -196,7 +197,7 @@ fn runtime(
 ) -> Result<Arc<RuntimeEnv>> {
     let io = |operation| move |source| EngineError::Io { operation, source };
     create_private_folder(spill_folder).map_err(io("create the folder for spilled rows"))?;
-    let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
+    let pool: Arc<dyn MemoryPool> = Arc::new(SharedMemory::new(limits.memory_bytes));
     RuntimeEnvBuilder::new()
         .with_object_store_registry(Arc::new(LakeOnly::of(lake)))
         .with_memory_pool(pool)
