@@ -165,7 +165,7 @@ fn no_path_leads_from_a_case_to_a_payment() {
             }
         }
     }
-    // Nothing is computed from an outcome: no model reads what the mirror wrote.
+    // Nothing but labels is computed from an outcome: no other model reads what the mirror wrote.
     let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql");
     for schema in ["core", "marts"] {
         for entry in std::fs::read_dir(models.join(schema)).unwrap() {

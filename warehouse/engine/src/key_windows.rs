@@ -436,6 +436,7 @@ fn numbers(rows: usize, ranges: &[Range<usize>], counted: u64) -> UInt64Array {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use arrow_array::{Int64Array, StringArray};
+    use arrow_schema::{Field, Schema};
     use datafusion::arrow::util::pretty::pretty_format_batches;
     use datafusion::datasource::MemTable;
     use datafusion::execution::SessionStateBuilder;
@@ -446,6 +447,13 @@ mod tests {
 
     /// Spells of persons, some without a number, some without a place; batches of a few rows, some of them empty.
     fn session(has_rule: bool, batch_rows: usize, threads: usize) -> SessionContext {
+        let field = |name: &str, data_type| Field::new(name, data_type, true);
+        let schema = Arc::new(Schema::new(vec![
+            field("person", DataType::Int64),
+            field("day", DataType::Int64),
+            field("number", DataType::Int64),
+            field("place", DataType::Utf8),
+        ]));
         let mut batches = Vec::new();
         for batch in 0..40_i64 {
             let rows = (batch * 7) % 13;
@@ -458,17 +466,15 @@ mod tests {
             let places: StringArray = (0..rows)
                 .map(|row| (at(row) % 5 != 0).then(|| format!("place {}", at(row) % 9)))
                 .collect();
-            batches.push(
-                RecordBatch::try_from_iter([
-                    ("person", Arc::new(persons) as _),
-                    ("day", Arc::new(days) as _),
-                    ("number", Arc::new(numbers) as _),
-                    ("place", Arc::new(places) as _),
-                ])
-                .unwrap(),
-            );
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(persons),
+                Arc::new(days),
+                Arc::new(numbers),
+                Arc::new(places),
+            ];
+            batches.push(RecordBatch::try_new(Arc::clone(&schema), columns).unwrap());
         }
-        let table = MemTable::try_new(batches[0].schema(), vec![batches]).unwrap();
+        let table = MemTable::try_new(schema, vec![batches]).unwrap();
         let config = SessionConfig::new()
             .with_batch_size(batch_rows)
             .with_target_partitions(threads);

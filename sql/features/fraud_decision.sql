@@ -7,7 +7,8 @@ description:
     case and the sanction that follows it stand here both; what reads them asks for the first
 grain: [claim_no, decided_on, kind, origin]
 materialized: table
-owner: core
+owner: detection
+label: true
 legal_basis: 고용보험법 제61조 · 제62조 · 제116조
 expects:
   alerts.case_label:
