@@ -76,40 +76,7 @@ pay_local as (
     and before.month >= add_months(cell.month, -12)
   group by cell.occupation, cell.sido, cell.month
 ),
-opening_cell as (
-  select offered.month, offered.major, offered.sido, sum(offered.openings) as openings, max(offered.opened_on) as known_on
-  from offered
-  group by offered.month, offered.major, offered.sido
-),
-seeker_cell as (
-  select
-    seeker.month,
-    seeker.wished_major as major,
-    seeker.wished_sido as sido,
-    count(*) as seekers,
-    max(seeker.registered_on) as known_on
-  from seeker
-  where seeker.registered_on <= date '{{ var('as_of') }}'
-  group by seeker.month, seeker.wished_major, seeker.wished_sido
-),
-opening_major as (
-  select
-    opening_cell.month,
-    opening_cell.major,
-    sum(opening_cell.openings) as openings,
-    max(opening_cell.known_on) as known_on
-  from opening_cell
-  group by opening_cell.month, opening_cell.major
-),
-seeker_major as (
-  select
-    seeker_cell.month,
-    seeker_cell.major,
-    sum(seeker_cell.seekers) as seekers,
-    max(seeker_cell.known_on) as known_on
-  from seeker_cell
-  group by seeker_cell.month, seeker_cell.major
-),
+{{ market_cells('offered') }},
 hiring_market as (
   select
     cell.month,
