@@ -63,7 +63,11 @@ function watch(tab) {
     if (["error", "warning"].includes(message.type())) seen.console.push(message.text());
   });
   tab.on("pageerror", (error) => seen.console.push(error.message));
-  tab.on("requestfailed", (request) => seen.requests.push(`failed ${request.url()}`));
+  tab.on("requestfailed", (request) => {
+    // Leaving a page cuts off what it still asks for, its icon most often; a missing file fails in another way.
+    if (request.failure()?.errorText === "net::ERR_ABORTED") return;
+    seen.requests.push(`failed ${request.url()}`);
+  });
   tab.on("request", (request) => {
     const url = request.url();
     if (url.startsWith("data:")) return;
