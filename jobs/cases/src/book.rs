@@ -26,6 +26,7 @@ const MIGRATIONS: Migrations = Migrations {
             postgres: include_str!("schema/0002_guards.postgres.sql"),
         }),
         Migration::Same(include_str!("schema/0003_scores.sql")),
+        Migration::Same(include_str!("schema/0004_scores_by_model.sql")),
     ],
 };
 

@@ -1,7 +1,7 @@
 //! What each centre is given to do: the most urgent cases up to its capacity, and a few claims drawn at random from all
 //! active ones, from which precision and prevalence can be estimated.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use goyong_database::{Transaction, Value};
 
@@ -46,23 +46,58 @@ pub struct ActiveClaim {
     pub person_key: i64,
     /// The centre.
     pub centre: String,
+    /// The workplace that was left, where it is known.
+    pub workplace_no: Option<String>,
+}
+
+impl ActiveClaim {
+    fn workplace(&self) -> Option<&str> {
+        self.workplace_no.as_deref()
+    }
 }
 
 /// A claim that was drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Drawn {
     pub(crate) claim_no: String,
-    pub(crate) person_key: i64,
     pub(crate) centre: String,
+    pub(crate) looks_at: LooksAt,
     population: i64,
     inclusion_ppb: i64,
 }
 
+/// Whom a drawn claim leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LooksAt {
+    Claimant(i64),
+    Workplace(String),
+}
+
 impl Drawn {
+    pub(crate) fn pivot_kind(&self) -> &'static str {
+        match self.looks_at {
+            LooksAt::Claimant(_) => "person",
+            LooksAt::Workplace(_) => "workplace",
+        }
+    }
+
     pub(crate) fn pivot_key(&self) -> String {
-        format!("person/{}", self.person_key)
+        match &self.looks_at {
+            LooksAt::Claimant(person) => format!("person/{person}"),
+            LooksAt::Workplace(workplace_no) => format!("workplace/{workplace_no}"),
+        }
+    }
+
+    pub(crate) fn person_key(&self) -> Option<i64> {
+        match self.looks_at {
+            LooksAt::Claimant(person) => Some(person),
+            LooksAt::Workplace(_) => None,
+        }
     }
 }
+
+/// One in so many of the claims drawn leads to the workplace that was left, not to the claimant.
+const WORKPLACE_ONE_IN: u64 = 4;
 
 /// A number from 0 to 2^52, the same for the same texts.
 fn number(secret: &str, texts: &[&str]) -> u64 {
@@ -72,9 +107,13 @@ fn number(secret: &str, texts: &[&str]) -> u64 {
 
 const NUMBERS: u64 = 1 << 52;
 
-/// Draws from the active claims of each centre, once for each night and the same for the same night. A centre's share of its capacity is rarely a
-/// whole number; what is over is one more claim with that probability, so the expected number is exact and each active
-/// claim of a centre has the probability share × capacity ÷ claims.
+/// Draws from the active claims of each centre, once for each night and the same for the same night. A centre's share of
+/// its capacity is rarely a whole number; what is over is one more claim with that probability, so the expected number
+/// is exact and each active claim of a centre has the probability share × capacity ÷ claims.
+///
+/// Some of the claims drawn lead to their workplace. What is kept as its inclusion is the inverse of the weight that
+/// makes sums over such claims those over workplaces: each of its active claims carries an equal part of it (generalised
+/// weight share method, Lavallée 2007). It may exceed one.
 pub(crate) async fn draw(
     transaction: &mut Transaction,
     incoming: &Incoming,
@@ -98,6 +137,15 @@ pub(crate) async fn draw(
             .or_default()
             .push((place, claim));
     }
+    let mut claims_of: HashMap<&str, i64> = HashMap::new();
+    for workplace in incoming
+        .active_claims
+        .iter()
+        .filter_map(ActiveClaim::workplace)
+    {
+        *claims_of.entry(workplace).or_default() += 1;
+    }
+    let one_in = WORKPLACE_ONE_IN as i64;
     let mut drawn = Vec::new();
     for (centre, mut claims) in by_centre {
         claims.sort_by(|left, right| (left.0, &left.1.claim_no).cmp(&(right.0, &right.1.claim_no)));
@@ -110,13 +158,28 @@ pub(crate) async fn draw(
         let one_more =
             u128::from(over) * 10_000 < u128::from(expected % 10_000) * u128::from(NUMBERS);
         let count = expected / 10_000 + u64::from(one_more);
+        let of_claim = (expected * 100_000 / population) as i64;
         for (_, claim) in claims.iter().take(count as usize) {
+            let leads_on =
+                number(secret, &["workplace", &night, &claim.claim_no]) % WORKPLACE_ONE_IN == 0;
+            let (looks_at, inclusion_ppb) = match claim.workplace() {
+                Some(workplace) if leads_on => {
+                    let claims = claims_of.get(workplace).copied().unwrap_or(1);
+                    let looks_at = LooksAt::Workplace(workplace.to_owned());
+                    (looks_at, of_claim * claims / one_in)
+                }
+                Some(_) => {
+                    let looks_at = LooksAt::Claimant(claim.person_key);
+                    (looks_at, of_claim * (one_in - 1) / one_in)
+                }
+                None => (LooksAt::Claimant(claim.person_key), of_claim),
+            };
             drawn.push(Drawn {
                 claim_no: claim.claim_no.clone(),
-                person_key: claim.person_key,
                 centre: centre.to_owned(),
+                looks_at,
                 population: population as i64,
-                inclusion_ppb: (expected * 100_000 / population) as i64,
+                inclusion_ppb,
             });
         }
     }

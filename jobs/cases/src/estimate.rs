@@ -32,11 +32,13 @@ pub struct DecidedDraw {
     pub is_alerted: bool,
 }
 
-/// A claim that was drawn and decided, by its number.
+/// A claim that was drawn, and what was decided about whom it led to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrawnClaim {
     /// The claim.
     pub claim_no: String,
+    /// The workplace, where the draw led to it and not to the claimant.
+    pub workplace_no: Option<String>,
     /// The night that drew it.
     pub night: String,
     /// What was decided.
@@ -46,7 +48,7 @@ pub struct DrawnClaim {
 /// What is known of alerts and claims.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Estimates {
-    /// Claims drawn, over all nights.
+    /// Claims drawn that lead to their claimants, over all nights.
     pub drawn: u64,
     /// Those of them that are decided.
     pub drawn_decided: u64,
@@ -116,7 +118,7 @@ impl CaseBook {
     /// Estimates from what was drawn and decided. A decision that fell on appeal counts as no ground to act.
     pub async fn estimates(&self) -> Result<Estimates, CaseError> {
         let error = CaseError::database("read the decisions");
-        let (drawn, claims) = self.draws().await?;
+        let (drawn, claims) = self.draws("person").await?;
         let mut estimates = Estimates {
             drawn,
             ..Estimates::default()
@@ -152,29 +154,40 @@ impl CaseBook {
         Ok(estimates)
     }
 
-    /// Claims that were drawn and decided.
+    /// Claims that were drawn and lead to their claimants, and what was decided.
     pub async fn decided_draws(&self) -> Result<Vec<DrawnClaim>, CaseError> {
-        Ok(self.draws().await?.1)
+        Ok(self.draws("person").await?.1)
     }
 
-    /// How many claims were drawn, and those of them that are decided.
-    async fn draws(&self) -> Result<(u64, Vec<DrawnClaim>), CaseError> {
+    /// Claims that were drawn and lead to the workplace that was left, and what was decided about it.
+    pub async fn decided_workplace_draws(&self) -> Result<Vec<DrawnClaim>, CaseError> {
+        Ok(self.draws("workplace").await?.1)
+    }
+
+    /// How many claims were drawn that lead to cases of a kind, and those of them that are decided.
+    async fn draws(&self, pivot_kind: &str) -> Result<(u64, Vec<DrawnClaim>), CaseError> {
         let error = CaseError::database("read the draws");
         // The newest decision about the claimant, and whether anything was ever raised.
         let sql = "select d.inclusion_ppb, \
              (select x.outcome from case_decisions x where x.case_no = d.case_no order by x.decision_no desc limit 1), \
              (select count(*) from case_evidence e where e.case_no = d.case_no), \
-             coalesce((select c.appeal from cases c where c.case_no = d.case_no), 'none'), d.claim_no, d.night \
-             from case_draws d order by d.night, d.claim_no";
+             c.appeal, d.claim_no, d.night, c.pivot_key \
+             from case_draws d join cases c on c.case_no = d.case_no where c.pivot_kind = $1 \
+             order by d.night, d.claim_no";
         let (mut drawn, mut decided) = (0, Vec::new());
-        for row in self.rows("read the draws", sql, &[]).await? {
+        for row in self
+            .rows("read the draws", sql, &[pivot_kind.into()])
+            .await?
+        {
             drawn += 1;
             let Some(outcome) = row.optional_text(1).map_err(error)? else {
                 continue;
             };
             let is_overturned = row.text(3).map_err(error)? == "overturned";
+            let pivot_key = row.text(6).map_err(error)?;
             decided.push(DrawnClaim {
                 claim_no: row.text(4).map_err(error)?,
+                workplace_no: pivot_key.strip_prefix("workplace/").map(str::to_owned),
                 night: row.text(5).map_err(error)?,
                 decided: DecidedDraw {
                     inclusion: row.integer(0).map_err(error)? as f64 / 1e9,

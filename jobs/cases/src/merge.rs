@@ -370,8 +370,8 @@ async fn load(
         let row = pivots.entry(pivot.clone()).or_insert_with(|| {
             vec![
                 pivot.into(),
-                "person".into(),
-                claim.person_key.into(),
+                claim.pivot_kind().into(),
+                claim.person_key().into(),
                 (&claim.centre).into(),
                 "".into(),
                 Severity::Low.word().into(),

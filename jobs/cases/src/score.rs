@@ -18,8 +18,10 @@ pub struct IncomingScore {
     pub pivot_key: String,
     /// The probability, from 0 to 1.
     pub risk: f64,
-    /// The claim it is of, the highest of the case.
-    pub claim_no: String,
+    /// The model it is of.
+    pub model: String,
+    /// What it is of: a claim in the evidence, or the workplace of the case.
+    pub entity: String,
     /// The version of the model.
     pub model_version: String,
     /// Whether the random draw sufficed to correct it to the true prevalence.
@@ -31,8 +33,10 @@ pub struct IncomingScore {
 pub struct CaseScore {
     /// The probability, from 0 to 1.
     pub risk: f64,
-    /// The claim it is of.
-    pub claim_no: String,
+    /// The model it is of.
+    pub model: String,
+    /// What it is of: a claim in the evidence, or the workplace of the case.
+    pub entity: String,
     /// The version of the model.
     pub model_version: String,
     /// Whether the random draw sufficed to correct it.
@@ -46,7 +50,8 @@ static INCOMING_SCORES: LazyLock<Load> = LazyLock::new(|| {
         &[
             ("pivot_key", Text),
             ("risk_ppb", Integer),
-            ("claim_no", Text),
+            ("model", Text),
+            ("entity", Text),
             ("model_version", Text),
             ("is_corrected", Integer),
         ],
@@ -69,7 +74,8 @@ pub(crate) async fn keep(
             vec![
                 (&score.pivot_key).into(),
                 ((score.risk.clamp(0.0, 1.0) * BILLION).round() as i64).into(),
-                (&score.claim_no).into(),
+                (&score.model).into(),
+                (&score.entity).into(),
                 (&score.model_version).into(),
                 i64::from(score.is_corrected).into(),
             ]
@@ -81,8 +87,8 @@ pub(crate) async fn keep(
         .map_err(error)?;
     for sql in [
         "delete from case_scores",
-        "insert into case_scores (case_no, risk_ppb, claim_no, model_version, is_corrected) \
-         select c.case_no, i.risk_ppb, i.claim_no, i.model_version, i.is_corrected \
+        "insert into case_scores (case_no, risk_ppb, model, entity, model_version, is_corrected) \
+         select c.case_no, i.risk_ppb, i.model, i.entity, i.model_version, i.is_corrected \
          from case_incoming_scores i join cases c on c.pivot_key = i.pivot_key",
         "delete from case_incoming_scores",
     ] {
@@ -96,14 +102,15 @@ impl CaseBook {
     pub async fn scores(&self) -> Result<BTreeMap<i64, CaseScore>, CaseError> {
         let error = CaseError::database("read the scores");
         let sql =
-            "select case_no, risk_ppb, claim_no, model_version, is_corrected from case_scores";
+            "select case_no, risk_ppb, model, entity, model_version, is_corrected from case_scores";
         let mut scores = BTreeMap::new();
         for row in self.rows("read the scores", sql, &[]).await? {
             let score = CaseScore {
                 risk: row.integer(1).map_err(error)? as f64 / BILLION,
-                claim_no: row.text(2).map_err(error)?,
-                model_version: row.text(3).map_err(error)?,
-                is_corrected: row.integer(4).map_err(error)? == 1,
+                model: row.text(2).map_err(error)?,
+                entity: row.text(3).map_err(error)?,
+                model_version: row.text(4).map_err(error)?,
+                is_corrected: row.integer(5).map_err(error)? == 1,
             };
             scores.insert(row.integer(0).map_err(error)?, score);
         }

@@ -446,14 +446,14 @@ pub async fn run(common: &CommonArguments, command: &AlertsCommand) -> Result<u8
         }
         AlertsCommand::Estimates { output } => {
             let mut rows = estimate_rows(&project.estimate_precision().await?);
-            if let Some(correction) = project.correct_risk().await? {
-                rows.extend(correction_rows(&correction));
+            for (model, correction) in project.correct_risks().await? {
+                rows.extend(correction_rows(model, &correction));
                 if let Some(reason) = &correction.reason {
                     let text = match common.lang {
                         Language::En => &reason.en,
                         Language::Ko => &reason.ko,
                     };
-                    Console::new(common.quiet).say(text);
+                    Console::new(common.quiet).say(&format!("{model}: {text}"));
                 }
             }
             output::write_rows(&ESTIMATES_HEADER, &rows, output.format, &mut out)?;
@@ -621,15 +621,19 @@ fn interval_row(measure: &str, interval: Option<[f64; 3]>, decided: u64) -> Vec<
     ]
 }
 
-/// What the draw adds to the log-odds of the risk score, and their slope.
-fn correction_rows(correction: &PrevalenceCorrection) -> Vec<Vec<String>> {
+/// What the draw adds to the log-odds of a risk score, and their slope.
+fn correction_rows(model: &str, correction: &PrevalenceCorrection) -> Vec<Vec<String>> {
     let decided = correction.rows as u64;
     let ends =
         |estimate: goyong_nightly::Estimate| [estimate.value, estimate.lower, estimate.upper];
     let slope = correction.line.map(|(_, slope)| ends(slope));
     vec![
-        interval_row("risk_shift_log_odds", correction.shift.map(ends), decided),
-        interval_row("risk_slope", slope, decided),
+        interval_row(
+            &format!("{model}_shift_log_odds"),
+            correction.shift.map(ends),
+            decided,
+        ),
+        interval_row(&format!("{model}_slope"), slope, decided),
     ]
 }
 

@@ -91,7 +91,7 @@ impl PrevalenceCorrection {
                     rows.len()
                 ),
                 format!(
-                    "{positives} of {} claims drawn and decided had a ground; at least {SHIFT_OUTCOMES} with \
+                    "{positives} of {} drawn and decided had a ground; at least {SHIFT_OUTCOMES} with \
                      and without are needed, so nothing is corrected",
                     rows.len()
                 ),

@@ -206,7 +206,8 @@ impl<'a> Desk<'a> {
             reasons: reasons(&rules, evidence, raised),
             risk: self.scores.get(&case.case_no).map(|score| RiskPlace {
                 probability: score.risk,
-                claim_no: score.claim_no.clone(),
+                model: score.model.clone(),
+                entity: score.entity.clone(),
                 model_version: score.model_version.clone(),
                 is_corrected: score.is_corrected,
             }),

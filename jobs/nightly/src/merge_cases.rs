@@ -184,19 +184,21 @@ impl OpenProject {
     async fn active_claims(&self, as_of: NaiveDate) -> Result<Vec<ActiveClaim>> {
         let from = as_of - chrono::Days::new(ACTIVE_DAYS.into());
         let sql = format!(
-            "select claim.claim_no, cast(claim.person_key as varchar) as person_key, claim.centre from core.claim claim \
+            "select claim.claim_no, cast(claim.person_key as varchar) as person_key, claim.centre, claim.workplace_no \
+             from core.claim claim \
              where claim.claim_no in (select claim_no from core.certification \
              where days_paid > 0 and period_to between date '{from}' and date '{as_of}')"
         );
         let rows = self
-            .texts(&sql, ["claim_no", "person_key", "centre"])
+            .texts(&sql, ["claim_no", "person_key", "centre", "workplace_no"])
             .await?;
         rows.into_iter()
-            .map(|[claim_no, person_key, centre]| {
+            .map(|[claim_no, person_key, centre, workplace_no]| {
                 Ok(ActiveClaim {
                     claim_no,
                     person_key: number(&person_key)?,
                     centre: optional(&centre).unwrap_or_else(|| NO_CENTRE.to_owned()),
+                    workplace_no: optional(&workplace_no),
                 })
             })
             .collect()

@@ -4,60 +4,73 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use goyong_cases::{CaseBook, CaseScore, IncomingScore};
+use goyong_cases::{CaseBook, CaseScore, DrawnClaim, IncomingScore};
 use goyong_learn::{DrawnRow, PrevalenceCorrection};
 use goyong_types::TableName;
 
 use crate::project::OpenProject;
 
-const MODEL: &str = "fraud_risk";
-const SCORES: &str = "models.fraud_risk";
+/// Scores claims.
+const OF_CLAIMS: &str = "fraud_risk";
+/// Scores the workplaces that claimants left.
+const OF_WORKPLACES: &str = "workplace_risk";
 const FROZEN: &str = "models.frozen_score";
 
 /// The highest score of the claims in the evidence of each pivot; of a claim the newest score counts.
-const RISK_QUERY: &str = "select pivot_key, claim_no, cast(probability as varchar) as probability, model_version from (\
-    select e.pivot_key, s.claim_no, s.probability, s.model_version, row_number() over (\
+const CLAIM_QUERY: &str = "select pivot_key, claim_no as entity, cast(probability as varchar) as probability, \
+    model_version from (select e.pivot_key, s.claim_no, s.probability, s.model_version, row_number() over (\
     partition by e.pivot_key order by s.probability desc, s.claim_no) as place \
     from (select distinct pivot_key, claim_no from alerts.evidence where not cleared and claim_no is not null) e \
     join (select claim_no, probability, model_version, row_number() over (\
     partition by claim_no order by entered_on desc) as newest from models.fraud_risk where purpose = 'current') s \
     on s.claim_no = e.claim_no where s.newest = 1) ranked where place = 1";
 
-/// The first score each claim was given in its newest stretch.
-const FROZEN_QUERY: &str = "select entity, cast(probability as varchar) as probability from (\
-    select entity, probability, row_number() over (partition by entity order by entered_on desc) as newest \
-    from models.frozen_score where model = 'fraud_risk') scored where newest = 1";
+/// The newest score of each workplace that is a pivot.
+const WORKPLACE_QUERY: &str = "select pivot_key, workplace_no as entity, cast(probability as varchar) as probability, \
+    model_version from (select 'workplace/' || workplace_no as pivot_key, workplace_no, probability, model_version, \
+    row_number() over (partition by workplace_no order by entered_on desc) as newest \
+    from models.workplace_risk where purpose = 'current') s where newest = 1 \
+    and pivot_key in (select pivot_key from alerts.candidate where pivot_kind = 'workplace')";
 
 impl OpenProject {
-    /// The score of each pivot with evidence, corrected to the true prevalence where the random draw suffices; none
-    /// where no version of the model serves.
+    /// The score of each pivot with evidence, corrected to the true prevalence where the random draw suffices: of a
+    /// workplace its own, of any other case the highest of its claims, as of a workplace that has none. No score where
+    /// no version serves.
     pub(crate) async fn case_scores(&self, book: &CaseBook) -> Result<Vec<IncomingScore>> {
-        if !self.is_stored(SCORES).await? {
-            return Ok(Vec::new());
+        let mut scores = BTreeMap::new();
+        for (model, query) in [(OF_CLAIMS, CLAIM_QUERY), (OF_WORKPLACES, WORKPLACE_QUERY)] {
+            if !self.is_stored(&format!("models.{model}")).await? {
+                continue;
+            }
+            let correction = self.prevalence_correction(book, model).await?;
+            let columns = ["pivot_key", "entity", "probability", "model_version"];
+            for [pivot_key, entity, probability, model_version] in
+                self.texts(query, columns).await?
+            {
+                let score = IncomingScore {
+                    pivot_key: pivot_key.clone(),
+                    model: model.to_owned(),
+                    entity,
+                    risk: correction.apply(number(model, &probability)?),
+                    model_version,
+                    is_corrected: correction.is_corrected(),
+                };
+                scores.insert(pivot_key, score);
+            }
         }
-        let correction = self.prevalence_correction(book).await?;
-        let columns = ["pivot_key", "claim_no", "probability", "model_version"];
-        let mut scores = Vec::new();
-        for [pivot_key, claim_no, probability, model_version] in
-            self.texts(RISK_QUERY, columns).await?
-        {
-            scores.push(IncomingScore {
-                pivot_key,
-                claim_no,
-                risk: correction.apply(number(&probability)?),
-                model_version,
-                is_corrected: correction.is_corrected(),
-            });
-        }
-        Ok(scores)
+        Ok(scores.into_values().collect())
     }
 
-    /// What the random draw says about the risk score.
-    pub async fn correct_risk(&self) -> Result<Option<PrevalenceCorrection>> {
-        match self.existing_cases().await? {
-            Some(book) => Ok(Some(self.prevalence_correction(&book).await?)),
-            None => Ok(None),
+    /// What the random draw says about each risk score, by model; nothing before the first case.
+    pub async fn correct_risks(&self) -> Result<Vec<(&'static str, PrevalenceCorrection)>> {
+        let mut corrections = Vec::new();
+        if let Some(book) = self.existing_cases().await? {
+            for model in [OF_CLAIMS, OF_WORKPLACES] {
+                let correction = self.prevalence_correction(&book, model).await?;
+                corrections.push((model, correction));
+            }
         }
+        Ok(corrections)
     }
 
     /// The scores of cases, by number.
@@ -68,23 +81,33 @@ impl OpenProject {
         })
     }
 
-    async fn prevalence_correction(&self, book: &CaseBook) -> Result<PrevalenceCorrection> {
-        if !self.is_stored(FROZEN).await? {
+    async fn prevalence_correction(
+        &self,
+        book: &CaseBook,
+        model: &str,
+    ) -> Result<PrevalenceCorrection> {
+        let drawn = match model {
+            OF_WORKPLACES => book.decided_workplace_draws().await?,
+            _ => book.decided_draws().await?,
+        };
+        if drawn.is_empty() || !self.is_stored(FROZEN).await? {
             return Ok(PrevalenceCorrection::from_draw(&[]));
         }
-        let drawn = book.decided_draws().await?;
-        if drawn.is_empty() {
-            return Ok(PrevalenceCorrection::from_draw(&[]));
-        }
+        // The first score each was given in its newest stretch.
+        let frozen = format!(
+            "select entity, cast(probability as varchar) as probability from (\
+             select entity, probability, row_number() over (partition by entity order by entered_on desc) as newest \
+             from {FROZEN} where model = '{model}') scored where newest = 1"
+        );
         let mut scores = BTreeMap::new();
-        for [claim_no, probability] in self.texts(FROZEN_QUERY, ["entity", "probability"]).await? {
-            scores.insert(claim_no, number(&probability)?);
+        for [entity, probability] in self.texts(&frozen, ["entity", "probability"]).await? {
+            scores.insert(entity, number(model, &probability)?);
         }
         let rows: Vec<DrawnRow> = drawn
             .iter()
             .filter_map(|claim| {
                 Some(DrawnRow {
-                    probability: *scores.get(&claim.claim_no)?,
+                    probability: *scores.get(looked_at(claim))?,
                     inclusion: claim.decided.inclusion,
                     is_positive: claim.decided.is_adverse,
                 })
@@ -99,8 +122,13 @@ impl OpenProject {
     }
 }
 
-fn number(text: &str) -> Result<f64> {
+/// What a model scores of a claim that was drawn: the workplace where the draw led to it.
+fn looked_at(claim: &DrawnClaim) -> &str {
+    claim.workplace_no.as_deref().unwrap_or(&claim.claim_no)
+}
+
+fn number(model: &str, text: &str) -> Result<f64> {
     text.parse()
         .ok()
-        .with_context(|| format!("the score `{text}` of {MODEL} is no number"))
+        .with_context(|| format!("the score `{text}` of {model} is no number"))
 }

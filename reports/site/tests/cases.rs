@@ -92,7 +92,8 @@ fn dossier(case_no: i64) -> Dossier {
         }],
         risk: Some(RiskPlace {
             probability: 0.1234,
-            claim_no: "C000000017".into(),
+            model: "fraud_risk".into(),
+            entity: "C000000017".into(),
             model_version: "2025-07-16-aabbccdd".into(),
             is_corrected: false,
         }),

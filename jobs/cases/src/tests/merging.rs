@@ -10,6 +10,7 @@ on_both!(
     a_list_is_capped_and_a_suppression_counts,
     a_score_orders_cases_of_one_severity_and_does_nothing_else,
     a_draw_is_the_same_again_and_nothing_tells_of_it,
+    some_draws_lead_to_the_workplace_and_sums_over_them_are_of_workplaces,
     pseudonyms_follow_a_rotation_and_a_forgotten_person_leaves,
     a_hundred_thousand_rows_are_merged,
 );
@@ -232,7 +233,8 @@ async fn a_score_orders_cases_of_one_severity_and_does_nothing_else(place: Place
     let score = |person: i64, risk: f64| IncomingScore {
         pivot_key: format!("person/{person}"),
         risk,
-        claim_no: format!("C{person}"),
+        model: "fraud_risk".to_owned(),
+        entity: format!("C{person}"),
         model_version: "2024-03-01-abc".to_owned(),
         is_corrected: true,
     };
@@ -264,7 +266,7 @@ async fn a_score_orders_cases_of_one_severity_and_does_nothing_else(place: Place
     assert_eq!(before, after, "nothing happened to any case");
     let scores = book.scores().await.unwrap();
     assert_eq!(scores.keys().copied().collect::<Vec<_>>(), [1, 2, 4]);
-    assert_eq!((scores[&2].risk, scores[&2].claim_no.as_str()), (0.9, "C2"));
+    assert_eq!((scores[&2].risk, scores[&2].entity.as_str()), (0.9, "C2"));
 
     // A night without a model orders by the amount again.
     incoming.scores.clear();
@@ -312,6 +314,56 @@ async fn a_draw_is_the_same_again_and_nothing_tells_of_it(place: Place) {
         prevalence.value == 0.0 && prevalence.upper > 0.5,
         "one claim says little"
     );
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
+async fn some_draws_lead_to_the_workplace_and_sums_over_them_are_of_workplaces(place: Place) {
+    let book = &place.book;
+    let mut incoming = night("2024-03-01", vec![evidence(1, 0)]);
+    incoming.active_claims = claims(400);
+    for claim in &mut incoming.active_claims {
+        claim.workplace_no = Some(format!("W{}", claim.person_key % 40));
+    }
+    incoming.capacity.per_centre = 60;
+    incoming.capacity.random_basis_points = 10_000;
+    let merged = book.merge(&incoming).await.unwrap();
+    assert_eq!(merged.drawn, 240);
+    let sql = "select c.pivot_kind, d.inclusion_ppb from case_draws d join cases c on c.case_no = d.case_no";
+    let (mut claimants, mut workplaces, mut led_on) = (0.0, 0.0, 0);
+    for row in book.rows("read the draws", sql, &[]).await.unwrap() {
+        let weight = 1e9 / row.integer(1).unwrap() as f64;
+        if row.text(0).unwrap() == "workplace" {
+            workplaces += weight;
+            led_on += 1;
+        } else {
+            claimants += weight;
+        }
+    }
+    // A binomial number of 240 with probability 1/4 has a deviation of 6.7, so four of them are 27.
+    assert!((33..=87).contains(&led_on), "{led_on} of 240");
+    assert!((f64::from(240 - led_on) / 0.45 - claimants).abs() < 1e-3);
+    assert!(
+        (f64::from(led_on) / 1.5 - workplaces).abs() < 1e-3,
+        "40 are expected of 60 draws"
+    );
+    let estimates = book.estimates().await.unwrap();
+    assert_eq!(
+        estimates.drawn,
+        240 - led_on as u64,
+        "of claims, not of workplaces"
+    );
+    let cases = book.cases(&all()).await.unwrap();
+    let workplace = cases
+        .iter()
+        .find(|case| case.pivot_kind == "workplace")
+        .unwrap();
+    assert!(workplace.person_key.is_none() && workplace.state.evidence_count == 0);
+    close(&place, workplace.case_no, day("2024-03-05")).await;
+    let decided = book.decided_workplace_draws().await.unwrap();
+    assert!(!decided.is_empty());
+    let named = decided[0].workplace_no.as_deref().unwrap();
+    assert_eq!(format!("workplace/{named}"), workplace.pivot_key);
+    assert!(book.decided_draws().await.unwrap().is_empty());
     assert!(book.verify(&[]).await.unwrap().problems.is_empty());
 }
 

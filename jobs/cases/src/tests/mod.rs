@@ -142,6 +142,7 @@ fn claims(count: i64) -> Vec<ActiveClaim> {
             claim_no: format!("C{person}"),
             person_key: person,
             centre: format!("11{:02}", person % 4),
+            workplace_no: None,
         })
         .collect()
 }

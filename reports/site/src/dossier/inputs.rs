@@ -112,8 +112,10 @@ pub struct Reason {
 pub struct RiskPlace {
     /// The probability, from 0 to 1.
     pub probability: f64,
-    /// The claim it is of.
-    pub claim_no: String,
+    /// The model it is of.
+    pub model: String,
+    /// What it is of: a claim in the evidence, or the workplace of the case.
+    pub entity: String,
     /// Version of the model.
     pub model_version: String,
     /// Whether the random draw sufficed to correct it to the true prevalence.

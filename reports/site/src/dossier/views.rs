@@ -80,7 +80,8 @@ pub(super) fn dossier(dossier: &Dossier, picture: String, language: Language) ->
         "cleared": cleared,
         "risk": dossier.risk.as_ref().map(|risk| json!({
             "percent": fixed(risk.probability * 100.0, 1),
-            "claim_no": risk.claim_no,
+            "model": risk.model,
+            "entity": risk.entity,
             "model_version": risk.model_version,
             "is_corrected": risk.is_corrected,
         })),

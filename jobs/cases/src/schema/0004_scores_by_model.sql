@@ -1,0 +1,26 @@
+-- A score says which model it is of, and what it is of: a claim in the evidence, or the workplace of the case.
+-- Each merge writes scores anew, so none is carried over.
+
+drop table case_incoming_scores;
+
+drop table case_scores;
+
+create table case_scores (
+    case_no bigint primary key references cases (case_no),
+    -- in billionths
+    risk_ppb bigint not null check (risk_ppb between 0 and 1000000000),
+    model text not null,
+    entity text not null,
+    model_version text not null,
+    -- whether the random draw sufficed to correct it to the true prevalence
+    is_corrected bigint not null check (is_corrected in (0, 1))
+);
+
+create table case_incoming_scores (
+    pivot_key text primary key,
+    risk_ppb bigint not null,
+    model text not null,
+    entity text not null,
+    model_version text not null,
+    is_corrected bigint not null
+);
