@@ -71,3 +71,23 @@ impl FeatureSpec {
         }
     }
 }
+
+/// The direction in which a prediction may move with a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monotone {
+    /// More of it never lowers the probability.
+    Rising,
+    /// More of it never raises the probability.
+    Falling,
+}
+
+impl Monotone {
+    /// 1 for rising, -1 for falling.
+    pub(crate) fn sign(self) -> i8 {
+        match self {
+            Monotone::Rising => 1,
+            Monotone::Falling => -1,
+        }
+    }
+}

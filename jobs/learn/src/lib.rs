@@ -87,7 +87,7 @@ pub use artefact::ScoringArtefact;
 pub use baseline::BaselineSpec;
 pub use boosting::{
     BinnedFeature, BoostFacts, BoostOptions, BoostedModel, Boosting, EarlyStopping, FeatureBins,
-    Monotone, Tree,
+    Tree,
 };
 pub use calibration::{
     CalibrationBin, Recalibration, calibration_table, expected_calibration_error, recalibration,
@@ -106,7 +106,7 @@ pub use encoding::{ColumnRole, EncodedFeature, Encoding, PoolingRule};
 pub use error::LearnError;
 pub use evaluation::{Evaluation, EvaluationOptions, SubgroupEvaluation, evaluate};
 pub use fairness::{GroupFairness, risk_ratio};
-pub use feature::{Bilingual, FeatureKind, FeatureSpec};
+pub use feature::{Bilingual, FeatureKind, FeatureSpec, Monotone};
 pub use gate::{Gate, GateLimits};
 pub use judging::{Champion, PromotionRequest, judge_training};
 pub use learner::{BatchVisitor, Batches, Learner, LearningTask, ProbabilityModel, read_model};

@@ -1,5 +1,7 @@
 //! The model: fit, predict, explain, serialise.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use crate::dataset::Dataset;
 use crate::encoding::{BoundEncoder, ColumnRole, EncodedFeature, PoolingRule};
 use crate::error::LearnError;
 use crate::evaluation::Evaluation;
+use crate::feature::{FeatureKind, Monotone};
 use crate::learner::one_row;
 use crate::linfa_solver;
 use crate::newton::{NewtonProblem, logistic};
@@ -51,6 +54,8 @@ pub struct FitOptions {
     /// With [`Solver::Linfa`], the most rows of its dense matrix of 8 bytes × rows × columns:
     /// it brings the search near the optimum, and Newton ends it on all rows in a few passes.
     pub linfa_rows: usize,
+    /// Directions by name of feature: the coefficient of a number has that sign or is zero.
+    pub monotone: BTreeMap<String, Monotone>,
 }
 
 impl Default for FitOptions {
@@ -66,6 +71,7 @@ impl Default for FitOptions {
             threads: 2,
             solver: Solver::Linfa,
             linfa_rows: 50_000,
+            monotone: BTreeMap::new(),
         }
     }
 }
@@ -180,6 +186,31 @@ pub struct Explanation {
     pub contributions: Vec<Contribution>,
 }
 
+/// The sign of each design column, 0 where it may have either.
+fn signs(
+    features: &[EncodedFeature],
+    monotone: &BTreeMap<String, Monotone>,
+) -> Result<Vec<i8>, LearnError> {
+    for name in monotone.keys() {
+        let known = features.iter().find(|feature| feature.spec.name == *name);
+        if known.is_none_or(|feature| feature.spec.kind == FeatureKind::Categorical) {
+            return Err(LearnError::InvalidInput {
+                operation: "logistic regression",
+                reason: format!("monotone names {name}, which is no number among the features"),
+            });
+        }
+    }
+    let columns = features.iter().flat_map(|feature| {
+        let sign = monotone
+            .get(&feature.spec.name)
+            .map_or(0, |direction| direction.sign());
+        let is_value = |role| matches!(role, ColumnRole::Value | ColumnRole::Flag);
+        let of_column = move |(role, _)| if is_value(role) { sign } else { 0 };
+        feature.columns().into_iter().map(of_column)
+    });
+    Ok(columns.collect())
+}
+
 impl LogisticModel {
     /// Fits a model on all rows of a data set that have a label.
     ///
@@ -241,6 +272,7 @@ impl LogisticModel {
             labels: &labels,
             ridge: options.ridge,
             threads: options.threads,
+            signs: signs(&features, &options.monotone)?,
         };
         let (solution, solver) = match options.solver {
             Solver::Newton => {

@@ -6,6 +6,10 @@
 //! stripe of rows and no design matrix. The stripes are fixed by the number of
 //! rows, and their sums are added in order, so the number of threads does not
 //! change a single bit of the result.
+//!
+//! A coefficient may be bound to one sign. A step is then taken among those that
+//! zero does not hold, and its path is cut off at zero: projected Newton
+//! (Bertsekas 1982, SIAM J. Control Optim. 20).
 
 use crate::encoding::BoundEncoder;
 use crate::error::LearnError;
@@ -35,6 +39,9 @@ pub(crate) struct NewtonProblem<'a> {
     pub(crate) labels: &'a [bool],
     pub(crate) ridge: f64,
     pub(crate) threads: usize,
+    /// 1 or -1 for a column whose coefficient has that sign or is zero, 0 for others; may end
+    /// before the last column.
+    pub(crate) signs: Vec<i8>,
 }
 
 /// Rows that are added up one after the other, whatever thread does it.
@@ -61,8 +68,9 @@ impl NewtonProblem<'_> {
     ) -> Result<NewtonSolution, LearnError> {
         let rows = self.rows.len() as f64;
         let size = self.encoder.width() + 1;
-        let mut parameters = start;
+        let mut parameters = self.projected(start);
         let mut pass = self.pass(&parameters);
+        let mut held = self.hold(&parameters, &mut pass);
         let mut passes = 1;
         let initial_gradient = largest(&pass.gradient) / rows;
         while largest(&pass.gradient) / rows > tolerance {
@@ -78,11 +86,13 @@ impl NewtonProblem<'_> {
                     .zip(&step)
                     .map(|(parameter, step)| parameter - length * step)
                     .collect();
-                let next = self.pass(&candidate);
+                let candidate = self.projected(candidate);
+                let mut next = self.pass(&candidate);
                 passes += 1;
                 // Rounding of a sum over many rows must not look like an ascent.
                 let slack = 1e-12 * pass.objective.abs();
                 if next.objective <= pass.objective + slack {
+                    held = self.hold(&candidate, &mut next);
                     parameters = candidate;
                     pass = next;
                     break;
@@ -96,6 +106,9 @@ impl NewtonProblem<'_> {
         let factor = cholesky(&pass.hessian, size)?;
         let standard_errors = (0..size)
             .map(|position| {
+                if held.contains(&position) {
+                    return 0.0;
+                }
                 let mut unit = vec![0.0; size];
                 unit[position] = 1.0;
                 solve_cholesky(&factor, &unit)[position].max(0.0).sqrt()
@@ -108,6 +121,38 @@ impl NewtonProblem<'_> {
             initial_gradient,
             final_gradient: largest(&pass.gradient) / rows,
         })
+    }
+
+    fn projected(&self, mut parameters: Vec<f64>) -> Vec<f64> {
+        for (parameter, sign) in parameters.iter_mut().zip(&self.signs) {
+            if f64::from(*sign) * *parameter < 0.0 {
+                *parameter = 0.0;
+            }
+        }
+        parameters
+    }
+
+    /// Takes the columns that zero holds out of a pass, those whose descent leads to the sign they may not have, and
+    /// answers which they are.
+    fn hold(&self, parameters: &[f64], pass: &mut Pass) -> Vec<usize> {
+        let size = parameters.len();
+        let mut held = Vec::new();
+        for (column, sign) in self.signs.iter().enumerate() {
+            if *sign == 0 || parameters[column] != 0.0 {
+                continue;
+            }
+            if f64::from(*sign) * pass.gradient[column] < 0.0 {
+                continue;
+            }
+            held.push(column);
+            pass.gradient[column] = 0.0;
+            for other in 0..size {
+                pass.hessian[column * size + other] = 0.0;
+                pass.hessian[other * size + column] = 0.0;
+            }
+            pass.hessian[column * size + column] = 1.0;
+        }
+        held
     }
 
     /// Objective, gradient and Hessian at a point.

@@ -202,7 +202,7 @@ pub struct Learner {
     /// Of `boosting`: share of the features each tree sees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column_share: Option<f64>,
-    /// Of `boosting`: the direction in which the probability may move with a number.
+    /// The direction in which the probability may move with a number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub monotone: BTreeMap<String, Direction>,
 }
@@ -575,7 +575,6 @@ fn check_learner(
         ("learning_rate", learner.learning_rate.is_some()),
         ("minimum_leaf_rows", learner.minimum_leaf_rows.is_some()),
         ("column_share", learner.column_share.is_some()),
-        ("monotone", !learner.monotone.is_empty()),
     ];
     for (key, given) in of_trees {
         if given && learner.kind == LearnerKind::Logistic {

@@ -1,10 +1,10 @@
 //! The boosting loop: gradients, a tree, scores, and when to stop.
 
+use super::BoostOptions;
 use super::bins::{BinnedFeature, LANES, Matrix};
 use super::grow::{Buffers, Ground};
 use super::split::{Limits, Searched};
 use super::tree::Tree;
-use super::{BoostOptions, Monotone};
 use crate::error::LearnError;
 use crate::newton::logistic;
 use crate::parallel;
@@ -295,11 +295,10 @@ fn searched(
             bins,
             has_missing,
             one_against_rest: feature.bins.is_category(),
-            monotone: match options.monotone.get(&feature.spec.name) {
-                Some(Monotone::Rising) => 1,
-                Some(Monotone::Falling) => -1,
-                None => 0,
-            },
+            monotone: options
+                .monotone
+                .get(&feature.spec.name)
+                .map_or(0, |direction| direction.sign()),
         });
     }
     if blocks.iter().all(Vec::is_empty) {

@@ -29,6 +29,7 @@ pub use tree::Tree;
 use crate::column::{self, ColumnData};
 use crate::dataset::Dataset;
 use crate::error::LearnError;
+use crate::feature::Monotone;
 use crate::learner::{Batches, Learner, LearningTask, ProbabilityModel, one_row};
 use crate::logistic::{Contribution, Explanation, sort_contributions, value_text};
 use crate::newton::logistic;
@@ -37,16 +38,6 @@ use crate::parallel;
 const FORMAT: &str = "goyong-boosting/1";
 /// Rows scored by one task.
 const SCORED_ROWS: usize = 1 << 13;
-
-/// The direction in which a prediction may move with a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Monotone {
-    /// More of it never lowers the probability.
-    Rising,
-    /// More of it never raises the probability.
-    Falling,
-}
 
 /// When to stop adding trees.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,9 @@ use rstest::rstest;
 use super::{invented, spec, with_column};
 use crate::encoding::Encoding;
 use crate::metrics::auc;
-use crate::{ColumnRole, Dataset, FeatureSpec, FitOptions, LearnError, LogisticModel, Solver};
+use crate::{
+    ColumnRole, Dataset, FeatureSpec, FitOptions, LearnError, LogisticModel, Monotone, Solver,
+};
 
 fn options(solver: Solver) -> FitOptions {
     FitOptions {
@@ -75,6 +77,74 @@ fn linfa_on_a_sample_of_the_rows_leads_to_the_same_optimum() {
             "{left:?} {right:?}"
         );
     }
+}
+
+#[rstest]
+#[case::newton(Solver::Newton)]
+#[case::linfa(Solver::Linfa)]
+fn a_coefficient_bound_to_a_sign_has_it_or_the_others_do_as_if_it_were_not_there(
+    #[case] solver: Solver,
+) {
+    // `low` lowers the chance and goes with `high`, which raises it.
+    let noise = |row: u32, salt: u32| {
+        let mixed = (row * 2 + salt).wrapping_mul(2_654_435_761) >> 8;
+        f64::from(mixed % 10_000) / 10_000.0
+    };
+    let high: Vec<f64> = (0..4_000).map(|row| noise(row, 0)).collect();
+    let low: Vec<f64> = (0..4_000)
+        .map(|row| high[row as usize] + 0.5 * noise(row, 1))
+        .collect();
+    let label: Vec<bool> = (0..4_000_u32)
+        .map(|row| {
+            let odds = 3.0 * high[row as usize] - 1.5 * low[row as usize];
+            f64::from((row * 7_919) % 4_000) / 4_000.0 < crate::newton::logistic(odds)
+        })
+        .collect();
+    let batch = with_column(
+        &invented(4_000, 10, 1).batch,
+        "high",
+        Arc::new(Float64Array::from(high)),
+    );
+    let batch = with_column(&batch, "low", Arc::new(Float64Array::from(low)));
+    let batch = with_column(&batch, "acquired", Arc::new(BooleanArray::from(label)));
+    let fit = |names: &[&str], monotone: &[(&str, Monotone)]| {
+        let mut spec = spec();
+        spec.features = names
+            .iter()
+            .map(|name| FeatureSpec::numeric(name, name, name))
+            .collect();
+        let dataset = Dataset::from_batches(std::slice::from_ref(&batch), &spec).unwrap();
+        let options = FitOptions {
+            monotone: monotone
+                .iter()
+                .map(|(name, direction)| ((*name).to_owned(), *direction))
+                .collect(),
+            ..options(solver)
+        };
+        LogisticModel::fit(&dataset, &options)
+    };
+    let free = fit(&["high", "low"], &[]).unwrap();
+    assert!(free.columns[0].coefficient > 0.1 && free.columns[1].coefficient < -0.1);
+    let bound = fit(&["high", "low"], &[("low", Monotone::Rising)]).unwrap();
+    assert_eq!(bound.columns[1].coefficient, 0.0);
+    assert_eq!(bound.columns[1].standard_error, 0.0);
+    let alone = fit(&["high"], &[]).unwrap();
+    let apart = (bound.columns[0].coefficient - alone.columns[0].coefficient).abs();
+    assert!(apart < 1e-3, "{apart}");
+    // What has the sign anyway stays as it is.
+    let same = fit(
+        &["high", "low"],
+        &[("low", Monotone::Falling), ("high", Monotone::Rising)],
+    )
+    .unwrap();
+    for (left, right) in same.columns.iter().zip(&free.columns) {
+        assert!((left.coefficient - right.coefficient).abs() < 1e-3);
+    }
+    let unknown = fit(&["high"], &[("law", Monotone::Rising)]).unwrap_err();
+    assert!(
+        unknown.to_string().contains("monotone names law"),
+        "{unknown}"
+    );
 }
 
 #[rstest]

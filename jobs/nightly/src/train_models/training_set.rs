@@ -1,5 +1,7 @@
 //! What a declared model is trained on, and how.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 use arrow_schema::{DataType, Field};
 use chrono::NaiveDate;
@@ -264,6 +266,11 @@ pub(super) fn plan(
 }
 
 fn candidate(learner: &Learner, threads: usize) -> Candidate {
+    let monotone: BTreeMap<String, Monotone> = learner
+        .monotone
+        .iter()
+        .map(|(column, direction)| (column.clone(), monotone(*direction)))
+        .collect();
     match learner.kind {
         LearnerKind::Logistic => Candidate::Logistic(FitOptions {
             threads,
@@ -273,6 +280,7 @@ fn candidate(learner: &Learner, threads: usize) -> Candidate {
                 ..FitOptions::default().pooling
             },
             max_rows: Some(learner.row_budget.min(TRAINED_ROWS)),
+            monotone,
             ..FitOptions::default()
         }),
         LearnerKind::Boosting => Candidate::Boosting {
@@ -285,11 +293,7 @@ fn candidate(learner: &Learner, threads: usize) -> Candidate {
                 column_share: learner.column_share.unwrap_or(1.0),
                 l2: learner.ridge,
                 minimum_category_rows: learner.minimum_count,
-                monotone: learner
-                    .monotone
-                    .iter()
-                    .map(|(column, direction)| (column.clone(), monotone(*direction)))
-                    .collect(),
+                monotone,
                 ..BoostOptions::default()
             },
             max_rows: Some(learner.row_budget.min(TRAINED_ROWS)),
