@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{self, ChainHead, Draft, Event, event_query};
 use crate::error::CaseError;
+use crate::finding;
 use crate::record::{Case, Evidence, case_columns, state_values};
 use crate::state::{By, CaseState, Command, check_account, check_text, is_among};
 
@@ -139,6 +140,11 @@ impl CaseBook {
                 decide(&mut transaction, &case, *outcome, reason, evidence, act).await?;
             after.decision_no = Some(decision_no);
             detail["evidence"] = evidence.clone().into();
+        }
+        if let Command::Find(found) = command {
+            let evidence_no =
+                finding::keep(&mut transaction, &case, found, act, &mut after).await?;
+            detail["evidence"] = evidence_no.into();
         }
         let draft = Draft {
             case_no: Some(case_no),

@@ -137,7 +137,8 @@ impl CaseBook {
         // Cases on the list for their evidence, not for the draw alone.
         let sql = "select d.outcome, coalesce(c.appeal, 'none') from case_decisions d \
              left join cases c on c.decision_no = d.decision_no \
-             where exists (select 1 from case_evidence e where e.decided_in = d.decision_no)";
+             where exists (select 1 from case_evidence e where e.decided_in = d.decision_no \
+             and e.evidence_kind <> 'finding')";
         let (mut right, mut all) = (0.0, 0.0);
         for row in self.rows("read the decisions", sql, &[]).await? {
             all += 1.0;
@@ -170,7 +171,7 @@ impl CaseBook {
         // The newest decision about the claimant, and whether anything was ever raised.
         let sql = "select d.inclusion_ppb, \
              (select x.outcome from case_decisions x where x.case_no = d.case_no order by x.decision_no desc limit 1), \
-             (select count(*) from case_evidence e where e.case_no = d.case_no), \
+             (select count(*) from case_evidence e where e.case_no = d.case_no and e.evidence_kind <> 'finding'), \
              c.appeal, d.claim_no, d.night, c.pivot_key \
              from case_draws d join cases c on c.case_no = d.case_no where c.pivot_kind = $1 \
              order by d.night, d.claim_no";

@@ -216,6 +216,7 @@ const APPEND: &str = concat!(
 
 const WITHDRAW: &str = concat!(
     "update case_evidence as k set withdrawn_on = $1 where k.withdrawn_on is null and k.decided_in is null \
+     and k.evidence_kind <> 'finding' \
      and not exists (select 1 from case_incoming_evidence i where ",
     same_evidence!(),
     ")"

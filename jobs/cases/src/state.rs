@@ -4,6 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CaseError;
+use crate::finding::Finding;
 
 /// Days a person has to answer a notice at least (행정절차법 제21조 제3항).
 pub const REPLY_DAYS: i64 = 10;
@@ -240,6 +241,8 @@ pub enum Command {
     },
     /// Listed again at once.
     Wake,
+    /// Records what speaks against whom the case is about and no rule raised.
+    Find(Finding),
     /// Ends the case.
     Close {
         /// How.
@@ -269,6 +272,7 @@ impl Command {
             Self::ReceiveReply { .. } => "receive_reply",
             Self::Snooze { .. } => "snooze",
             Self::Wake => "wake",
+            Self::Find(_) => "find",
             Self::Close { .. } => "close",
             Self::Appeal { .. } => "appeal",
         }
@@ -339,7 +343,7 @@ pub fn check_text(what: &str, text: &str) -> Result<(), CaseError> {
     Err(CaseError::Refused(format!("the {what} {problem}")))
 }
 
-fn refuse<T>(why: impl Into<String>) -> Result<T, CaseError> {
+pub(crate) fn refuse<T>(why: impl Into<String>) -> Result<T, CaseError> {
     Err(CaseError::Refused(why.into()))
 }
 
@@ -407,6 +411,16 @@ impl CaseState {
                     return refuse(format!("{until} is not after {}", by.on));
                 }
                 after.snoozed_until = Some(*until);
+            }
+            Command::Find(finding) => {
+                self.demand_investigator(by, "records what is found")?;
+                if self.state != State::Investigating {
+                    return refuse(format!(
+                        "what is found is recorded while the case is investigated, it is {}",
+                        self.state
+                    ));
+                }
+                finding.check(by.on)?;
             }
             Command::Wake => {
                 if self.snoozed_until.is_none() {

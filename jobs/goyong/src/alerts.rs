@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use chrono::{NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use goyong_nightly::{
-    Appeal, Case, CaseCommand, CaseFilter, CaseScore, CaseState, CaseStateWord, Estimates,
+    Appeal, Case, CaseCommand, CaseFilter, CaseScore, CaseState, CaseStateWord, Estimates, Finding,
     Interval, Officer, Outcome, PrevalenceCorrection, Scope,
 };
 
@@ -175,6 +175,31 @@ pub enum AlertsCommand {
         /// List it again at once
         #[arg(long, conflicts_with_all = ["until", "reason"])]
         wake: bool,
+        #[command(flatten)]
+        officer: OfficerArguments,
+    },
+    /// Record what the investigation found and no rule raised; it becomes evidence of the case
+    Find {
+        /// The case
+        case: i64,
+        /// The kind of fraud, F01 to F11 or R01
+        #[arg(long)]
+        rule: String,
+        /// The claim in question
+        #[arg(long)]
+        claim: String,
+        /// Where it stands: a file, a letter, a protocol; no name, no number of a person
+        #[arg(long)]
+        record: String,
+        /// First day in question
+        #[arg(long)]
+        from: NaiveDate,
+        /// Last day in question
+        #[arg(long)]
+        to: NaiveDate,
+        /// Won at risk
+        #[arg(long, default_value_t = 0)]
+        won: i64,
         #[command(flatten)]
         officer: OfficerArguments,
     },
@@ -469,7 +494,7 @@ pub async fn run(common: &CommonArguments, command: &AlertsCommand) -> Result<u8
 
 /// What an officer does to a case.
 fn unpack(command: &AlertsCommand) -> Result<(i64, CaseCommand, Officer)> {
-    use AlertsCommand::{Appeal, Assign, Close, Note, Notice, Reply, Snooze, State};
+    use AlertsCommand::{Appeal, Assign, Close, Find, Note, Notice, Reply, Snooze, State};
     let (case, done, officer) = match command {
         Assign { case, to, officer } => {
             let investigator = to.clone();
@@ -519,6 +544,26 @@ fn unpack(command: &AlertsCommand) -> Result<(i64, CaseCommand, Officer)> {
             (case, snooze, officer)
         }
         Snooze { case, officer, .. } => (case, CaseCommand::Wake, officer),
+        Find {
+            case,
+            rule,
+            claim,
+            record,
+            from,
+            to,
+            won,
+            officer,
+        } => {
+            let find = CaseCommand::Find(Finding {
+                rule_id: rule.clone(),
+                claim_no: claim.clone(),
+                record: record.clone(),
+                from_on: *from,
+                to_on: *to,
+                amount_at_risk_won: *won,
+            });
+            (case, find, officer)
+        }
         Close {
             case,
             outcome,

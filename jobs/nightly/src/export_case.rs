@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 use chrono::NaiveDate;
 use goyong_cases::{
-    Appeal, Case, CaseBook, CaseFilter, CaseScore, CaseState, Evidence, Outcome, State,
+    Appeal, Case, CaseBook, CaseFilter, CaseScore, CaseState, Evidence, FINDING, Outcome, State,
 };
 use goyong_engine::ReadSession;
 use goyong_site::{
@@ -232,6 +232,7 @@ impl<'a> Desk<'a> {
     ) -> Result<DossierEvidence> {
         let clearing = match raised {
             _ if !self.has(&EVIDENCE.parse()?) => Clearing::NotChecked,
+            _ if row.evidence_kind == FINDING => Clearing::NotChecked,
             None => Clearing::NotRaised,
             Some(raised) if raised.is_cleared => Clearing::Cleared,
             Some(_) => Clearing::NothingClears,

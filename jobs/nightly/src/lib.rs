@@ -75,7 +75,7 @@ pub use figures::{GateResult, SourceFigures, StepFigures, TableFigures, Totals};
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_cases::{
     Appeal, Case, CaseFilter, CaseScore, CaseState, Command as CaseCommand, Estimates, Evidence,
-    Interval, Outcome, Scope, State as CaseStateWord, Suppression,
+    Finding, Interval, Outcome, Scope, State as CaseStateWord, Suppression,
 };
 pub use goyong_engine::{
     BuildMode, Cluster, ExecutorOptions, ReadSession, SchedulerOptions, run_executor, run_scheduler,

@@ -4,7 +4,7 @@ use goyong_database::Value;
 
 use super::{Place, act, all, day, evidence, later, night, on_both};
 use crate::verify::verify;
-use crate::{Appeal, CaseError, ChainHead, Command, Outcome, State};
+use crate::{Appeal, CaseError, ChainHead, Command, Finding, Outcome, State};
 
 /// Whether somebody was burdened who could not answer.
 fn is_unheard(state: &crate::CaseState) -> bool {
@@ -18,6 +18,7 @@ on_both!(
     a_case_goes_its_way_and_every_step_is_kept,
     an_adverse_outcome_needs_notice_reply_reason_and_opened_evidence,
     statements_of_a_client_are_refused_or_found,
+    what_no_rule_raised_is_recorded_and_decided,
     random_sequences_break_no_rule_and_lose_no_event,
 );
 
@@ -355,6 +356,109 @@ async fn statements_of_a_client_are_refused_or_found(place: Place) {
     assert!(!place.book.verify(&[cut]).await.unwrap().problems.is_empty());
 }
 
+fn finding(record: &str) -> Finding {
+    Finding {
+        rule_id: "F02".to_owned(),
+        claim_no: "C0".to_owned(),
+        record: record.to_owned(),
+        from_on: day("2024-01-10"),
+        to_on: day("2024-01-20"),
+        amount_at_risk_won: 640_000,
+    }
+}
+
+async fn what_no_rule_raised_is_recorded_and_decided(place: Place) {
+    let book = &place.book;
+    let mut incoming = night("2024-03-01", Vec::new());
+    incoming.active_claims = super::claims(4);
+    incoming.capacity.random_basis_points = 10_000;
+    assert_eq!(book.merge(&incoming).await.unwrap().drawn, 4);
+    let apply = async |command: &Command, account: &str, on: &str| {
+        book.apply(1, command, &act(account, day(on))).await
+    };
+    let find = |record: &str| Command::Find(finding(record));
+    let why = refused(&place, 1, &find("protocol 7"), "kim", "2024-03-02").await;
+    assert!(why.contains("nobody investigates"), "{why}");
+    apply(&to(State::Investigating), "kim", "2024-03-02")
+        .await
+        .unwrap();
+    for (command, part) in [
+        (find("letter of 1234567890123"), "resident number"),
+        (find(" "), "is empty"),
+        (
+            Command::Find(Finding {
+                rule_id: "fraud".to_owned(),
+                ..finding("a")
+            }),
+            "no kind of fraud",
+        ),
+        (
+            Command::Find(Finding {
+                to_on: day("2024-01-09"),
+                ..finding("a")
+            }),
+            "lies after",
+        ),
+        (
+            Command::Find(Finding {
+                to_on: day("2024-03-09"),
+                ..finding("a")
+            }),
+            "in the future",
+        ),
+    ] {
+        let why = refused(&place, 1, &command, "kim", "2024-03-02").await;
+        assert!(why.contains(part), "{why}");
+    }
+    let why = refused(&place, 1, &find("protocol 7"), "lee", "2024-03-02").await;
+    assert!(why.contains("kim investigates"), "{why}");
+    let found = apply(&find("protocol 7"), "kim", "2024-03-02")
+        .await
+        .unwrap();
+    assert_eq!(
+        (found.state.evidence_count, found.state.undecided_count),
+        (1, 1)
+    );
+    assert_eq!(found.state.amount_at_risk_won, 640_000);
+    let why = refused(&place, 1, &find("protocol 7"), "kim", "2024-03-02").await;
+    assert!(why.contains("already"), "{why}");
+
+    // A night that does not raise it does not withdraw it either.
+    let mut next = night("2024-03-03", Vec::new());
+    next.capacity.random_basis_points = 0;
+    let merged = book.merge(&next).await.unwrap();
+    assert_eq!((merged.withdrawn, merged.updated), (0, 0));
+    let rows = book.evidence(1).await.unwrap();
+    assert_eq!(
+        (rows[0].evidence_kind.as_str(), rows[0].opened_by.as_str()),
+        ("finding", "kim")
+    );
+
+    let notice = Command::SendNotice {
+        sent_on: day("2024-03-03"),
+        reply_due_on: day("2024-03-13"),
+    };
+    apply(&notice, "kim", "2024-03-03").await.unwrap();
+    apply(&to(State::AwaitingVerification), "kim", "2024-03-14")
+        .await
+        .unwrap();
+    let decision = close(Outcome::ConfirmedFraud, &[rows[0].evidence_no]);
+    apply(&decision, "lee", "2024-03-14").await.unwrap();
+    let labels = book.labels().await.unwrap();
+    assert_eq!(
+        (labels[0].rule_id.as_str(), labels[0].subject_key.as_str()),
+        ("F02", "C0")
+    );
+    let estimates = book.estimates().await.unwrap();
+    assert_eq!(
+        (estimates.drawn_decided, estimates.decided),
+        (1, 0),
+        "no alert was right or wrong"
+    );
+    assert!((estimates.prevalence.unwrap().value - 1.0).abs() < 1e-9);
+    assert!(book.verify(&[]).await.unwrap().problems.is_empty());
+}
+
 /// A small generator: the sequence is the same on every machine.
 struct Dice(u64);
 
@@ -373,7 +477,7 @@ impl Dice {
 
 fn any_command(dice: &mut Dice, on: chrono::NaiveDate, case_no: i64) -> Command {
     let accounts = ["kim", "lee"];
-    match dice.of(14) {
+    match dice.of(15) {
         0 => Command::Assign {
             investigator: dice.one(&accounts).to_owned(),
         },
@@ -391,6 +495,7 @@ fn any_command(dice: &mut Dice, on: chrono::NaiveDate, case_no: i64) -> Command 
             reason: "waits for a file".to_owned(),
         },
         10 => Command::Wake,
+        12 => Command::Find(finding(&format!("protocol {case_no} of {on}"))),
         11 => Command::Appeal {
             state: dice.one(Appeal::ALL),
             reason: "a letter came".to_owned(),

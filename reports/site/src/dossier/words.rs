@@ -65,6 +65,11 @@ const WORDS: Dictionary = Dictionary(&[
     ("claim", "수급자격", "claim"),
     ("subsidy", "지원금 결정", "subsidy"),
     // what speaks for it
+    (
+        "finding",
+        "조사에서 확인한 자료",
+        "found in the investigation",
+    ),
     ("insured_spell", "피보험 기간", "insured spell"),
     ("daily_work", "일용근로 신고", "reported daily work"),
     ("wage_statement", "지급명세서", "wage statement"),
