@@ -123,7 +123,7 @@ filled as (
   where outcome.filled_within_period
     and vacancy.filled_on > add_months(date '{{ var('as_of') }}', -12)
 ),
-similar as (
+alike as (
   select
     filled.occupation,
     filled.sido,
@@ -145,9 +145,9 @@ advised as (
     current.probability,
     current.model_version,
     day_of_half.half_filled_day,
-    coalesce(similar.filled, 0) as similar_filled,
-    case when similar.filled >= 5 then cast(similar.days as int) end as similar_days,
-    case when similar.filled >= 5 then cast(similar.wage_won as decimal(18, 0)) end as similar_wage_won,
+    coalesce(alike.filled, 0) as similar_filled,
+    case when alike.filled >= 5 then cast(alike.days as int) end as similar_days,
+    case when alike.filled >= 5 then cast(alike.wage_won as decimal(18, 0)) end as similar_wage_won,
     case when ranked.probability - current.probability >= 0.02 then ranked.alternative end as best_alternative,
     case when ranked.probability - current.probability >= 0.02 then ranked.title_ko end as best_ko,
     case when ranked.probability - current.probability >= 0.02 then ranked.title_en end as best_en,
@@ -164,9 +164,9 @@ advised as (
     and ranked.place = 1
   left join day_of_half
     on day_of_half.vacancy_no = vacancy.vacancy_no
-  left join similar
-    on similar.occupation = vacancy.occupation
-    and similar.sido = vacancy.sido
+  left join alike
+    on alike.occupation = vacancy.occupation
+    and alike.sido = vacancy.sido
 ),
 hiring_advice as (
   select

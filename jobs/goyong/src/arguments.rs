@@ -373,6 +373,8 @@ pub enum EvaluationSubject {
     BlindSpot,
     /// Duplicates, words and terms of advertisements
     Advertisements,
+    /// Scores of seekers and vacancies: loss against the oracle, calibration, groups
+    Predictions,
     /// The order that the risk score gives claims: lift, calibration, groups
     Ranking,
 }

@@ -366,6 +366,7 @@ async fn run_evaluate(common: &CommonArguments, arguments: &EvaluateArguments) -
         EvaluationSubject::Detection => project.evaluate_detection(&truth).await?,
         EvaluationSubject::BlindSpot => project.evaluate_blind_spot(&truth).await?,
         EvaluationSubject::Advertisements => project.evaluate_advertisements(&truth).await?,
+        EvaluationSubject::Predictions => project.evaluate_predictions(&truth).await?,
         EvaluationSubject::Ranking => project.evaluate_ranking(&truth).await?,
     };
     output::write_rows(

@@ -18,6 +18,7 @@ mod evaluate_against_truth;
 mod evaluate_blind_spot;
 mod evaluate_detection;
 mod evaluate_linkage;
+mod evaluate_predictions;
 mod evaluate_ranking;
 mod evaluate_rings;
 mod expire_history;
