@@ -45,5 +45,7 @@ employment_hazard_label as (
     on first_find.seeker_no = searching.seeker_no
   where first_find.found_on is null
     or first_find.found_on > searching.searching_from
+    -- a month that is missing would tell of a find before it is known
+    or {{ outcome_known_on('first_find.found_on') }} > date '{{ var('as_of') }}'
 )
 select * from employment_hazard_label
