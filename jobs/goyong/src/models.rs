@@ -143,31 +143,19 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
                 StepStatus::Done | StepStatus::Nothing => 0,
             });
         }
-        ModelsCommand::Promote {
-            model,
-            version,
-            act,
-        } => {
-            let today = Utc::now().date_naive();
-            let decision = project
-                .promote_model(model, version, &act.act(), today)
-                .await?;
-            return Ok(told(&console, model, &decision));
-        }
-        ModelsCommand::Shadow {
-            model,
-            version,
-            act,
-        } => {
-            let today = Utc::now().date_naive();
-            let decision = project
-                .shadow_model(model, version, &act.act(), today)
-                .await?;
-            return Ok(told(&console, model, &decision));
-        }
-        ModelsCommand::Rollback { model, act } => {
-            let today = Utc::now().date_naive();
-            let decision = project.roll_model_back(model, &act.act(), today).await?;
+        ModelsCommand::Promote { model, act, .. }
+        | ModelsCommand::Shadow { model, act, .. }
+        | ModelsCommand::Rollback { model, act } => {
+            let (act, today) = (act.act(), Utc::now().date_naive());
+            let decision = match command {
+                ModelsCommand::Promote { version, .. } => {
+                    project.promote_model(model, version, &act, today).await?
+                }
+                ModelsCommand::Shadow { version, .. } => {
+                    project.shadow_model(model, version, &act, today).await?
+                }
+                _ => project.roll_model_back(model, &act, today).await?,
+            };
             return Ok(told(&console, model, &decision));
         }
         ModelsCommand::Explain(arguments) => {

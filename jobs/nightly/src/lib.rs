@@ -23,6 +23,7 @@ mod evaluate_ranking;
 mod evaluate_rings;
 mod expire_history;
 mod expire_runs;
+mod explain_score;
 mod export_case;
 #[cfg(test)]
 mod fence_tests;
@@ -72,6 +73,7 @@ pub use doctor::{DOCTOR_HEADER, Examination, Health, examine};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
 pub use expire_runs::ExpiredRuns;
+pub use explain_score::{EXPLANATION_HEADER, ScoreExplanation, WHAT_IF_HEADER};
 pub use figures::{GateResult, SourceFigures, StepFigures, TableFigures, Totals};
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_cases::{
@@ -96,10 +98,7 @@ pub use releases::{
 };
 pub use render_run_pages::render_run_pages;
 pub use repair_warehouse::{RepairSummary, is_damage, repair_warehouse, verify_warehouse};
-pub use review_models::{
-    COMPARISON_HEADER, EXPLANATION_HEADER, ModelDecision, ScoreExplanation, VERSION_HEADER,
-    VERSIONS_HEADER, WHAT_IF_HEADER,
-};
+pub use review_models::{COMPARISON_HEADER, ModelDecision, VERSION_HEADER, VERSIONS_HEADER};
 pub use review_quarantine::{
     CorrectionFiles, DecisionSummary, QUARANTINE_HEADER, QUARANTINED_ROW_HEADER,
     QuarantineDecision, RECORD_HEADER, STILL_BAD_HEADER,
