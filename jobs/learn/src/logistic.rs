@@ -494,7 +494,7 @@ pub(crate) fn within_budget(
     let Some(budget) = max_rows else {
         return available.to_vec();
     };
-    let mut totals = std::collections::BTreeMap::new();
+    let mut totals = BTreeMap::new();
     for row in available {
         *totals.entry(dataset.month(*row)).or_default() += 1;
     }
