@@ -31,7 +31,7 @@ def one_country(program, folder, seed, persons, months):
     run(program, folder, "init")
     run(program, folder, "simulate", "--seed", str(seed), "--persons", persons, "--months", months)
     run(program, folder, "ingest")
-    run(program, folder, "run", "-s", *(f"+{model}_label" for model in MODELS))
+    run(program, folder, "run", "-s", *(f"+{model}{what}" for model in MODELS for what in ("", "_label")))
     for model in MODELS:
         run(program, folder, "models", "train", model)
     answer = run(program, folder, "evaluate", "predictions", "--truth", folder / "truth", "--format", "csv")

@@ -160,8 +160,8 @@ pub(crate) async fn draw(
         let count = expected / 10_000 + u64::from(one_more);
         let of_claim = (expected * 100_000 / population) as i64;
         for (_, claim) in claims.iter().take(count as usize) {
-            let leads_on =
-                number(secret, &["workplace", &night, &claim.claim_no]) % WORKPLACE_ONE_IN == 0;
+            let place = number(secret, &["workplace", &night, &claim.claim_no]);
+            let leads_on = place.is_multiple_of(WORKPLACE_ONE_IN);
             let (looks_at, inclusion_ppb) = match claim.workplace() {
                 Some(workplace) if leads_on => {
                     let claims = claims_of.get(workplace).copied().unwrap_or(1);
