@@ -15,6 +15,7 @@ use crate::{SimulationConfig, SimulationSummary, simulate};
 mod behaviour;
 mod deliveries;
 mod interfaces;
+mod look_alikes;
 mod registers;
 mod services;
 
@@ -26,6 +27,10 @@ struct Country {
 }
 
 fn play(persons: u64, months: u32, threads: usize, seed: u64) -> Country {
+    play_at_rate(persons, months, threads, seed, 1.0)
+}
+
+fn play_at_rate(persons: u64, months: u32, threads: usize, seed: u64, fraud_rate: f64) -> Country {
     let keep = tempfile::tempdir().unwrap();
     let config = SimulationConfig {
         seed,
@@ -35,7 +40,7 @@ fn play(persons: u64, months: u32, threads: usize, seed: u64) -> Country {
         landing: keep.path().join("landing"),
         truth: keep.path().join("truth"),
         threads,
-        fraud_rate: 1.0,
+        fraud_rate,
         survey_one_in: 40,
     };
     let summary = simulate(&config, &|_| {}).unwrap();

@@ -191,7 +191,7 @@ impl Block<'_> {
         let who = &mut self.persons[person as usize];
         who.last_claim_separation = separated;
         who.claim = claim_index;
-        let fixed = self.planned_find(plan, applied, end);
+        let fixed = self.planned_find(plan, job, applied, end);
         self.register(person, applied, Some((applied, end)), fixed);
         let plan = self.choose_plan(plan, person, job, applied, end);
         let (account, device, shared) = self.account_and_device(person, plan);

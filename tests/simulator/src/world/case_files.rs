@@ -8,6 +8,9 @@ use crate::random::splitmix;
 use crate::world::Block;
 use crate::world::benefit::hex16;
 
+/// Days of a seasonal closure, a quarter of a year.
+pub(super) const SEASON_DAYS: Day = 92;
+
 impl Block<'_> {
     /// The device that a place's centre puts up for claimants.
     pub(super) fn kiosk(&self, place: u8) -> u64 {
@@ -53,8 +56,7 @@ impl Block<'_> {
         }
     }
 
-    /// What an employer told its centre of a seasonal closure: a quarter of a year, ten days
-    /// before it began.
+    /// What an employer told its centre of a seasonal closure, ten days before it began.
     pub(super) fn deliver_closure(&mut self, workplace: u32, last: Day) {
         let number = self.workplaces[workplace as usize].number;
         let filed = last - 10;
@@ -65,7 +67,7 @@ impl Block<'_> {
         if let Some(row) = row {
             row.text(&number)
                 .day(last + 1)
-                .day(last + 92)
+                .day(last + SEASON_DAYS)
                 .day(filed)
                 .finish(0);
         }

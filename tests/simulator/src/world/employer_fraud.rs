@@ -49,14 +49,8 @@ impl Block<'_> {
                 .iter()
                 .copied()
                 .filter(|index| {
-                    let job = &self.jobs[*index as usize];
-                    let who = &self.persons[job.person as usize];
-                    job.workplace == workplace
-                        && job.insured()
-                        && job.last == NEVER
-                        && from - job.first > 240
-                        && !who.searching(from)
-                        && who.claim == NONE
+                    self.jobs[*index as usize].workplace == workplace
+                        && self.can_be_let_go(*index, month)
                 })
                 .take(5)
                 .collect();
@@ -173,6 +167,11 @@ impl Block<'_> {
     /// The tax office sees the business of a workplace on paper open and close.
     fn register_paper_business(&mut self, workplace: u32, closed: Option<Day>) {
         let owner = (splitmix(u64::from(workplace)) % self.persons.len() as u64) as u32;
+        self.register_owner(workplace, owner, closed);
+    }
+
+    /// The tax office sees whose business a workplace is.
+    pub(super) fn register_owner(&mut self, workplace: u32, owner: u32, closed: Option<Day>) {
         let employer = &self.workplaces[workplace as usize];
         let (number, opened) = (employer.number, employer.established);
         self.deliver_registration(&number[..10], owner, opened, closed);

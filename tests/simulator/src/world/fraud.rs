@@ -5,6 +5,7 @@ use crate::deliver::Source;
 use crate::random::splitmix;
 use crate::truth::{Measure, TruthFile};
 use crate::world::benefit::{Claim, Round};
+use crate::world::case_files::SEASON_DAYS;
 use crate::world::employment::{Cover, Kind};
 use crate::world::person::{Activity, NONE};
 use crate::world::search::iso;
@@ -26,6 +27,8 @@ pub(super) enum Plan {
     Collusion,
     /// F06: loss reason changed to an entitling one.
     ReasonChanged,
+    /// F06: made redundant while others are hired for the same occupation.
+    Replaced,
     /// F07: employment that existed on paper.
     Fictitious,
     /// F08: loss reported months late.
@@ -44,6 +47,14 @@ pub(super) enum Plan {
     Preparation,
     /// Honest: a short job whose wage statements came late.
     FilesLate,
+    /// Honest: made redundant, and fewer are hired for the same occupation.
+    FewerHired,
+    /// Honest: made redundant where people come and go in that occupation.
+    UsualTurnover,
+    /// Honest: the plant closed for good.
+    PlantClosed,
+    /// Honest: the owner of several businesses closed one of them.
+    OneOfSeveralClosed,
 }
 
 impl Plan {
@@ -54,7 +65,7 @@ impl Plan {
             Self::Abroad => "F03",
             Self::Service => "F04",
             Self::Collusion => "F05",
-            Self::ReasonChanged => "F06",
+            Self::ReasonChanged | Self::Replaced => "F06",
             Self::Fictitious => "F07",
             Self::LateLoss => "F08",
             Self::Business => "F09",
@@ -75,9 +86,20 @@ impl Plan {
 
 impl Block<'_> {
     /// The day a planned outcome puts in place of a drawn one.
-    pub(super) fn planned_find(&mut self, plan: Plan, applied: Day, end: Day) -> Option<Day> {
+    pub(super) fn planned_find(
+        &mut self,
+        plan: Plan,
+        job: u32,
+        applied: Day,
+        end: Day,
+    ) -> Option<Day> {
+        let job = &self.jobs[job as usize];
         match plan {
             Plan::Collusion => Some(self.weekday_between(applied + 55, applied + 100)),
+            // Half of the seasonal employers reopen on the day they told the centre of.
+            Plan::Seasonal if job.workplace.is_multiple_of(2) => {
+                Some(next_weekday(job.last + SEASON_DAYS + 1))
+            }
             Plan::Seasonal => Some(next_weekday(end + 5)),
             _ => None,
         }
@@ -153,7 +175,8 @@ impl Block<'_> {
     }
 
     /// Account and device of a claimant, and why an honest one shares them: households sometimes
-    /// have one account or device, centres have kiosks, rings have one of each.
+    /// have one account or device, centres have kiosks, the library of the neighbourhood has a
+    /// computer, rings have one of each.
     pub(super) fn account_and_device(
         &mut self,
         person: u32,
@@ -175,9 +198,10 @@ impl Block<'_> {
         }
         let family_account = self.random.chance(0.06);
         let account = if family_account { household } else { own };
-        let (device, shared) = match self.random.below(20) {
-            0 => (kiosk, Some("centre_kiosk")),
-            1..=3 => (splitmix(household), Some("family_device")),
+        let (device, shared) = match self.random.below(40) {
+            0..=1 => (kiosk, Some("centre_kiosk")),
+            2..=7 => (splitmix(household), Some("family_device")),
+            8 => (digest(5, 0), Some("library_computer")),
             _ => (splitmix(own), family_account.then_some("family_account")),
         };
         (account, device, shared)
@@ -191,6 +215,7 @@ impl Block<'_> {
         match plan {
             Plan::Collusion
             | Plan::ReasonChanged
+            | Plan::Replaced
             | Plan::Fictitious
             | Plan::LateLoss
             | Plan::Ring => {
@@ -225,6 +250,14 @@ impl Block<'_> {
             }
             Plan::FilesLate => {
                 self.note_look_alike(index, "F07", "statements_filed_late", applied, end);
+            }
+            Plan::FewerHired => self.note_look_alike(index, "F06", "fewer_hired", applied, end),
+            Plan::UsualTurnover => {
+                self.note_look_alike(index, "F06", "usual_turnover", applied, end);
+            }
+            Plan::PlantClosed => self.note_look_alike(index, "F05", "plant_closed", applied, end),
+            Plan::OneOfSeveralClosed => {
+                self.note_look_alike(index, "F05", "one_of_several_closed", applied, end);
             }
             Plan::None => self.note_late_report(index),
             Plan::HiddenJob | Plan::Abroad => {}
@@ -364,6 +397,7 @@ impl Block<'_> {
             // All of them are back, and their employer has reported it.
             Plan::Collusion => claim.applied + 130 <= end,
             Plan::ReasonChanged => job.last >= start,
+            Plan::Replaced => self.replaced_by(claim, end + 15),
             // Three months' wages are missing.
             Plan::Fictitious => job.last >= first_of(self.scenario.start_month + 2),
             // The others have claimed too.

@@ -2,6 +2,7 @@
 
 mod benefit;
 mod case_files;
+mod closing;
 mod earnings;
 mod employer_fraud;
 mod employment;
@@ -11,6 +12,7 @@ mod interfaces;
 mod look_alikes;
 mod matching;
 mod person;
+mod redundancy;
 mod registers;
 mod residents;
 mod search;
@@ -36,6 +38,7 @@ use earnings::{Business, Contract, DailyWork};
 use employment::{Eligible, Job};
 use matching::{Seeker, Vacancy};
 use person::Person;
+use redundancy::Redundancies;
 use services::ServiceLog;
 use subsidy_fraud::BackDatedHire;
 use workplace::Workplace;
@@ -66,9 +69,14 @@ enum Flow {
     BackDated,
     AtWorkElsewhere,
     Seconded,
+    Replaced,
+    FewerHired,
+    UsualTurnover,
+    PlantClosed,
+    OneOfSeveralClosed,
 }
 
-const FLOWS: usize = 22;
+const FLOWS: usize = 27;
 
 /// The state of a block while it is played.
 pub(crate) struct Block<'s> {
@@ -109,6 +117,7 @@ pub(crate) struct Block<'s> {
     carry: [f64; FLOWS],
     /// Hires whose subsidy is claimed for months before they began.
     back_dated: Vec<BackDatedHire>,
+    redundancies: Redundancies,
     /// What the employment services saw, for their own records.
     service_log: ServiceLog,
     /// Numbers given out: businesses, claims, seekers, vacancies, courses.
@@ -176,6 +185,7 @@ impl<'s> Block<'s> {
             ring: (0, 0),
             carry: [0.0; FLOWS],
             back_dated: Vec::new(),
+            redundancies: Redundancies::default(),
             service_log: ServiceLog::default(),
             numbers: [0; 5],
             out: BlockOutput::new(scenario, index),
@@ -199,6 +209,8 @@ impl<'s> Block<'s> {
         self.open_and_close_workplaces(month);
         self.separate(month);
         self.stage_frauds(month);
+        self.stage_redundancies(month);
+        self.stage_closings(month);
         self.stage_back_dated_hires(month);
         self.open_vacancies(month);
         self.open_claims(month);
