@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 2
+version: 3
 legal_basis: 고용보험법 제40조 · 제58조 · 제61조 · 제62조 · 제116조
 meta:
   severity: high
@@ -14,8 +14,11 @@ meta:
     acquisitions for the same occupation at the same workplace from 30 days before to 60 days after the separation
   threshold: >-
     a change counts alone. Hires beside a redundancy count when at least as many were hired as were made redundant in
-    that time and the workplace's own turnover in that occupation does not explain them: Chernoff bound of the Poisson
-    tail times the separations looked at, at most 0.01
+    that time and the workplace's own turnover in that occupation, of the whole time or of the year before, does not
+    explain them: upper bounds of the Poisson tail, the first term by Stirling's formula and the others by a geometric
+    series, of which as many count as hold the share that chance gives at 0.05 (Benjamini and Hochberg, Controlling the
+    false discovery rate, Journal of the Royal Statistical Society B 57, 1995), among separations of one, of two, and of
+    three or more together
   sources: [ei_insured_spell, ei_correction, ei_benefit_claim, ei_certification]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
@@ -27,7 +30,7 @@ columns:
   evidence_from: {description: "day of the first report, or last insured day"}
   evidence_to: {description: day of application}
   fact_on: {description: "day of the report that changed the reason, or of the first hire"}
-  group_size: {description: "one, the person; or claimants made redundant in the occupation"}
+  group_size: {description: "one, the person; or people made redundant in the occupation"}
   group_matched: {description: "one; or people hired for it"}
   amount_at_risk_won: {description: the whole claim since its condition is false, tests: [{range: {min: 0}}]}
 ---*/
@@ -73,24 +76,27 @@ redundant as (
 span as (
   select
     add_days(min(redundant.separated_on), -30) as from_on,
-    add_days(max(redundant.separated_on), 60) as to_on,
-    count(*) as separations
+    add_days(max(redundant.separated_on), 60) as to_on
   from redundant
 ),
+-- whether they claim or not
 let_go as (
-  select redundant.claim_no, count(distinct other.person_key) as group_size
+  select redundant.claim_no, count(distinct insured_spell.person_key) as group_size
   from redundant
-  inner join redundant as other
-    on other.workplace_no = redundant.workplace_no
-    and other.occupation = redundant.occupation
-  where abs(days_between(redundant.separated_on, other.separated_on)) <= 45
+  inner join insured_spell
+    on insured_spell.workplace_no = redundant.workplace_no
+    and insured_spell.occupation = redundant.occupation
+  where abs(days_between(redundant.separated_on, insured_spell.insured_to)) <= 45
+    and (insured_spell.loss_reason = '23' or insured_spell.person_key = redundant.person_key)
   group by redundant.claim_no
 ),
 -- a person who was made redundant there and comes back is another rule's
 hired as (
   select
     redundant.claim_no,
-    count(distinct insured_spell.person_key) as hires,
+    count(distinct insured_spell.person_key) filter (where insured_spell.acquired_on >= span.from_on) as hires,
+    count(distinct insured_spell.person_key) filter (
+      where insured_spell.acquired_on between add_days(redundant.separated_on, -395) and add_days(redundant.separated_on, -31)) as year_before,
     count(distinct insured_spell.person_key) filter (
       where insured_spell.acquired_on between add_days(redundant.separated_on, -30) and add_days(redundant.separated_on, 60)) as group_matched,
     min(insured_spell.acquired_on) filter (
@@ -102,11 +108,17 @@ hired as (
   inner join insured_spell
     on insured_spell.workplace_no = redundant.workplace_no
     and insured_spell.occupation = redundant.occupation
-  where insured_spell.acquired_on between span.from_on and span.to_on
+  where insured_spell.acquired_on between add_days(span.from_on, -365) and span.to_on
     and insured_spell.person_key <> redundant.person_key
   group by redundant.claim_no
 ),
--- one more in the turnover, so that a workplace that hired nobody else has a rate
+family as (
+  select least(let_go.group_size, 3) as size, count(*) as separations
+  from let_go
+  group by least(let_go.group_size, 3)
+),
+-- turnover is that of the whole time, or of the year before where it was higher; one more, so that a workplace that hired
+-- nobody else has a rate
 weighed as (
   select
     redundant.*,
@@ -114,22 +126,53 @@ weighed as (
     hired.group_matched,
     hired.hired_on,
     greatest(redundant.known_on, hired.known_on) as pattern_known_on,
-    cast(span.separations as double) * exp(-{{ poisson_ratio(
-      'cast(hired.group_matched as double)',
-      'cast(hired.hires - hired.group_matched + 1 as double) * 91.0 / cast(greatest(91, days_between(span.from_on, span.to_on) - 90) as double)') }}) as p_value
+    family.size,
+    family.separations,
+    cast(hired.group_matched as double) as hires,
+    greatest(
+      cast(hired.hires - hired.group_matched + 1 as double) * 91.0
+        / cast(greatest(91, days_between(span.from_on, span.to_on) - 90) as double),
+      cast(hired.year_before as double) * 91.0 / 365.0) as expected_hires
   from redundant
   cross join span
   inner join let_go
     on let_go.claim_no = redundant.claim_no
+  inner join family
+    on family.size = least(let_go.group_size, 3)
   inner join hired
     on hired.claim_no = redundant.claim_no
   where hired.group_matched > 0
+),
+tested as (
+  select
+    weighed.*,
+    case
+      when weighed.hires > weighed.expected_hires
+        then exp(-{{ poisson_ratio('weighed.hires', 'weighed.expected_hires') }})
+          * (weighed.hires + 1.0) / (weighed.hires + 1.0 - weighed.expected_hires) / sqrt(2.0 * pi() * weighed.hires)
+      else 1.0 end as p_value
+  from weighed
+),
+-- how many chance gives below a bound, by how many lie below it
+ranked as (
+  select
+    tested.*,
+    tested.p_value * cast(tested.separations as double)
+      / cast(count(*) over (partition by tested.size order by tested.p_value) as double) as share_by_chance
+  from tested
+),
+judged as (
+  select
+    ranked.*,
+    min(ranked.share_by_chance) over (
+      partition by ranked.size order by ranked.p_value range between current row and unbounded following) as false_share
+  from ranked
 ),
 changed as (
   select
     -- rule
     'F06' as rule_id,
-    2 as rule_version,
+    3 as rule_version,
     -- ids
     'person/' || cast(claim.person_key as varchar) as pivot_key,
     claim.person_key,
@@ -168,30 +211,30 @@ beside_hires as (
   select
     -- rule
     'F06' as rule_id,
-    2 as rule_version,
+    3 as rule_version,
     -- ids
-    'workplace/' || weighed.workplace_no as pivot_key,
-    weighed.person_key,
-    weighed.workplace_no,
-    weighed.claim_no,
+    'workplace/' || judged.workplace_no as pivot_key,
+    judged.person_key,
+    judged.workplace_no,
+    judged.claim_no,
     -- evidence
     'redundant_beside_hires' as evidence_kind,
-    weighed.workplace_no || '/' || cast(weighed.separated_on as varchar) || '/' || weighed.occupation as evidence_key,
-    weighed.separated_on as evidence_from,
-    weighed.applied_on as evidence_to,
-    weighed.hired_on as fact_on,
-    weighed.paid_from,
-    weighed.paid_to,
-    weighed.group_size,
-    weighed.group_matched,
-    weighed.amount_won as amount_at_risk_won,
-    weighed.pattern_known_on as known_on,
+    judged.workplace_no || '/' || cast(judged.separated_on as varchar) || '/' || judged.occupation as evidence_key,
+    judged.separated_on as evidence_from,
+    judged.applied_on as evidence_to,
+    judged.hired_on as fact_on,
+    judged.paid_from,
+    judged.paid_to,
+    judged.group_size,
+    judged.group_matched,
+    judged.amount_won as amount_at_risk_won,
+    judged.pattern_known_on as known_on,
     -- what clears it
-    weighed.group_matched < weighed.group_size or weighed.p_value > 0.01 as cleared,
+    judged.group_matched < judged.group_size or judged.false_share > 0.05 as cleared,
     case
-      when weighed.group_matched < weighed.group_size then 'fewer hired than made redundant'
-      when weighed.p_value > 0.01 then 'no more hired than the usual turnover' end as cleared_by
-  from weighed
+      when judged.group_matched < judged.group_size then 'fewer hired than made redundant'
+      when judged.false_share > 0.05 then 'no more hired than the usual turnover' end as cleared_by
+  from judged
 ),
 f06 as (
   select * from changed
