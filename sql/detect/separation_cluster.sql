@@ -25,6 +25,7 @@ columns:
   window_days: {description: length of the window, tests: [{range: {min: 1, max: 183}}]}
   claims: {description: "claims of the mark in the window", tests: [{range: {min: 3}}]}
   group_claims: {description: all claims of the group in the window}
+  closed_on: {description: last day on which a workplace that the claimants left closed; null when one is open}
   staff: {description: insured with the group on the first day of the window}
   expected: {description: claims of the mark that chance gives}
   log_likelihood_ratio: {tests: [{range: {min: 0}}]}
@@ -234,12 +235,21 @@ outdone as (
         and (stronger.window_days < weaker.window_days
           or (stronger.window_days = weaker.window_days and stronger.window_from < weaker.window_from))))
 ),
+-- the owner of several businesses may close one: those count that the claimants left
 closing as (
-  select linked.business_group, max(coalesce(workplace.closed_on, date '9999-12-31')) as closed_on
-  from linked
+  select
+    significant.business_group,
+    significant.mark,
+    significant.window_from,
+    significant.window_days,
+    max(coalesce(workplace.closed_on, date '9999-12-31')) as closed_on
+  from significant
+  inner join mark
+    on mark.business_group = significant.business_group
   inner join workplace
-    on workplace.workplace_no = linked.workplace_no
-  group by linked.business_group
+    on workplace.workplace_no = mark.workplace_no
+  where mark.separated_on between significant.window_from and add_days(significant.window_from, cast(significant.window_days - 1 as int))
+  group by significant.business_group, significant.mark, significant.window_from, significant.window_days
 ),
 separation_cluster as (
   select
@@ -263,6 +273,9 @@ separation_cluster as (
   from significant
   left join closing
     on closing.business_group = significant.business_group
+    and closing.mark = significant.mark
+    and closing.window_from = significant.window_from
+    and closing.window_days = significant.window_days
   where not exists (
     select 1 from outdone
     where outdone.business_group = significant.business_group
