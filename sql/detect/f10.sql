@@ -5,16 +5,18 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 1
+version: 2
 legal_basis: 고용보험법 제37조의2 · 제61조 · 제62조 · 제116조
 meta:
   severity: critical
   evidence: certifications that share an account or a device; one row per claim and shared value
   threshold: three claimants on one account, four on one device; devices that centres put up are left out whatever their number
-  sources: [ei_certification, ei_benefit_claim, centre_device, mois_household]
+  sources: [ei_certification, ei_benefit_claim, ei_workplace, centre_device, mois_household]
   look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
     - {ko: "모두 한 가구로 등록됨", en: "all of them are registered in one household"}
+    - {ko: "공용 컴퓨터나 기관 계좌처럼, 조직이라기에는 쓴 사람이 많음", en: "more users than a ring has, as of a public computer or an institution's account"}
+    - {ko: "공용 컴퓨터처럼, 기기를 쓴 사람들의 신청 시기가 흩어져 있고 계좌도 이직 사업장도 같지 않음", en: "a device whose users came over time as all claimants do and share neither account nor employer, as of a public computer"}
 columns:
   person_key: {tags: [pseudonym]}
   pivot_key: {description: "the account all rows of a ring share, or the device where no account is shared", tags: [account]}
@@ -32,6 +34,9 @@ with certification as (
 ),
 household as (
   select * from {{ ref('claimant_household') }}
+),
+shared_value as (
+  select * from {{ ref('shared_value') }}
 ),
 kiosk as (
   select * from {{ ref('centre_device') }}
@@ -113,7 +118,7 @@ f10 as (
   select
     -- rule
     'F10' as rule_id,
-    1 as rule_version,
+    2 as rule_version,
     -- ids
     'ring/' || coalesce(account_of_claim.digest, use_of_claim.digest) as pivot_key,
     use_of_claim.person_key,
@@ -132,8 +137,11 @@ f10 as (
     paid.amount_won as amount_at_risk_won,
     greatest(use_of_claim.known_on, pattern.known_on) as known_on,
     -- what clears it
-    use_of_claim.group_matched = 1 as cleared,
-    case when use_of_claim.group_matched = 1 then 'one household' end as cleared_by
+    use_of_claim.group_matched = 1 or coalesce(shared_value.is_hub or shared_value.is_public, false) as cleared,
+    case
+      when use_of_claim.group_matched = 1 then 'one household'
+      when shared_value.is_hub then 'more users than a ring has'
+      when shared_value.is_public then 'a public computer' end as cleared_by
   from use_of_claim
   inner join pattern
     on pattern.evidence_kind = use_of_claim.evidence_kind
@@ -142,6 +150,9 @@ f10 as (
     on paid.claim_no = use_of_claim.claim_no
   left join claim
     on claim.claim_no = use_of_claim.claim_no
+  left join shared_value
+    on shared_value.tie_kind = case use_of_claim.evidence_kind when 'shared_account' then 'account' else 'device' end
+    and shared_value.digest = use_of_claim.digest
   left join account_of_claim
     on account_of_claim.claim_no = use_of_claim.claim_no
 )

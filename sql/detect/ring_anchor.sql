@@ -15,6 +15,7 @@ meta:
   clears:
     - all users are registered in one household
     - more users than a ring has, as of a public computer or an institution's account
+    - fewer users of a device, who came over time as all claimants do and share neither account nor employer
     - the whole staff claims because the business closed
     - a seasonal closure that the workplace told its centre of before
     - hired back after the benefit could be paid, as after a season
@@ -163,6 +164,7 @@ ring_anchor as (
     shared.p_value,
     case
       when shared.is_hub then 'more users than a ring has'
+      when shared.is_public then 'a public computer'
       when shared.households = 1 then 'one household'
       when shared.p_value > 0.01 then 'no more households than chance gives' end as cleared_by
   from used

@@ -10,6 +10,10 @@ meta:
   hubs: >-
     left out by register: devices that centres put up. By degree: a device of more than thirty claimants is a public
     computer, an account of more than a hundred an institution that manages its residents' money; they stay listed, cleared
+  public_computer: >-
+    a device of fewer claimants is one too when they came over time as all claimants do and not more than half of them
+    share an account or a former employer. Poisson: of its claimants so many applied within 28 or 61 days as the
+    country's other claims of the same days give; Chernoff bound times the windows, two that begin with each claimant
   null_model: >-
     Poisson: households beyond the first are strays; their rate is that of the values with one or two households, below
     what any rule asks, so that rings do not raise their own expectation. Corrected for the number of values
@@ -21,6 +25,9 @@ columns:
   expected_households: {description: households that chance gives one value}
   p_value: {description: "Chernoff bound times the values of the kind", tests: [{range: {min: 0, max: 1}}]}
   is_hub: {description: shared by more claimants than a ring has}
+  together: {description: "most claimants of a device who applied within 61 days of one; null for accounts and hubs"}
+  together_p_value: {description: null for accounts and hubs, tests: [{range: {min: 0, max: 1}}]}
+  is_public: {description: "a device whose claimants neither applied together nor share an account or an employer"}
 ---*/
 with certification as (
   select * from {{ ref('certification') }}
@@ -65,6 +72,93 @@ stray as (
   from counted
   group by counted.tie_kind
 ),
+member as (
+  select used.digest, counted.claimants, mark.claim_no, mark.person_key, mark.business_group, mark.applied_on
+  from used
+  inner join mark
+    on mark.claim_no = used.claim_no
+  inner join counted
+    on counted.tie_kind = used.tie_kind
+    and counted.digest = used.digest
+  where used.tie_kind = 'device'
+    and counted.claimants between 3 and 30
+),
+daily as (
+  select applied_on, count(*) as claims from mark group by applied_on
+),
+length as (
+  select window_days from (values (28), (61)) as length (window_days)
+),
+started as (
+  select distinct member.digest, member.claimants, member.applied_on, length.window_days
+  from member
+  cross join length
+),
+usual as (
+  select time.applied_on, time.window_days, sum(daily.claims) as claims
+  from (select distinct applied_on, window_days from started) as time
+  inner join daily
+    on daily.applied_on >= time.applied_on
+  where daily.applied_on <= add_days(time.applied_on, cast(time.window_days - 1 as int))
+  group by time.applied_on, time.window_days
+),
+crowd as (
+  select
+    started.digest,
+    started.claimants,
+    started.applied_on,
+    started.window_days,
+    count(distinct other.person_key) as together,
+    count(*) as claims
+  from started
+  inner join member as other
+    on other.digest = started.digest
+  where other.applied_on between started.applied_on and add_days(started.applied_on, cast(started.window_days - 1 as int))
+  group by started.digest, started.claimants, started.applied_on, started.window_days
+),
+-- one more on both sides, so that days without another claim have a share
+expecting as (
+  select
+    crowd.*,
+    cast(crowd.claimants as double) * cast(usual.claims - crowd.claims + 1 as double)
+      / cast(total.claims - crowd.claims + 1 as double) as expected
+  from crowd
+  cross join (select count(*) as claims from mark) as total
+  inner join usual
+    on usual.applied_on = crowd.applied_on
+    and usual.window_days = crowd.window_days
+),
+burst as (
+  select
+    expecting.digest,
+    max(expecting.together) as together,
+    least(1.0, min(2.0 * cast(expecting.claimants as double)
+      * exp(-{{ poisson_ratio('cast(expecting.together as double)', 'expecting.expected') }}))) as p_value
+  from expecting
+  group by expecting.digest
+),
+of_account as (
+  select member.digest, certification.account_digest, count(distinct member.person_key) as claimants
+  from member
+  inner join certification
+    on certification.claim_no = member.claim_no
+  where certification.account_digest is not null
+  group by member.digest, certification.account_digest
+),
+of_employer as (
+  select digest, business_group, count(distinct person_key) as claimants
+  from member
+  group by digest, business_group
+),
+alike as (
+  select digest, max(claimants) as claimants
+  from (
+    select digest, claimants from of_account
+    union all
+    select digest, claimants from of_employer
+  ) as shared_by
+  group by digest
+),
 shared_value as (
   select
     -- ids
@@ -77,10 +171,20 @@ shared_value as (
     -- chance
     1.0 + stray.rate as expected_households,
     least(1.0, cast(stray.digests as double)
-      * exp(-{{ poisson_ratio('cast(counted.households - 1 as double)', 'stray.rate') }})) as p_value
+      * exp(-{{ poisson_ratio('cast(counted.households - 1 as double)', 'stray.rate') }})) as p_value,
+    -- of a device: whether its claimants belong together
+    burst.together,
+    burst.p_value as together_p_value,
+    coalesce(burst.p_value > 0.01 and 2 * alike.claimants <= counted.claimants, false) as is_public
   from counted
   inner join stray
     on stray.tie_kind = counted.tie_kind
+  left join burst
+    on counted.tie_kind = 'device'
+    and burst.digest = counted.digest
+  left join alike
+    on counted.tie_kind = 'device'
+    and alike.digest = counted.digest
   where counted.claimants >= 3
 )
 select * from shared_value
