@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 1
+version: 2
 legal_basis: 고용보험법 제15조 · 제61조 · 제62조 · 제116조 · 제118조
 meta:
   severity: high
@@ -103,11 +103,24 @@ judged as (
     and losses.acquired_on = late_claim.acquired_on
     and losses.workplace_no = late_claim.workplace_no
 ),
+-- a time with few enough losses is nobody's alone: two leavers have one
+standing as (
+  select judged.claim_no, judged.acquired_on, judged.workplace_no, count(distinct other.person_key) as persons
+  from judged
+  inner join judged as other
+    on other.workplace_no = judged.workplace_no
+  where judged.is_for_this_loss
+    and judged.is_pattern
+    and other.is_for_this_loss
+    and other.is_pattern
+    and abs(days_between(judged.lost_on, other.lost_on)) <= 183
+  group by judged.claim_no, judged.acquired_on, judged.workplace_no
+),
 f08 as (
   select
     -- rule
     'F08' as rule_id,
-    1 as rule_version,
+    2 as rule_version,
     -- ids
     'workplace/' || judged.workplace_no as pivot_key,
     judged.person_key,
@@ -126,11 +139,15 @@ f08 as (
     judged.amount_won as amount_at_risk_won,
     judged.known_on,
     -- what clears it
-    not (judged.is_for_this_loss and judged.is_pattern) as cleared,
+    coalesce(standing.persons < 2, true) as cleared,
     case
       when not judged.is_for_this_loss then 'the claim follows a later employment'
       when judged.group_matched < 2 then 'a single late report'
-      when not judged.is_pattern then 'fewer than a tenth of the losses of the workplace' end as cleared_by
+      when not judged.is_pattern or standing.persons < 2 then 'fewer than a tenth of the losses of the workplace' end as cleared_by
   from judged
+  left join standing
+    on standing.claim_no = judged.claim_no
+    and standing.acquired_on = judged.acquired_on
+    and standing.workplace_no = judged.workplace_no
 )
 select * from f08
