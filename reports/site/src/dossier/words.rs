@@ -107,12 +107,13 @@ const WORDS: Dictionary = Dictionary(&[
 ]);
 
 /// What the rules say of cleared rows, in Korean.
-const CLEARED_BY: [(&str, &str); 30] = [
+const CLEARED_BY: [(&str, &str); 31] = [
     ("a call-up of no more than seven days", "7일 이하의 소집"),
     (
         "a layoff whose people nothing else ties",
         "달리 이어진 것이 없는 감원",
     ),
+    ("a public computer", "공용 컴퓨터"),
     (
         "a seasonal closure that the centre knew of",
         "센터가 미리 안 계절 휴업",
