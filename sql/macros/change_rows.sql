@@ -12,15 +12,16 @@
       + {{ alias }}._row_number)
 {%- endmacro %}
 
-{#- The latest version of each key: the row that stands after all corrections. -#}
+{#- The latest version of each key: the row that stands after all corrections. The keys come first, because the first
+    side of a join is held in memory and theirs is the narrower. -#}
 {% macro latest_version(table, key) -%}
   select {{ table }}.*
-  from {{ table }}
-  inner join (
+  from (
     select {% for column in key %}{{ table }}.{{ column }}, {% endfor %}max({{ row_version(table) }}) as version
     from {{ table }}
     group by {% for column in key %}{{ table }}.{{ column }}{% if not loop.last %}, {% endif %}{% endfor %}
   ) as newest
+  inner join {{ table }}
     on {% for column in key %}newest.{{ column }} = {{ table }}.{{ column }}
     and {% endfor %}newest.version = {{ row_version(table) }}
 {%- endmacro %}
