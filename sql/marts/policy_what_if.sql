@@ -164,8 +164,9 @@ judged as (
     greatest(
       least(cast(described.base_daily_won as decimal(18, 2)) * rule.replacement_rate, cast(rule.ceiling_daily_won as decimal(18, 2))),
       cast(coalesce(described.daily_minimum_won, 0) as decimal(18, 2)) * rule.floor_rate) as rule_daily_won
-  from described
-  cross join rule
+  -- the few rules first: the first side of a join without equality is held in memory
+  from rule
+  cross join described
   left join entitled
     on replace(entitled.age_band, '50_or_over', 'age_50_or_over') = described.entitled_band
     and described.insured_days >= entitled.insured_days_from

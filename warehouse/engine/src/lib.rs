@@ -47,6 +47,7 @@ mod key_windows;
 mod keyed;
 mod lake;
 mod lake_files;
+mod left_sides;
 pub mod lineage;
 mod locality;
 mod masking;

@@ -21,6 +21,7 @@ use crate::functions;
 use crate::intervals::{SpellFunctions, SpellQueryPlanner};
 use crate::key_windows::WindowsByKey;
 use crate::lake_files::LakeOnly;
+use crate::left_sides::LeftSidesRunOnce;
 use crate::memory_pool::SharedMemory;
 use crate::sharing::sharing_parts;
 
@@ -143,7 +144,8 @@ impl SessionFactory {
         let mut builder = SessionStateBuilder::new_from_existing(self.state.clone())
             .with_catalog_list(Arc::new(catalogs))
             .with_physical_optimizer_rule(Arc::new(ConstantsAreNoOrder))
-            .with_physical_optimizer_rule(Arc::new(WindowsByKey));
+            .with_physical_optimizer_rule(Arc::new(WindowsByKey))
+            .with_physical_optimizer_rule(Arc::new(LeftSidesRunOnce));
         if self.is_local {
             builder = sharing_parts(builder, &self.state);
         }
