@@ -128,8 +128,8 @@ alike as (
     filled.occupation,
     filled.sido,
     count(*) as filled,
-    median(filled.days_to_fill) as days,
-    median(cast(filled.monthly_wage_won as bigint)) as wage_won
+    median(cast(filled.days_to_fill as double)) as days,
+    median(cast(filled.monthly_wage_won as double)) as wage_won
   from filled
   group by filled.occupation, filled.sido
 ),
@@ -146,8 +146,8 @@ advised as (
     current.model_version,
     day_of_half.half_filled_day,
     coalesce(alike.filled, 0) as similar_filled,
-    case when alike.filled >= 5 then cast(alike.days as int) end as similar_days,
-    case when alike.filled >= 5 then cast(alike.wage_won as decimal(18, 0)) end as similar_wage_won,
+    case when alike.filled >= 5 then cast(round(alike.days) as int) end as similar_days,
+    case when alike.filled >= 5 then cast(round(alike.wage_won) as decimal(18, 0)) end as similar_wage_won,
     case when ranked.probability - current.probability >= 0.02 then ranked.alternative end as best_alternative,
     case when ranked.probability - current.probability >= 0.02 then ranked.title_ko end as best_ko,
     case when ranked.probability - current.probability >= 0.02 then ranked.title_en end as best_en,
