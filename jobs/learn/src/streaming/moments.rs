@@ -29,19 +29,28 @@ pub(super) fn moments(
     task: &LearningTask,
     options: &StreamedOptions,
 ) -> Result<Moments, LearnError> {
-    let mut parts: Vec<(usize, Result<Moments, LearnError>)> = (0..batches.parts())
-        .map(|part| (part, Ok(Moments::default())))
-        .collect();
-    parallel::for_each(options.threads, &mut parts, |(part, result)| {
-        let mut moments = Moments::of_width(task.features.len());
-        let read = batches.read(*part, &mut |batch| {
-            moments.add_batch(batch, *part, task, options)
+    let width = task.features.len();
+    let mut total = Moments::of_width(width);
+    // A few parts at a time: what a part's sample holds is let go before the next are read, and they draw no more than
+    // still can be among the smallest.
+    let numbers: Vec<usize> = (0..batches.parts()).collect();
+    for round in numbers.chunks(2 * options.threads.max(1)) {
+        let threshold = total.threshold;
+        let mut parts: Vec<(usize, Result<Moments, LearnError>)> = round
+            .iter()
+            .map(|part| (*part, Ok(Moments::default())))
+            .collect();
+        parallel::for_each(options.threads, &mut parts, |(part, result)| {
+            let mut moments = Moments::of_width(width);
+            moments.threshold = threshold;
+            let read = batches.read(*part, &mut |batch| {
+                moments.add_batch(batch, *part, task, options)
+            });
+            *result = read.map(|()| moments);
         });
-        *result = read.map(|()| moments);
-    });
-    let mut total = Moments::of_width(task.features.len());
-    for (_, part) in parts {
-        total.merge(part?);
+        for (_, part) in parts {
+            total.merge(part?);
+        }
     }
     if total.rows == 0 {
         return Err(LearnError::NoRows {
