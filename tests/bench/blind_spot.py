@@ -12,23 +12,17 @@ import io
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+from country import run
 
 READ = """kostat_lfs kostat_population nts_wage_statement nts_daily_statement nts_business_income nts_business_registration
 ei_workplace ei_insured_spell ei_daily_work ei_contractor_spell""".split()
 # what is built for the third month alone; the rest needs all three
 LAST = """labour_force_survey person link_error survey_target survey_margin raking_cell raking_target blind_spot_factor
 blind_spot_estimate blind_spot_part blind_spot_monthly""".split()
-
-
-def run(program, folder, *arguments):
-    done = subprocess.run([program, "--dir", folder, *arguments], capture_output=True, text=True)
-    if done.returncode not in (0, 3):
-        sys.exit(f"{' '.join(arguments)}: {done.stderr.strip()[-500:]}")
-    return done.stdout
 
 
 def one_country(program, folder, seed, persons, one_in):

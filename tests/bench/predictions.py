@@ -11,19 +11,13 @@ import io
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 
+from country import run
+
 MODELS = ("employment_success", "hiring_success")
-
-
-def run(program, folder, *arguments):
-    done = subprocess.run([program, "--dir", folder, *arguments], capture_output=True, text=True)
-    if done.returncode not in (0, 3):
-        sys.exit(f"{' '.join(map(str, arguments))}: {done.stderr.strip()[-500:]}")
-    return done.stdout
 
 
 def one_country(program, folder, seed, persons, months):
