@@ -18,7 +18,7 @@ meta:
     - "sampling variance = (G - 1) / G * sum over replicates of (estimate of the replicate - estimate)^2 * (1 - sampled share of the population) (Kott 2001)"
     - "persons expected beyond the register in a part = hired before the age of exemption + named persons of the part * (estimate of the nation / named persons of the nation - 1), not below 0, where the named are those of the register and hired before: at the nation's rate, since a part's own estimate may lie below its register by chance (synthetic estimation, Rao and Molina 2015, ch. 3)"
     - "variance of spread = spread_effect * persons expected beyond the register * (1 - part's share of the nation): who no record names is spread over the parts at random, in groups (multinomial with a design effect, Kish 1965)"
-    - "variance of the week = estimate^2 * share * (1 - share) * undated * (undated / dated + 1) / (persons at work in the week)^2, where share is that of the dated insured of the kind of work at work in the week: the same share is only expected of those whom no record dates (prediction error of a proportion, Cochran 1977)"
+    - "variance of the week = estimate^2 * sum over kinds of work of share * (1 - share) * undated * (undated / dated + 1) / (persons of the class at work in the week)^2, where share is that of the dated insured of the kind of work at work in the week: the same share is only expected of those whom no record dates (prediction error of a proportion, Cochran 1977)"
     - "variance of a part = sampling variance + variance of spread + variance of the week; those of `outside` are the sums over its three classes"
 columns:
   dimension: {tests: [{accepted_values: [nation, sigungu, industry, size, sex, age_band, work_kind]}]}
@@ -175,7 +175,7 @@ sampled as (
 dated as (
   select
     cell.work_kind,
-    cast(sum(cell.persons - cell.undated) as double) as persons,
+    nullif(cast(sum(cell.persons - cell.undated) as double), 0.0) as persons,
     cast(sum(cell.in_week) as double) / nullif(cast(sum(cell.persons - cell.undated) as double), 0.0) as share
   from cell
   where cell.class = 'insured'
@@ -184,8 +184,8 @@ dated as (
 week as (
   select
     undated.class,
-    max(dated.share * (1.0 - dated.share) * undated.undated * (undated.undated / dated.persons + 1.0)
-      / nullif((undated.in_week + undated.undated * dated.share) * (undated.in_week + undated.undated * dated.share), 0.0)) as relative_variance
+    cast(sum(cast(undated.undated * (undated.undated / dated.persons + 1.0) * dated.share * (1.0 - dated.share) as decimal(28, 8))) as double) as variance,
+    cast(sum(cast(undated.in_week + undated.undated * coalesce(dated.share, 1.0) as decimal(24, 4))) as double) as persons
   from (
     select
       cell.class,
@@ -196,9 +196,8 @@ week as (
     where cell.class not in ('insured', 'exempt')
     group by cell.class, cell.work_kind
   ) as undated
-  inner join dated
+  left join dated
     on dated.work_kind = undated.work_kind
-  where dated.persons > 0
   group by undated.class
 ),
 -- each part beside the nation
@@ -231,7 +230,8 @@ modelled as (
           + cast(beside_nation.weight as double)
             * greatest(cast(beside_nation.nation_estimate as double) / nullif(cast(beside_nation.nation_weight as double), 0.0) - 1.0, 0.0))
         * (1.0 - cast(beside_nation.persons as double) / nullif(cast(beside_nation.nation_persons as double), 0.0)), 0.0)
-      + coalesce(cast(beside_nation.estimate as double) * cast(beside_nation.estimate as double) * week.relative_variance, 0.0) end as model_variance
+      + coalesce(cast(beside_nation.estimate as double) * cast(beside_nation.estimate as double) * week.variance
+        / nullif(week.persons * week.persons, 0.0), 0.0) end as model_variance
   from beside_nation
   left join week
     on week.class = beside_nation.class
