@@ -7,6 +7,7 @@ description:
 grain: [seeker_no, searching_from]
 materialized: table
 owner: learning
+legal_basis: 직업안정법 제9조 · 고용보험법 제15조 · 제42조 · 제43조 · 국민 평생 직업능력 개발법 제6조
 sort_by: [seeker_no]
 columns:
   seeker_no: {tests: [not_null]}

@@ -8,6 +8,7 @@ description:
 grain: [vacancy_no, open_from]
 materialized: table
 owner: learning
+legal_basis: 직업안정법 제8조 · 고용보험법 제11조 · 제15조
 sort_by: [vacancy_no]
 tests:
   - {unique: [vacancy_no, open_week]}
