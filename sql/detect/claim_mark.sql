@@ -16,7 +16,7 @@ columns:
   is_rehired: {description: the first employment after the separation is at the same group and began while the benefit could be paid and before a seasonal closure was to end}
   is_season: {description: the workplace told its centre of a seasonal closure before the separation}
   is_late: {description: the loss was reported three months late or more and the claim followed within 60 days}
-  is_unpaid: {description: three or more months with statements delivered and none of them from this payer}
+  is_unpaid: {description: "three or more months with statements delivered, those of the pay due within 14 days of leaving (근로기준법 제36조) too, and none of them from this payer"}
 ---*/
 with claim as (
   select * from {{ ref('claim') }}
@@ -151,7 +151,8 @@ claim_mark as (
       and ended.biz_no is not null
       and months_between(
         greatest(month_start(spell.acquired_on), observed.first_month),
-        least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3, false) as is_unpaid,
+        least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3
+      and observed.last_month >= month_start(add_days(ended.separated_on, 14)), false) as is_unpaid,
     season.claim_no is not null as is_season,
     -- amounts
     ended.amount_won
