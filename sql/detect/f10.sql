@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 2
+version: 3
 legal_basis: 고용보험법 제37조의2 · 제61조 · 제62조 · 제116조
 meta:
   severity: critical
@@ -17,6 +17,7 @@ meta:
     - {ko: "모두 한 가구로 등록됨", en: "all of them are registered in one household"}
     - {ko: "공용 컴퓨터나 기관 계좌처럼, 조직이라기에는 쓴 사람이 많음", en: "more users than a ring has, as of a public computer or an institution's account"}
     - {ko: "공용 컴퓨터처럼, 기기를 쓴 사람들의 신청 시기가 흩어져 있고 계좌도 이직 사업장도 같지 않음", en: "a device whose users came over time as all claimants do and share neither account nor employer, as of a public computer"}
+    - {ko: "기관 계좌처럼, 열 사람 넘게 쓴 계좌로 신청 시기가 흩어져 있고 기기도 이직 사업장도 같지 않음", en: "an account of ten or more who came over time and share neither device nor employer, as of an institution that manages its residents' money"}
 columns:
   person_key: {tags: [pseudonym]}
   pivot_key: {description: "the account all rows of a ring share, or the device where no account is shared", tags: [account]}
@@ -118,7 +119,7 @@ f10 as (
   select
     -- rule
     'F10' as rule_id,
-    2 as rule_version,
+    3 as rule_version,
     -- ids
     'ring/' || coalesce(account_of_claim.digest, use_of_claim.digest) as pivot_key,
     use_of_claim.person_key,
@@ -137,11 +138,12 @@ f10 as (
     paid.amount_won as amount_at_risk_won,
     greatest(use_of_claim.known_on, pattern.known_on) as known_on,
     -- what clears it
-    use_of_claim.group_matched = 1 or coalesce(shared_value.is_hub or shared_value.is_public, false) as cleared,
+    use_of_claim.group_matched = 1 or coalesce(shared_value.is_hub or shared_value.is_public or shared_value.is_institution, false) as cleared,
     case
       when use_of_claim.group_matched = 1 then 'one household'
       when shared_value.is_hub then 'more users than a ring has'
-      when shared_value.is_public then 'a public computer' end as cleared_by
+      when shared_value.is_public then 'a public computer'
+      when shared_value.is_institution then 'an account of an institution' end as cleared_by
   from use_of_claim
   inner join pattern
     on pattern.evidence_kind = use_of_claim.evidence_kind

@@ -16,6 +16,7 @@ meta:
     - all users are registered in one household
     - more users than a ring has, as of a public computer or an institution's account
     - fewer users of a device, who came over time as all claimants do and share neither account nor employer
+    - ten or more users of an account, who came over time and share neither device nor employer, as of an institution
     - the whole staff claims because the business closed
     - the losses were reported late and the business closed when they left
     - a seasonal closure that the workplace told its centre of before
@@ -172,6 +173,7 @@ ring_anchor as (
     case
       when shared.is_hub then 'more users than a ring has'
       when shared.is_public then 'a public computer'
+      when shared.is_institution then 'an account of an institution'
       when shared.households = 1 then 'one household'
       when shared.p_value > 0.01 then 'no more households than chance gives' end as cleared_by
   from used
