@@ -251,7 +251,6 @@ impl Block<'_> {
             Plan::FilesLate => {
                 self.note_look_alike(index, "F07", "statements_filed_late", applied, end);
             }
-            Plan::FewerHired => self.note_look_alike(index, "F06", "fewer_hired", applied, end),
             Plan::UsualTurnover => {
                 self.note_look_alike(index, "F06", "usual_turnover", applied, end);
             }
@@ -260,6 +259,8 @@ impl Block<'_> {
                 self.note_look_alike(index, "F05", "one_of_several_closed", applied, end);
             }
             Plan::None => self.note_late_report(index),
+            // Told once all hires are known.
+            Plan::FewerHired => {}
             Plan::HiddenJob | Plan::Abroad => {}
         }
     }

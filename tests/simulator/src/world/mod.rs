@@ -145,6 +145,7 @@ pub(crate) fn play(scenario: &Scenario, index: u32, persons: usize) -> FinishedB
         block.play_month(month);
     }
     block.settle_open_frauds();
+    block.note_fewer_hired();
     block.write_daily_work();
     block.record_services();
     block.record_subsidy_frauds();
