@@ -11,7 +11,7 @@ legal_basis: 고용보험법 제40조 · 제61조 · 제62조
 columns:
   person_key: {tags: [pseudonym]}
   business_group: {tags: [firm]}
-  household_digest: {tags: [quasi_identifier], description: "the household, or the person where none is known"}
+  household_digest: {tags: [quasi_identifier], description: "the household, two at one address as one, or the person where none is known"}
   rehired_on: {description: "the first employment after the separation, when it is at the same group; whether the benefit could still be paid or not"}
   is_rehired: {description: the first employment after the separation is at the same group and began while the benefit could be paid and before a seasonal closure was to end}
   is_season: {description: the workplace told its centre of a seasonal closure before the separation}
@@ -128,7 +128,7 @@ claim_mark as (
     ended.workplace_no,
     ended.business_group,
     ended.section,
-    coalesce(household.household_digest, cast(ended.person_key as varchar)) as household_digest,
+    coalesce(household.residence_digest, household.household_digest, cast(ended.person_key as varchar)) as household_digest,
     -- dates
     spell.acquired_on,
     ended.separated_on,

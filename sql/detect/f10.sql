@@ -14,7 +14,7 @@ meta:
   sources: [ei_certification, ei_benefit_claim, ei_workplace, centre_device, mois_household]
   look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
-    - {ko: "모두 한 가구로 등록됨", en: "all of them are registered in one household"}
+    - {ko: "모두 한 가구, 또는 한 주소의 두 가구로 등록됨", en: "all of them are registered in one household, or in two at one address"}
     - {ko: "공용 컴퓨터나 기관 계좌처럼, 조직이라기에는 쓴 사람이 많음", en: "more users than a ring has, as of a public computer or an institution's account"}
     - {ko: "공용 컴퓨터처럼, 기기를 쓴 사람들의 신청 시기가 흩어져 있고 계좌도 이직 사업장도 같지 않음", en: "a device whose users came over time as all claimants do and share neither account nor employer, as of a public computer"}
     - {ko: "기관 계좌처럼, 열 사람 넘게 쓴 계좌로 신청 시기가 흩어져 있고 기기도 이직 사업장도 같지 않음", en: "an account of ten or more who came over time and share neither device nor employer, as of an institution that manages its residents' money"}
@@ -27,7 +27,7 @@ columns:
   evidence_to: {description: last certification with it}
   fact_on: {description: day of the first certification by another claimant}
   group_size: {description: claimants who share it, tests: [{range: {min: 3}}]}
-  group_matched: {description: households they are registered in; a claimant without a known one counts as one}
+  group_matched: {description: "households they are registered in, two at one address as one; a claimant without a known one counts as one"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -78,7 +78,7 @@ shared as (
     used.evidence_kind,
     used.digest,
     count(distinct used.person_key) as group_size,
-    count(distinct coalesce(household.household_digest, cast(used.person_key as varchar))) as group_matched,
+    count(distinct coalesce(household.residence_digest, household.household_digest, cast(used.person_key as varchar))) as group_matched,
     min(household.known_on) as household_known_on
   from used
   left join household

@@ -14,7 +14,7 @@ meta:
   sources: [ei_insured_spell, ei_benefit_claim, ei_certification, ei_workplace, centre_device, mois_household, nts_wage_statement, nts_business_registration, centre_closure]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
-    - {ko: "쓴 사람이 모두 한 가구로 등록됨", en: "all users are registered in one household"}
+    - {ko: "쓴 사람이 모두 한 가구, 또는 한 주소의 두 가구로 등록됨", en: "all users are registered in one household, or in two at one address"}
     - {ko: "공용 컴퓨터나 기관 계좌처럼, 조직이라기에는 쓴 사람이 많음", en: "more users than a ring has, as of a public computer or an institution's account"}
     - {ko: "공용 컴퓨터처럼, 기기를 쓴 사람들의 신청 시기가 흩어져 있고 계좌도 이직 사업장도 같지 않음", en: "a device whose users came over time as all claimants do and share neither account nor employer, as of a public computer"}
     - {ko: "기관 계좌처럼, 열 사람 넘게 쓴 계좌로 신청 시기가 흩어져 있고 기기도 이직 사업장도 같지 않음", en: "an account of ten or more who came over time and share neither device nor employer, as of an institution that manages its residents' money"}
