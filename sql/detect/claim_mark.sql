@@ -11,12 +11,12 @@ legal_basis: 고용보험법 제40조 · 제61조 · 제62조
 columns:
   person_key: {tags: [pseudonym]}
   business_group: {tags: [firm]}
-  household_digest: {tags: [quasi_identifier], description: "the household, or the person where none is known"}
+  household_digest: {tags: [quasi_identifier], description: "the household, two at one address as one, or the person where none is known"}
   rehired_on: {description: "the first employment after the separation, when it is at the same group; whether the benefit could still be paid or not"}
   is_rehired: {description: the first employment after the separation is at the same group and began while the benefit could be paid and before a seasonal closure was to end}
   is_season: {description: the workplace told its centre of a seasonal closure before the separation}
   is_late: {description: the loss was reported three months late or more and the claim followed within 60 days}
-  is_unpaid: {description: three or more months with statements delivered and none of them from this payer}
+  is_unpaid: {description: "three or more months with statements delivered, those of the pay due within 14 days of leaving (근로기준법 제36조) too, and none of them from this payer"}
 ---*/
 with claim as (
   select * from {{ ref('claim') }}
@@ -128,7 +128,7 @@ claim_mark as (
     ended.workplace_no,
     ended.business_group,
     ended.section,
-    coalesce(household.household_digest, cast(ended.person_key as varchar)) as household_digest,
+    coalesce(household.residence_digest, household.household_digest, cast(ended.person_key as varchar)) as household_digest,
     -- dates
     spell.acquired_on,
     ended.separated_on,
@@ -151,7 +151,8 @@ claim_mark as (
       and ended.biz_no is not null
       and months_between(
         greatest(month_start(spell.acquired_on), observed.first_month),
-        least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3, false) as is_unpaid,
+        least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3
+      and observed.last_month >= month_start(add_days(ended.separated_on, 14)), false) as is_unpaid,
     season.claim_no is not null as is_season,
     -- amounts
     ended.amount_won
