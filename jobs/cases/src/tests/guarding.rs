@@ -312,20 +312,11 @@ async fn forged_rows_are_refused_and_found_without_guards(place: Place) {
             "{sql}: {problems:?}"
         );
     }
-    let mut transaction = place.book.database.begin().await.unwrap();
-    if transaction.text_of(Dialects {
-        sqlite: "",
-        postgres: "p",
-    }) == "p"
-    {
-        assert!(
-            transaction
-                .execute("truncate case_draws", &[])
-                .await
-                .is_err()
-        );
+    if place.is_postgres() {
+        let mut transaction = place.book.database.begin().await.unwrap();
+        let emptied = transaction.execute("truncate case_draws", &[]).await;
+        assert!(emptied.is_err(), "no trigger of a row sees that");
     }
-    drop(transaction);
     assert!(place.book.verify(&[]).await.unwrap().problems.is_empty());
 }
 

@@ -50,7 +50,10 @@ struct Place {
 
 impl Place {
     async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::sqlite_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn sqlite_in(folder: TempDir) -> Self {
         let location = Location::Sqlite(folder.path().join("state.db"));
         Self {
             book: CaseBook::open(&location).await.unwrap(),
@@ -67,10 +70,18 @@ impl Place {
         }
     }
 
+    fn is_postgres(&self) -> bool {
+        self.keeps.1.is_some()
+    }
+
     /// Another empty book on the same kind of database.
     async fn another(&self) -> Self {
         match &self.keeps.0 {
-            Some(_) => Self::sqlite().await,
+            // In memory where that is a folder: thousands of commits need no disk.
+            Some(_) => {
+                let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+                Self::sqlite_in(folder.unwrap()).await
+            }
             None => Self::postgres().await,
         }
     }

@@ -8,6 +8,8 @@ use crate::{Appeal, CaseBook, CaseError, Command, Outcome, Scope, State};
 on_both!(random_sequences_break_no_rule_and_lose_no_event);
 
 const SEEDS: u64 = 40;
+/// A statement costs PostgreSQL a message; the guards there are those of SQLite, said again.
+const SEEDS_ON_POSTGRES: u64 = 8;
 const STEPS: u64 = 300;
 const CASES: i64 = 4;
 const ACCOUNTS: [&str; 4] = ["kim", "lee", "choi", "park"];
@@ -234,7 +236,12 @@ impl Sequence<'_> {
 
 async fn random_sequences_break_no_rule_and_lose_no_event(place: Place) {
     let mut done = Done::default();
-    for seed in 1..=SEEDS {
+    let seeds = if place.is_postgres() {
+        SEEDS_ON_POSTGRES
+    } else {
+        SEEDS
+    };
+    for seed in 1..=seeds {
         // Shown where the test fails: the last one is it.
         println!("seed {seed}");
         let place = place.another().await;
@@ -277,7 +284,7 @@ async fn random_sequences_break_no_rule_and_lose_no_event(place: Place) {
         commands, refused, closed, reopened, found, openings, suppressed, lifted, drawn, listed,
         withdrawn,
     ];
-    assert!(each.iter().all(|count| *count >= SEEDS / 4), "{each:?}");
+    assert!(each.iter().all(|count| *count >= seeds / 4), "{each:?}");
 }
 
 /// Edits the account of an event behind its guard: it is named.
