@@ -10,13 +10,15 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::chain::{self, ChainHead, Draft, Event, event_query};
+use crate::digests::{self, Told};
 use crate::error::CaseError;
 use crate::finding;
+use crate::permit;
 use crate::record::{Case, Evidence, case_columns, state_values};
 use crate::state::{By, CaseState, Command, check_account, check_text, is_among};
 
 /// The schema, forward only.
-const MIGRATIONS: Migrations = Migrations {
+pub(crate) const MIGRATIONS: Migrations = Migrations {
     make_table: "create table if not exists case_migrations (number bigint primary key)",
     newest: "select coalesce(max(number), 0) from case_migrations",
     count: "insert into case_migrations (number) values ($1)",
@@ -28,6 +30,11 @@ const MIGRATIONS: Migrations = Migrations {
         }),
         Migration::Same(include_str!("schema/0003_scores.sql")),
         Migration::Same(include_str!("schema/0004_scores_by_model.sql")),
+        Migration::Same(include_str!("schema/0005_permits.sql")),
+        Migration::Each(Dialects {
+            sqlite: include_str!("schema/0006_row_guards.sqlite.sql"),
+            postgres: include_str!("schema/0006_row_guards.postgres.sql"),
+        }),
     ],
 };
 
@@ -100,6 +107,7 @@ impl CaseBook {
             database: Database::open(location).await.map_err(error)?,
         };
         book.database.migrate(&MIGRATIONS).await?;
+        book.seal().await?;
         Ok(book)
     }
 
@@ -136,35 +144,29 @@ impl CaseBook {
             evidence,
         } = command
         {
-            let decision_no =
+            let (decision_no, rows) =
                 decide(&mut transaction, &case, *outcome, reason, evidence, act).await?;
             after.decision_no = Some(decision_no);
             detail["evidence"] = evidence.clone().into();
+            detail["rows"] = json!(rows);
         }
         if let Command::Find(found) = command {
-            let evidence_no =
+            let (evidence_no, rows) =
                 finding::keep(&mut transaction, &case, found, act, &mut after).await?;
             detail["evidence"] = evidence_no.into();
+            detail["rows"] = json!(rows);
         }
-        let draft = Draft {
-            case_no: Some(case_no),
-            at_ms: act.at.timestamp_millis(),
-            account: act.account.to_owned(),
-            action: command.action(),
-            before: text_of(&case.state)?,
-            after: text_of(&after)?,
-            detail: detail.to_string(),
-        };
-        let event_no = chain::append(&mut transaction, vec![draft]).await?;
-        let mut values = vec![case_no.into(), event_no.into()];
-        values.extend(state_values(&after));
-        transaction.execute(CHANGE, &values).await.map_err(error)?;
+        let case = change(
+            &mut transaction,
+            case,
+            after,
+            command.action(),
+            &detail,
+            act,
+        )
+        .await?;
         transaction.commit().await.map_err(error)?;
-        Ok(Case {
-            state: after,
-            last_event_no: event_no,
-            ..case
-        })
+        Ok(case)
     }
 
     /// A case.
@@ -240,15 +242,26 @@ impl CaseBook {
         check_account(act.account)?;
         let error = CaseError::database("keep what was opened");
         let mut transaction = self.database.begin().await.map_err(error)?;
+        let case = read_case(&mut transaction, case_no).await?;
+        permit::grant(&mut transaction, "open").await?;
         let sql = "insert into case_openings (evidence_no, account, at_ms) \
                    select e.evidence_no, cast($2 as text), cast($3 as bigint) from case_evidence e where e.case_no = $1 \
-                   and not exists (select 1 from case_openings o where o.evidence_no = e.evidence_no and o.account = $2)";
+                   and not exists (select 1 from case_openings o where o.evidence_no = e.evidence_no and o.account = $2) \
+                   returning evidence_no || '/' || account, at_ms";
         let values = [
             case_no.into(),
             act.account.into(),
             act.at.timestamp_millis().into(),
         ];
-        transaction.execute(sql, &values).await.map_err(error)?;
+        let opened = transaction.query(sql, &values).await.map_err(error)?;
+        permit::revoke(&mut transaction).await?;
+        // Whoever opens it again did not open it first.
+        if !opened.is_empty() {
+            let rows = digests::digests_of("opening", &opened).map_err(error)?;
+            let detail = json!({ "rows": rows });
+            let after = case.state.clone();
+            change(&mut transaction, case, after, "open_evidence", &detail, act).await?;
+        }
         transaction.commit().await.map_err(error)?;
         self.evidence(case_no).await
     }
@@ -349,7 +362,40 @@ pub(crate) async fn read_case(
     Case::of(rows.first().ok_or(CaseError::NoCase(case_no))?)
 }
 
-/// Keeps the decision with the evidence it rests on; all evidence of the case is decided by it.
+/// Brings a case to another state with the event that says so.
+async fn change(
+    transaction: &mut Transaction,
+    case: Case,
+    after: CaseState,
+    action: &'static str,
+    detail: &serde_json::Value,
+    act: &Act<'_>,
+) -> Result<Case, CaseError> {
+    let draft = Draft {
+        case_no: Some(case.case_no),
+        at_ms: act.at.timestamp_millis(),
+        account: act.account.to_owned(),
+        action,
+        before: text_of(&case.state)?,
+        after: text_of(&after)?,
+        detail: detail.to_string(),
+    };
+    let event_no = chain::append(transaction, vec![draft]).await?;
+    let mut values = vec![case.case_no.into(), event_no.into()];
+    values.extend(state_values(&after));
+    transaction
+        .execute(CHANGE, &values)
+        .await
+        .map_err(CaseError::database("change a case"))?;
+    Ok(Case {
+        state: after,
+        last_event_no: event_no,
+        ..case
+    })
+}
+
+/// Keeps the decision with the evidence it rests on; all evidence of the case is decided by it. Answers its number and the
+/// digests of what it wrote.
 async fn decide(
     transaction: &mut Transaction,
     case: &Case,
@@ -357,7 +403,7 @@ async fn decide(
     reason: &str,
     cited: &[i64],
     act: &Act<'_>,
-) -> Result<i64, CaseError> {
+) -> Result<(i64, Told), CaseError> {
     let error = CaseError::database("keep a decision");
     check_text("reason", reason)?;
     let sql = "select e.evidence_no, e.decided_in, o.account from case_evidence e \
@@ -401,6 +447,7 @@ async fn decide(
         .ok_or(DatabaseError::Column(0))
         .and_then(|row| row.integer(0))
         .map_err(error)?;
+    permit::grant(transaction, "close").await?;
     let day = crate::record::day_value;
     let values = [
         decision_no.into(),
@@ -422,8 +469,16 @@ async fn decide(
         let values = [decision_no.into(), (*evidence_no).into()];
         transaction.execute(sql, &values).await.map_err(error)?;
     }
-    let sql = "update case_evidence set decided_in = $2 where case_no = $1 and decided_in is null";
+    let sql = concat!(
+        "update case_evidence set decided_in = $2 where case_no = $1 and decided_in is null returning ",
+        digests::evidence_columns!()
+    );
     let values = [case.case_no.into(), decision_no.into()];
-    transaction.execute(sql, &values).await.map_err(error)?;
-    Ok(decision_no)
+    let decided = transaction.query(sql, &values).await.map_err(error)?;
+    permit::revoke(transaction).await?;
+    let mut rows = digests::digests_of("evidence", &decided).map_err(error)?;
+    let sql = concat!(digests::rows_of!(decision), " where d.decision_no = $1");
+    let decision = digests::read(transaction, "decision", sql, &[decision_no.into()]).await?;
+    rows.extend(decision);
+    Ok((decision_no, rows))
 }

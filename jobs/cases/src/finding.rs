@@ -5,7 +5,9 @@ use chrono::NaiveDate;
 use goyong_database::{DatabaseError, Transaction, Value};
 
 use crate::book::Act;
+use crate::digests::{self, Told};
 use crate::error::CaseError;
+use crate::permit;
 use crate::record::{Case, day_value};
 use crate::state::{CaseState, check_text, refuse};
 
@@ -62,14 +64,15 @@ impl Finding {
     }
 }
 
-/// Keeps a finding as evidence that its finder opened, and makes the case follow it.
+/// Keeps a finding as evidence that its finder opened, and makes the case follow it. Answers its number and the digests of
+/// what it wrote.
 pub(crate) async fn keep(
     transaction: &mut Transaction,
     case: &Case,
     finding: &Finding,
     act: &Act<'_>,
     after: &mut CaseState,
-) -> Result<i64, CaseError> {
+) -> Result<(i64, Told), CaseError> {
     let error = CaseError::database("keep a finding");
     let sql = "select 1 from case_evidence where rule_id = $1 and subject_kind = 'claim' and subject_key = $2 \
                and evidence_kind = $3 and evidence_key = $4";
@@ -118,6 +121,7 @@ pub(crate) async fn keep(
         finding.amount_at_risk_won.into(),
         day_value(Some(act.on)),
     ];
+    permit::grant(transaction, "find").await?;
     let sql = "insert into case_evidence (evidence_no, case_no, rule_id, rule_version, subject_kind, subject_key, \
                evidence_kind, evidence_key, person_key, claim_no, severity, subject_from, subject_to, evidence_from, \
                evidence_to, amount_at_risk_won, known_on, first_seen_on) \
@@ -130,6 +134,12 @@ pub(crate) async fn keep(
         act.at.timestamp_millis().into(),
     ];
     transaction.execute(sql, &values).await.map_err(error)?;
+    permit::revoke(transaction).await?;
+    let sql = concat!(digests::rows_of!(evidence), " where evidence_no = $1");
+    let number = [evidence_no.into()];
+    let mut rows = digests::read(transaction, "evidence", sql, &number).await?;
+    let sql = concat!(digests::rows_of!(opening), " where evidence_no = $1");
+    rows.extend(digests::read(transaction, "opening", sql, &number).await?);
     let is_alerted = !after.rules.is_empty() && after.evidence_count > 0;
     after.evidence_count += 1;
     after.undecided_count += 1;
@@ -149,5 +159,5 @@ pub(crate) async fn keep(
         );
         after.known_on = Some(act.on);
     }
-    Ok(evidence_no)
+    Ok((evidence_no, rows))
 }

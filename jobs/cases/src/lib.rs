@@ -4,7 +4,8 @@
 //!   closed` and back to `investigating` on new evidence; what an officer may do is a pure function ([`CaseState::after`]),
 //!   and both databases refuse the rest by constraints and triggers.
 //! - Every change is an **event** with the state before and after, in a chain of hashes ([`Event`]); a change without its
-//!   event is refused by the database, and found by [`CaseBook::verify`] where somebody took the guards away.
+//!   event is refused by the database, and found by [`CaseBook::verify`] where somebody took the guards away. Evidence,
+//!   openings, draws, lists, suppressions and decisions are covered by digests in the events that made them.
 //! - A **night** is merged by sets ([`CaseBook::merge`]): each row of evidence is raised once, decided evidence never
 //!   again.
 //! - The **list** of a night is capped by what a centre can do; a small part of it is drawn at random from all active
@@ -23,11 +24,13 @@
 mod book;
 mod capacity;
 mod chain;
+mod digests;
 mod draw;
 mod error;
 mod estimate;
 mod finding;
 mod merge;
+mod permit;
 mod pseudonyms;
 mod record;
 mod score;

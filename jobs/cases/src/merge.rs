@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use goyong_database::{ColumnKind, Load, Transaction, Value};
+use goyong_database::{ColumnKind, DatabaseError, Load, Row, Transaction, Value};
+use serde_json::json;
 
 use crate::book::{CaseBook, text_of};
 use crate::chain::{self, Draft};
+use crate::digests::{self, Told, evidence_columns};
 use crate::draw::{ActiveClaim, Capacity, Drawn, draw};
 use crate::error::CaseError;
+use crate::permit;
 use crate::record::{CASE_COLUMNS, Case, STATE_COLUMNS, case_columns, day_value, state_values};
 use crate::score::IncomingScore;
 use crate::state::{CaseState, Severity, State};
@@ -165,6 +168,9 @@ static INCOMING_EVIDENCE: LazyLock<Load> = LazyLock::new(|| {
     )
 });
 
+static TOUCHED_CASES: LazyLock<Load> =
+    LazyLock::new(|| Load::into("case_touched", &[("case_no", ColumnKind::Integer)]));
+
 static CHANGES: LazyLock<Load> = LazyLock::new(|| {
     use ColumnKind::{Integer, Text};
     let mut columns = vec![("case_no", Integer), ("event_no", Integer)];
@@ -177,11 +183,12 @@ static CHANGES: LazyLock<Load> = LazyLock::new(|| {
     Load::into("case_changes", &columns)
 });
 
-/// The row of evidence `k` is the incoming row `i`.
+/// The row of evidence is the incoming row `i`. It has no alias, as SQLite knows none behind `returning`.
 macro_rules! same_evidence {
     () => {
-        "k.rule_id = i.rule_id and k.subject_kind = i.subject_kind and k.subject_key = i.subject_key \
-         and k.evidence_kind = i.evidence_kind and k.evidence_key = i.evidence_key"
+        "case_evidence.rule_id = i.rule_id and case_evidence.subject_kind = i.subject_kind \
+         and case_evidence.subject_key = i.subject_key and case_evidence.evidence_kind = i.evidence_kind \
+         and case_evidence.evidence_key = i.evidence_key"
     };
 }
 
@@ -195,7 +202,7 @@ const OPEN: &str = concat!(
      from case_incoming n \
      where not exists (select 1 from cases c where c.pivot_key = n.pivot_key) \
      and (n.is_drawn = 1 or exists (select 1 from case_incoming_evidence i where i.pivot_key = n.pivot_key \
-     and not exists (select 1 from case_evidence k where ",
+     and not exists (select 1 from case_evidence where ",
     same_evidence!(),
     ")))"
 );
@@ -209,41 +216,45 @@ const APPEND: &str = concat!(
      i.subject_kind, i.subject_key, i.evidence_kind, i.evidence_key, i.person_key, i.claim_no, i.severity, \
      i.subject_from, i.subject_to, i.evidence_from, i.evidence_to, i.amount_at_risk_won, i.known_on, cast($1 as text) \
      from case_incoming_evidence i join cases c on c.pivot_key = i.pivot_key \
-     where not exists (select 1 from case_evidence k where ",
+     where not exists (select 1 from case_evidence where ",
     same_evidence!(),
-    ")"
+    ") returning ",
+    evidence_columns!()
 );
 
 const WITHDRAW: &str = concat!(
-    "update case_evidence as k set withdrawn_on = $1 where k.withdrawn_on is null and k.decided_in is null \
-     and k.evidence_kind <> 'finding' \
+    "update case_evidence set withdrawn_on = $1 where case_evidence.withdrawn_on is null and case_evidence.decided_in is null \
+     and case_evidence.evidence_kind <> 'finding' \
      and not exists (select 1 from case_incoming_evidence i where ",
     same_evidence!(),
-    ")"
+    ") returning ",
+    evidence_columns!()
 );
 
 const RAISE_AGAIN: &str = concat!(
-    "update case_evidence as k set withdrawn_on = null where k.withdrawn_on is not null and k.decided_in is null \
+    "update case_evidence set withdrawn_on = null where case_evidence.withdrawn_on is not null and case_evidence.decided_in is null \
      and exists (select 1 from case_incoming_evidence i where ",
     same_evidence!(),
-    ")"
+    ") returning ",
+    evidence_columns!()
 );
 
 /// What was corrected about a row that nobody has decided yet.
 const CORRECT: &str = concat!(
-    "update case_evidence as k set rule_version = i.rule_version, severity = i.severity, subject_from = i.subject_from, \
+    "update case_evidence set rule_version = i.rule_version, severity = i.severity, subject_from = i.subject_from, \
      subject_to = i.subject_to, evidence_from = i.evidence_from, evidence_to = i.evidence_to, \
      amount_at_risk_won = i.amount_at_risk_won, known_on = i.known_on \
      from case_incoming_evidence i where ",
     same_evidence!(),
-    " and k.decided_in is null and (k.rule_version <> i.rule_version or k.amount_at_risk_won <> i.amount_at_risk_won \
-     or k.known_on <> i.known_on or coalesce(k.subject_from, '') <> coalesce(i.subject_from, '') \
-     or coalesce(k.subject_to, '') <> coalesce(i.subject_to, '') \
-     or coalesce(k.evidence_from, '') <> coalesce(i.evidence_from, '') \
-     or coalesce(k.evidence_to, '') <> coalesce(i.evidence_to, ''))"
+    " and case_evidence.decided_in is null and (case_evidence.rule_version <> i.rule_version or case_evidence.amount_at_risk_won <> i.amount_at_risk_won \
+     or case_evidence.known_on <> i.known_on or coalesce(case_evidence.subject_from, '') <> coalesce(i.subject_from, '') \
+     or coalesce(case_evidence.subject_to, '') <> coalesce(i.subject_to, '') \
+     or coalesce(case_evidence.evidence_from, '') <> coalesce(i.evidence_from, '') \
+     or coalesce(case_evidence.evidence_to, '') <> coalesce(i.evidence_to, '')) returning ",
+    evidence_columns!()
 );
 
-/// Cases that are no longer what their evidence says, with what it says.
+/// Cases that are no longer what their evidence says, or whose evidence changed, with what it says.
 const TOUCHED: &str = concat!(
     "select ",
     case_columns!(),
@@ -256,6 +267,7 @@ const TOUCHED: &str = concat!(
      from case_evidence where withdrawn_on is null group by case_no) a on a.case_no = cases.case_no \
      left join case_incoming n on n.pivot_key = cases.pivot_key and n.rules <> '' \
      where cases.last_event_no = 0 \
+     or exists (select 1 from case_touched t where t.case_no = cases.case_no) \
      or coalesce(a.undecided, 0) <> cases.undecided_count \
      or coalesce(a.numbers, 0) <> cases.evidence_sum \
      or (a.undecided > 0 and (n.severity <> cases.severity or n.rules <> cases.rules \
@@ -285,27 +297,91 @@ impl CaseBook {
         let mut transaction = self.database.begin().await.map_err(error)?;
         let drawn = draw(&mut transaction, incoming).await?;
         load(&mut transaction, incoming, &drawn).await?;
+        permit::grant(&mut transaction, "night").await?;
         let on = [Value::from(&night)];
         summary.opened = transaction.execute(OPEN, &on).await.map_err(error)?;
-        summary.evidence = transaction.execute(APPEND, &on).await.map_err(error)?;
-        summary.withdrawn = transaction.execute(WITHDRAW, &on).await.map_err(error)?;
-        transaction.execute(RAISE_AGAIN, &[]).await.map_err(error)?;
-        transaction.execute(CORRECT, &[]).await.map_err(error)?;
-        follow_evidence(&mut transaction, incoming.as_of, &mut summary).await?;
+        let appended = transaction.query(APPEND, &on).await.map_err(error)?;
+        let withdrawn = transaction.query(WITHDRAW, &on).await.map_err(error)?;
+        let raised_again = transaction.query(RAISE_AGAIN, &[]).await.map_err(error)?;
+        let corrected = transaction.query(CORRECT, &[]).await.map_err(error)?;
+        summary.evidence = appended.len() as u64;
+        summary.withdrawn = withdrawn.len() as u64;
+        // In order: a row that is raised again and corrected is told as it is then.
+        let told = told_by_case([appended, withdrawn, raised_again, corrected]).map_err(error)?;
+        follow_evidence(&mut transaction, incoming.as_of, told, &mut summary).await?;
+        let before = told_of_night(&mut transaction, &night).await?;
         summary.drawn = crate::draw::keep(&mut transaction, &night, &drawn).await?;
         crate::score::keep(&mut transaction, &incoming.scores).await?;
         let listed = crate::draw::list(&mut transaction, &night, &incoming.capacity).await?;
         (summary.listed, summary.suppressed) = listed;
-        for table in [
-            "delete from case_incoming",
-            "delete from case_incoming_evidence",
-            "delete from case_changes",
-        ] {
-            transaction.execute(table, &[]).await.map_err(error)?;
+        permit::revoke(&mut transaction).await?;
+        let after = told_of_night(&mut transaction, &night).await?;
+        let rows = digests::changed(&before, after);
+        if !rows.is_empty() {
+            let draft = Draft {
+                case_no: None,
+                at_ms: at_ms(incoming.as_of),
+                account: NIGHT.to_owned(),
+                action: "list",
+                before: "null".to_owned(),
+                after: json!({ "night": night, "cases": summary.listed }).to_string(),
+                detail: json!({ "rows": rows }).to_string(),
+            };
+            chain::append(&mut transaction, vec![draft]).await?;
         }
+        empty_what_comes(&mut transaction).await?;
         transaction.commit().await.map_err(error)?;
         Ok(summary)
     }
+}
+
+/// Empties the tables that are in use during a merge only.
+async fn empty_what_comes(transaction: &mut Transaction) -> Result<(), CaseError> {
+    for table in [
+        "delete from case_incoming",
+        "delete from case_incoming_evidence",
+        "delete from case_changes",
+        "delete from case_touched",
+    ] {
+        transaction
+            .execute(table, &[])
+            .await
+            .map_err(CaseError::database("empty what a night brought"))?;
+    }
+    Ok(())
+}
+
+/// Digests of changed evidence, by case. Of a row that comes twice the later one counts.
+fn told_by_case(changed: [Vec<Row>; 4]) -> Result<BTreeMap<i64, Told>, DatabaseError> {
+    let mut newest: BTreeMap<i64, Row> = BTreeMap::new();
+    for row in changed.into_iter().flatten() {
+        newest.insert(row.integer(0)?, row);
+    }
+    let mut told: BTreeMap<i64, Told> = BTreeMap::new();
+    for row in newest.values() {
+        told.entry(row.integer(1)?)
+            .or_default()
+            .extend(digests::digests_of("evidence", [row])?);
+    }
+    Ok(told)
+}
+
+/// Digests of what was drawn and listed in a night.
+async fn told_of_night(transaction: &mut Transaction, night: &str) -> Result<Told, CaseError> {
+    let on = [night.into()];
+    let sql = concat!(digests::rows_of!(draws), " where night = $1");
+    let mut told = digests::read(transaction, "draws", sql, &on).await?;
+    let sql = concat!(digests::rows_of!(list), " where night = $1");
+    told.extend(digests::read(transaction, "list", sql, &on).await?);
+    Ok(told)
+}
+
+/// The time of what a night did: its day.
+fn at_ms(as_of: NaiveDate) -> i64 {
+    as_of
+        .and_time(chrono::NaiveTime::MIN)
+        .and_utc()
+        .timestamp_millis()
 }
 
 async fn load(
@@ -314,13 +390,7 @@ async fn load(
     drawn: &[Drawn],
 ) -> Result<(), CaseError> {
     let error = CaseError::database("load the night");
-    for table in [
-        "delete from case_incoming",
-        "delete from case_incoming_evidence",
-        "delete from case_changes",
-    ] {
-        transaction.execute(table, &[]).await.map_err(error)?;
-    }
+    empty_what_comes(transaction).await?;
     let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
     let evidence: Vec<Vec<Value>> = incoming
         .evidence
@@ -395,18 +465,23 @@ async fn load(
         .map_err(error)
 }
 
-/// Brings the cases to what their evidence says, each change with its event.
+/// Brings the cases to what their evidence says, each change with its event. `told` are the digests of evidence that changed,
+/// by case.
 async fn follow_evidence(
     transaction: &mut Transaction,
     as_of: NaiveDate,
+    mut told: BTreeMap<i64, Told>,
     summary: &mut MergeSummary,
 ) -> Result<(), CaseError> {
     let error = CaseError::database("follow the evidence");
+    let touched: Vec<Vec<Value>> = told.keys().map(|case_no| vec![(*case_no).into()]).collect();
+    transaction
+        .load(&TOUCHED_CASES, &touched)
+        .await
+        .map_err(error)?;
+    let sql = concat!(digests::rows_of!(case), " where last_event_no = 0");
+    let mut subjects = digests::read(transaction, "case", sql, &[]).await?;
     let rows = transaction.query(TOUCHED, &[]).await.map_err(error)?;
-    let at_ms = as_of
-        .and_time(chrono::NaiveTime::MIN)
-        .and_utc()
-        .timestamp_millis();
     let (mut drafts, mut changes) = (Vec::new(), Vec::new());
     for row in &rows {
         let case = Case::of(row)?;
@@ -432,9 +507,11 @@ async fn follow_evidence(
             summary.updated += 1;
             "update"
         };
+        let mut rows = told.remove(&case.case_no).unwrap_or_default();
+        rows.extend(subjects.remove_entry(&format!("case/{}", case.case_no)));
         drafts.push(Draft {
             case_no: Some(case.case_no),
-            at_ms,
+            at_ms: at_ms(as_of),
             account: NIGHT.to_owned(),
             action,
             before: if is_new {
@@ -443,7 +520,11 @@ async fn follow_evidence(
                 text_of(&case.state)?
             },
             after: text_of(&after)?,
-            detail: "{}".to_owned(),
+            detail: if rows.is_empty() {
+                "{}".to_owned()
+            } else {
+                json!({ "rows": rows }).to_string()
+            },
         });
         changes.push((case.case_no, after));
     }
@@ -462,12 +543,9 @@ async fn follow_evidence(
     Ok(())
 }
 
-fn follow_candidate(
-    row: &goyong_database::Row,
-    after: &mut CaseState,
-) -> Result<(), goyong_database::DatabaseError> {
+fn follow_candidate(row: &Row, after: &mut CaseState) -> Result<(), DatabaseError> {
     let at = |column: usize| CASE_COLUMNS + 3 + column;
-    let day = |column: usize| -> Result<Option<NaiveDate>, goyong_database::DatabaseError> {
+    let day = |column: usize| -> Result<Option<NaiveDate>, DatabaseError> {
         Ok(row
             .optional_text(at(column))?
             .and_then(|day| day.parse().ok()))
@@ -479,7 +557,7 @@ fn follow_candidate(
     after.severity = row
         .text(at(1))?
         .parse()
-        .map_err(|_| goyong_database::DatabaseError::Column(at(1)))?;
+        .map_err(|_| DatabaseError::Column(at(1)))?;
     after.rules = row.text(at(2))?;
     after.amount_at_risk_won = row.integer(at(3))?;
     (after.first_on, after.last_on, after.known_on) = (day(4)?, day(5)?, day(6)?);

@@ -1,11 +1,14 @@
-//! Pseudonyms in the book: renamed when keys are rotated, removed when a person is forgotten. Events hold none.
+//! Pseudonyms in the book: renamed when keys are rotated, removed when a person is forgotten. Events hold none; one tells
+//! the digests that rows have since.
 
 use std::collections::{BTreeMap, HashSet};
 
 use goyong_database::{DatabaseError, Transaction, Value};
 
 use crate::book::CaseBook;
+use crate::digests::Restating;
 use crate::error::CaseError;
+use crate::permit;
 
 /// What a pseudonym becomes, where it is known.
 pub struct Renaming<'a> {
@@ -35,7 +38,11 @@ impl CaseBook {
     pub async fn rename_pseudonyms(&self, renaming: &Renaming<'_>) -> Result<u64, CaseError> {
         let error = CaseError::database("rename pseudonyms");
         let mut transaction = self.database.begin().await.map_err(error)?;
+        let restating = Restating::begin(&mut transaction).await?;
+        permit::grant(&mut transaction, "rename").await?;
         let renamed = rename(&mut transaction, renaming).await.map_err(error)?;
+        permit::revoke(&mut transaction).await?;
+        restating.end(&mut transaction, "rename").await?;
         transaction.commit().await.map_err(error)?;
         Ok(renamed)
     }
@@ -45,6 +52,8 @@ impl CaseBook {
     pub async fn forget(&self, persons: &HashSet<i64>) -> Result<u64, CaseError> {
         let error = CaseError::database("forget persons");
         let mut transaction = self.database.begin().await.map_err(error)?;
+        let restating = Restating::begin(&mut transaction).await?;
+        permit::grant(&mut transaction, "forget").await?;
         let mut removed = 0;
         for person in persons {
             let person = [Value::from(*person)];
@@ -65,6 +74,8 @@ impl CaseBook {
         ] {
             transaction.execute(sql, &[]).await.map_err(error)?;
         }
+        permit::revoke(&mut transaction).await?;
+        restating.end(&mut transaction, "forget").await?;
         transaction.commit().await.map_err(error)?;
         Ok(removed)
     }

@@ -1,11 +1,14 @@
 //! Suppressions: what is not listed for a while, with owner, reason, scope and expiry. What they hold back is counted.
 
 use chrono::NaiveDate;
+use goyong_database::Transaction;
 use serde_json::json;
 
 use crate::book::{Act, CaseBook};
 use crate::chain::{self, Draft};
+use crate::digests;
 use crate::error::CaseError;
+use crate::permit;
 use crate::record::day_value;
 use crate::state::{check_account, check_text};
 
@@ -87,6 +90,7 @@ impl CaseBook {
         };
         let error = CaseError::database("suppress");
         let mut transaction = self.database.begin().await.map_err(error)?;
+        permit::grant(&mut transaction, "suppress").await?;
         let sql = "insert into case_suppressions (suppression_no, owner, reason, scope, value, from_on, expires_on) \
                    select 1 + coalesce(max(suppression_no), 0), cast($1 as text), cast($2 as text), cast($3 as text), \
                    cast($4 as text), cast($5 as text), cast($6 as text) from case_suppressions";
@@ -108,14 +112,8 @@ impl CaseBook {
             .map_or(Ok(0), |row| row.integer(0))
             .map_err(error)?;
         let after = json!({ "suppression": number, "scope": kind, "of": shown, "expires_on": expires_on.to_string() });
-        let draft = event(
-            "suppress",
-            "null".to_owned(),
-            after.to_string(),
-            reason,
-            act,
-        );
-        chain::append(&mut transaction, vec![draft]).await?;
+        let states = ("null".to_owned(), after.to_string());
+        tell(&mut transaction, "suppress", number, states, reason, act).await?;
         transaction.commit().await.map_err(error)?;
         Ok(number)
     }
@@ -126,6 +124,7 @@ impl CaseBook {
         check_text("reason", reason)?;
         let error = CaseError::database("lift a suppression");
         let mut transaction = self.database.begin().await.map_err(error)?;
+        permit::grant(&mut transaction, "lift").await?;
         let sql = "update case_suppressions set lifted_on = $2 where suppression_no = $1 and lifted_on is null";
         let values = [number.into(), day_value(Some(act.on))];
         if transaction.execute(sql, &values).await.map_err(error)? == 0 {
@@ -134,8 +133,8 @@ impl CaseBook {
             )));
         }
         let before = json!({ "suppression": number }).to_string();
-        let draft = event("lift", before, "null".to_owned(), reason, act);
-        chain::append(&mut transaction, vec![draft]).await?;
+        let states = (before, "null".to_owned());
+        tell(&mut transaction, "lift", number, states, reason, act).await?;
         transaction.commit().await.map_err(error)
     }
 
@@ -169,20 +168,27 @@ impl CaseBook {
     }
 }
 
-fn event(
+/// Appends the event that tells a suppression, and ends the permit for it.
+async fn tell(
+    transaction: &mut Transaction,
     action: &'static str,
-    before: String,
-    after: String,
+    number: i64,
+    (before, after): (String, String),
     reason: &str,
     act: &Act<'_>,
-) -> Draft {
-    Draft {
+) -> Result<(), CaseError> {
+    permit::revoke(transaction).await?;
+    let sql = concat!(digests::rows_of!(suppression), " where suppression_no = $1");
+    let rows = digests::read(transaction, "suppression", sql, &[number.into()]).await?;
+    let draft = Draft {
         case_no: None,
         at_ms: act.at.timestamp_millis(),
         account: act.account.to_owned(),
         action,
         before,
         after,
-        detail: json!({ "text": reason }).to_string(),
-    }
+        detail: json!({ "text": reason, "rows": rows }).to_string(),
+    };
+    chain::append(transaction, vec![draft]).await?;
+    Ok(())
 }

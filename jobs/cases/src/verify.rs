@@ -1,4 +1,5 @@
-//! Finds what was changed past the book: the chain is hashed again, and every case is replayed from its events.
+//! Finds what was changed past the book: the chain is hashed again, every case is replayed from its events, and the rows
+//! that decisions and estimates rest on are compared with the digests that events tell ([`crate::digests`]).
 
 use std::collections::BTreeMap;
 
@@ -6,6 +7,7 @@ use goyong_database::Transaction;
 
 use crate::book::{CaseBook, text_of};
 use crate::chain::{ChainHead, Event, event_query};
+use crate::digests::Ledger;
 use crate::error::CaseError;
 use crate::record::{Case, case_columns};
 use crate::state::{CaseState, State, is_among, may_follow};
@@ -45,6 +47,7 @@ pub(crate) async fn verify(
         .await
         .map_err(error)?;
     let mut replayed: BTreeMap<i64, (i64, String)> = BTreeMap::new();
+    let mut ledger = Ledger::default();
     let mut previous = ChainHead::default();
     let mut written_down: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
     for head in known.iter().filter(|head| head.event_no > 0) {
@@ -58,6 +61,7 @@ pub(crate) async fn verify(
         report.events += 1;
         check_link(&event, &previous, &mut report.problems);
         check_step(&event, &mut replayed, &mut report.problems);
+        ledger.follow(&event, &mut report.problems);
         let expected = written_down.get(&event.event_no);
         if expected.is_some_and(|hashes| hashes.iter().any(|hash| *hash != event.hash)) {
             report.problems.push(format!(
@@ -106,6 +110,7 @@ pub(crate) async fn verify(
             .push(format!("case {case_no} has events and is not there"));
     }
     check_decisions(transaction, &mut report.problems).await?;
+    ledger.check(transaction, &mut report.problems).await?;
     Ok(report)
 }
 

@@ -180,6 +180,11 @@ pub struct Dialects {
 pub struct Row(Vec<Value>);
 
 impl Row {
+    /// All of it, in the order of the columns.
+    pub fn values(&self) -> &[Value] {
+        &self.0
+    }
+
     /// A whole number.
     pub fn integer(&self, column: usize) -> Result<i64, DatabaseError> {
         self.optional_integer(column)?

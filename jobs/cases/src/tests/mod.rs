@@ -3,8 +3,10 @@
 #[path = "../../../../tests/postgres_server.rs"]
 mod postgres_server;
 
+mod guarding;
 mod merging;
 mod moving;
+mod random;
 
 use std::sync::Arc;
 
@@ -43,16 +45,19 @@ use on_both;
 /// An empty book; gone when dropped.
 struct Place {
     book: CaseBook,
-    _keeps: (Option<TempDir>, Option<Arc<Server>>),
+    keeps: (Option<TempDir>, Option<Arc<Server>>),
 }
 
 impl Place {
     async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::sqlite_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn sqlite_in(folder: TempDir) -> Self {
         let location = Location::Sqlite(folder.path().join("state.db"));
         Self {
             book: CaseBook::open(&location).await.unwrap(),
-            _keeps: (Some(folder), None),
+            keeps: (Some(folder), None),
         }
     }
 
@@ -61,7 +66,31 @@ impl Place {
         let location = Location::Postgres(server.new_database());
         Self {
             book: CaseBook::open(&location).await.unwrap(),
-            _keeps: (None, Some(server)),
+            keeps: (None, Some(server)),
+        }
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.keeps.1.is_some()
+    }
+
+    /// Another empty book on the same kind of database.
+    async fn another(&self) -> Self {
+        match &self.keeps.0 {
+            // In memory where that is a folder: thousands of commits need no disk.
+            Some(_) => {
+                let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+                Self::sqlite_in(folder.unwrap()).await
+            }
+            None => Self::postgres().await,
+        }
+    }
+
+    /// Where no book is yet; gone when this one is.
+    fn elsewhere(&self) -> Location {
+        match &self.keeps {
+            (Some(folder), _) => Location::Sqlite(folder.path().join("elsewhere.db")),
+            (None, server) => Location::Postgres(server.as_ref().unwrap().new_database()),
         }
     }
 }

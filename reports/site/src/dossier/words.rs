@@ -49,6 +49,8 @@ const WORDS: Dictionary = Dictionary(&[
     ("receive_reply", "의견 접수", "answer received"),
     ("snooze", "보류", "snoozed"),
     ("wake", "보류 해제", "woken"),
+    ("open_evidence", "증거 열람", "evidence opened"),
+    ("find", "조사 결과 기록", "finding recorded"),
     ("close", "종결", "closed"),
     ("appeal", "이의", "appeal"),
     // lines of the picture
