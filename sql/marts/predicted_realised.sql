@@ -73,10 +73,12 @@ prediction as (
   select 'employment_success', 'out_of_time', seeker_score.seeker_no, seeker_score.registered_on, seeker_score.probability
   from seeker_score
   where seeker_score.purpose = 'out_of_time'
+    and seeker_score.probability is not null
   union all
   select 'hiring_success', 'out_of_time', vacancy_score.vacancy_no, vacancy_score.opened_on, vacancy_score.probability
   from vacancy_score
   where vacancy_score.purpose = 'out_of_time'
+    and vacancy_score.probability is not null
 ),
 worked as (
   select distinct seeker.seeker_no

@@ -168,10 +168,7 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
                 .collect();
             print(&EXPLANATION_HEADER, &rows, &arguments.output)?;
             for explained in explained {
-                console.say(&format!(
-                    "{} {}: probability {:.3}; log-odds against the average row before calibration ({}), associations and not causes",
-                    explained.model, explained.version, explained.probability, explained.calibrator
-                ));
+                console.say(&explained.sentence(language));
             }
         }
         ModelsCommand::WhatIf(arguments) => {

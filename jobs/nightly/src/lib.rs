@@ -73,7 +73,7 @@ pub use doctor::{DOCTOR_HEADER, Examination, Health, examine};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
 pub use expire_runs::ExpiredRuns;
-pub use explain_score::{EXPLANATION_HEADER, ScoreExplanation, WHAT_IF_HEADER};
+pub use explain_score::{EXPLANATION_HEADER, Said, ScoreExplanation, WHAT_IF_HEADER};
 pub use figures::{GateResult, SourceFigures, StepFigures, TableFigures, Totals};
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_cases::{

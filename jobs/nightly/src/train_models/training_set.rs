@@ -18,6 +18,7 @@ use goyong_learn::{
 };
 
 use super::columns_of;
+use super::completeness::{self, titles_of};
 use crate::project::OpenProject;
 
 /// Rows trained on at most; a regression of more moves no figure, and trees take their time.
@@ -101,10 +102,7 @@ fn refuse_directions_of_codes(declared: &DeclaredModel, specs: &[FeatureSpec]) -
 
 fn feature_spec(field: &Field, model: Option<&Model>, is_code: bool) -> FeatureSpec {
     let name = field.name();
-    let header = model.and_then(|model| model.header.columns.get(name));
-    let title = header.and_then(|column| column.title.as_ref().or(column.description.as_ref()));
-    let korean = title.map_or(name.as_str(), |title| title.in_language("ko"));
-    let english = title.map_or(name.as_str(), |title| title.in_language("en"));
+    let (korean, english) = titles_of(model, name);
     match field.data_type() {
         DataType::Boolean => FeatureSpec::boolean(name, korean, english),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
@@ -115,7 +113,8 @@ fn feature_spec(field: &Field, model: Option<&Model>, is_code: bool) -> FeatureS
     }
 }
 
-/// Features and labels joined by entity and day of entry, within the declared budget of rows.
+/// Features and labels joined by entity and day of entry, within the declared budget of rows. What is learned from and
+/// judged on is what gets a score: rows with incomplete files are left out.
 pub(super) async fn read(
     project: &OpenProject,
     declared: &DeclaredModel,
@@ -152,7 +151,8 @@ pub(super) async fn read(
     } = declared;
     let sql = format!(
         "select f.*, l.{label}, l.{label_known_on} from {table} f \
-         join {labels} l on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on}"
+         join {labels} l on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on}{}",
+        completeness::condition(declared, "f")
     );
     let mut batches = project.query_latest(&sql).await?;
     while let Some(batch) = batches.next().await {
@@ -165,7 +165,7 @@ pub(super) async fn read(
 pub(super) struct Facts {
     /// Rows whose outcome is open, with features or not.
     pub eligible: usize,
-    /// Those of them with features.
+    /// Those of them with features and complete files.
     pub scored: usize,
     /// Rows by feature that became known only after the entry, where a column tells.
     pub known_after_entry: Vec<(String, usize)>,
@@ -198,8 +198,9 @@ pub(super) async fn facts(
         .collect();
     let waiting = format!(
         "select count(*) as eligible, count(f.{entity}) as scored from {labels} l left join {features} f \
-         on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on} \
-         where l.{label_known_on} > date '{as_of}'"
+         on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on}{} \
+         where l.{label_known_on} > date '{as_of}'",
+        completeness::condition(declared, "f")
     );
     let rows = project.texts(&waiting, ["eligible", "scored"]).await?;
     let [eligible, scored] = match rows.first() {
