@@ -37,6 +37,8 @@ pub enum Said {
     Score {
         /// Calibrated.
         probability: f64,
+        /// Its 95 % interval; none of a version older than intervals.
+        interval: Option<(f64, f64)>,
         /// The map from the log-odds explained to that probability.
         calibrator: String,
     },
@@ -47,31 +49,32 @@ pub enum Said {
 impl ScoreExplanation {
     /// What is said, in a sentence.
     pub fn sentence(&self, language: &str) -> String {
-        let said = match (&self.said, language) {
-            (
-                Said::Score {
-                    probability,
-                    calibrator,
-                },
-                "ko",
-            ) => format!(
-                "확률 {probability:.3}. 평균과 비교한 보정 전 로그 오즈({calibrator})이며, 연관성일 뿐 인과가 아닙니다"
-            ),
-            (
-                Said::Score {
-                    probability,
-                    calibrator,
-                },
-                _,
-            ) => format!(
-                "probability {probability:.3}; log-odds against the average row before calibration ({calibrator}), associations and not causes"
-            ),
-            (Said::Incomplete(missing), "ko") => {
-                format!("확률을 내지 않았습니다. 먼저 확인할 항목: {missing} ({INCOMPLETE})")
+        let said = match &self.said {
+            Said::Score {
+                probability,
+                interval,
+                calibrator,
+            } => {
+                let ends = interval.map(|(low, high)| format!("{low:.3}–{high:.3}"));
+                match language {
+                    "ko" => format!(
+                        "확률 {probability:.3}{}. 아래 값은 평균과 비교한 보정 전 로그 오즈({calibrator})이며, 연관성일 뿐 인과가 아닙니다",
+                        ends.map_or_else(String::new, |ends| format!(" (95% 구간 {ends})")),
+                    ),
+                    _ => format!(
+                        "probability {probability:.3}{}; log-odds against the average row before calibration ({calibrator}), associations and not causes",
+                        ends.map_or_else(String::new, |ends| format!(" (95 % interval {ends})")),
+                    ),
+                }
             }
-            (Said::Incomplete(missing), _) => {
-                format!("no score, the file is incomplete; not known: {missing} ({INCOMPLETE})")
-            }
+            Said::Incomplete(missing) => match language {
+                "ko" => format!(
+                    "필요한 정보가 빠져 확률을 내지 않습니다. 먼저 확인할 항목: {missing} ({INCOMPLETE})"
+                ),
+                _ => {
+                    format!("no score, the file is incomplete; not known: {missing} ({INCOMPLETE})")
+                }
+            },
         };
         format!("{} {}: {said}", self.model, self.version)
     }
@@ -133,8 +136,11 @@ impl OpenProject {
                         let artefact = registry.artefact(self, &declared.model, version).await?;
                         let scoring = artefact.scoring()?;
                         let explained = scoring.model.explain(&batch, 0, usize::MAX)?;
+                        let probability = scoring.calibrator.apply(explained.probability);
+                        let interval = scoring.interval.as_ref();
                         let said = Said::Score {
-                            probability: scoring.calibrator.apply(explained.probability),
+                            probability,
+                            interval: interval.map(|interval| interval.about(probability)),
                             calibrator: scoring.calibrator.name().to_owned(),
                         };
                         (said, by_theme(declared, explained.contributions, language))
@@ -217,7 +223,7 @@ impl OpenProject {
 }
 
 /// A key stands in a statement as it is.
-fn refuse_what_is_no_key(subject: &str) -> Result<()> {
+pub(crate) fn refuse_what_is_no_key(subject: &str) -> Result<()> {
     let is_key = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
     if subject.is_empty() || !subject.chars().all(is_key) {
         bail!("`{subject}` is no key: keys are letters and digits, such as S000010000042");

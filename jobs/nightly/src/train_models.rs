@@ -5,7 +5,7 @@
 
 pub(crate) mod alternatives;
 pub(crate) mod completeness;
-mod scores;
+pub(crate) mod scores;
 pub(crate) mod shadow;
 mod training_set;
 

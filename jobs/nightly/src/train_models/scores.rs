@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use futures::StreamExt;
 use goyong_catalog::{DeclaredModel, End, Problem};
-use goyong_learn::TrainingOutcome;
+use goyong_learn::{ProbabilityInterval, TrainingOutcome};
 use goyong_store::{CommitDetails, CommitMode, TableWriter, WriteOptions};
 use goyong_types::TableName;
 
@@ -62,6 +62,8 @@ fn schema_of(declared: &DeclaredModel) -> SchemaRef {
         Field::new(&declared.entered_on, DataType::Date32, false),
         Field::new(PURPOSE, DataType::Utf8, false),
         Field::new("probability", DataType::Float64, true),
+        Field::new("probability_low", DataType::Float64, true),
+        Field::new("probability_high", DataType::Float64, true),
         Field::new("no_score_reason", DataType::Utf8, true),
         Field::new("missing_ko", DataType::Utf8, true),
         Field::new("missing_en", DataType::Utf8, true),
@@ -145,6 +147,7 @@ pub(super) async fn write_out_of_time(
     let probability = column("probability")?;
     let artefact = Artefact::from_json(&version.artefact)?;
     let selected = selected(&artefact, &probability)?;
+    let [low, high] = ends(outcome.interval.as_ref(), &probability)?;
     let batch = RecordBatch::try_new(
         schema_of(declared),
         vec![
@@ -152,6 +155,8 @@ pub(super) async fn write_out_of_time(
             column(&declared.entered_on)?,
             repeated(OUT_OF_TIME, count),
             probability,
+            low,
+            high,
             // What was judged has complete files.
             new_null_array(&DataType::Utf8, count),
             new_null_array(&DataType::Utf8, count),
@@ -211,8 +216,14 @@ pub(super) async fn serve(
         while let Some(batch) = batches.next().await {
             let batch = batch?;
             let gaps = Gaps::of(declared, features, &batch)?;
-            let predicted = model.predict(&batch)?;
-            let rows = current_rows(declared, artefact, as_of, &batch, &predicted, &gaps)?;
+            let predicted = model.predict(&batch)?.into_iter().enumerate();
+            let predicted = predicted.map(|(row, value)| gaps.is_complete(row).then_some(value));
+            let scores = Scores {
+                probability: Arc::new(predicted.collect::<Float64Array>()),
+                interval: model.interval.as_ref(),
+                gaps: &gaps,
+            };
+            let rows = current_rows(declared, artefact, as_of, &batch, scores)?;
             served.scored += gaps.complete_rows();
             served.incomplete += batch.num_rows() - gaps.complete_rows();
             writer.write(Some(CURRENT), &rows)?;
@@ -272,11 +283,7 @@ fn refuse_other_threshold(declared: &DeclaredModel, artefact: &Artefact) -> Resu
 
 /// Whom the artefact's threshold selects; nobody without a score.
 fn selected(artefact: &Artefact, probability: &ArrayRef) -> Result<ArrayRef> {
-    let probability = probability
-        .as_any()
-        .downcast_ref::<Float64Array>()
-        .context("probabilities are no numbers")?;
-    let rows = probability.iter().map(|value| {
+    let rows = numbers(probability)?.iter().map(|value| {
         Some(value.is_some_and(|value| match artefact.capacity.end {
             End::Lowest => value <= artefact.threshold,
             End::Highest => value >= artefact.threshold,
@@ -285,13 +292,42 @@ fn selected(artefact: &Artefact, probability: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(rows.collect::<BooleanArray>()))
 }
 
+/// Where the probabilities lie within their 95 % intervals, lower and upper end; null where there is no score, or the
+/// version is older than the intervals.
+fn ends(interval: Option<&ProbabilityInterval>, probability: &ArrayRef) -> Result<[ArrayRef; 2]> {
+    let about = numbers(probability)?
+        .iter()
+        .map(|value| Some(interval?.about(value?)));
+    let (low, high): (Vec<_>, Vec<_>) = about
+        .map(|ends| (ends.map(|(low, _)| low), ends.map(|(_, high)| high)))
+        .unzip();
+    Ok([
+        Arc::new(Float64Array::from(low)),
+        Arc::new(Float64Array::from(high)),
+    ])
+}
+
+fn numbers(probability: &ArrayRef) -> Result<&Float64Array> {
+    probability
+        .as_any()
+        .downcast_ref()
+        .context("probabilities are no numbers")
+}
+
+/// What the version that serves says of a batch.
+struct Scores<'a> {
+    /// Null where the file is incomplete.
+    probability: ArrayRef,
+    interval: Option<&'a ProbabilityInterval>,
+    gaps: &'a Gaps<'a>,
+}
+
 fn current_rows(
     declared: &DeclaredModel,
     artefact: &Artefact,
     as_of: NaiveDate,
     batch: &RecordBatch,
-    predicted: &[f64],
-    gaps: &Gaps<'_>,
+    scores: Scores<'_>,
 ) -> Result<RecordBatch> {
     let column = |name: &str| {
         batch
@@ -301,13 +337,13 @@ fn current_rows(
     };
     let count = batch.num_rows();
     let trained_as_of = artefact.trained_as_of().unwrap_or(as_of);
-    let scored = predicted.iter().enumerate();
-    let probability: ArrayRef = Arc::new(
-        scored
-            .map(|(row, value)| gaps.is_complete(row).then_some(*value))
-            .collect::<Float64Array>(),
-    );
+    let Scores {
+        probability,
+        interval,
+        gaps,
+    } = scores;
     let selected = selected(artefact, &probability)?;
+    let [low, high] = ends(interval, &probability)?;
     let texts = |of: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
         Arc::new((0..count).map(of).collect::<StringArray>())
     };
@@ -318,6 +354,8 @@ fn current_rows(
             column(&declared.entered_on)?,
             repeated(CURRENT, count),
             probability,
+            low,
+            high,
             texts(&|row| gaps.reason(row).map(str::to_owned)),
             texts(&|row| gaps.missing(row, "ko")),
             texts(&|row| gaps.missing(row, "en")),
@@ -412,6 +450,6 @@ pub(super) fn repeated(value: &str, count: usize) -> ArrayRef {
     Arc::new(StringArray::from(vec![value; count]))
 }
 
-pub(super) fn days_of(day: NaiveDate) -> i32 {
+pub(crate) fn days_of(day: NaiveDate) -> i32 {
     (day - NaiveDate::default()).num_days() as i32
 }

@@ -23,6 +23,8 @@ use crate::project::OpenProject;
 
 /// Rows trained on at most; a regression of more moves no figure, and trees take their time.
 const TRAINED_ROWS: usize = 500_000;
+/// The column of a feature model whose rows are not independent where it is equal.
+const PERSON: &str = "person_key";
 /// Seed of every draw.
 const SEED: u64 = 20_240_101;
 
@@ -130,7 +132,8 @@ pub(super) async fn read(
             groups.push(GroupSpec::new(column, column, column));
         }
     }
-    let mut builder = DatasetBuilder::new(DatasetSpec {
+    let stored = columns_of(project, &declared.features).await?;
+    let builder = DatasetBuilder::new(DatasetSpec {
         entity: declared.entity.clone(),
         entered_on: declared.entered_on.clone(),
         label: declared.label.clone(),
@@ -140,6 +143,10 @@ pub(super) async fn read(
         max_rows: Some(declared.learner.row_budget),
         seed: SEED,
     });
+    let mut builder = match stored.field_with_name(PERSON) {
+        Ok(_) => builder.clustered_by(PERSON),
+        Err(_) => builder,
+    };
     let DeclaredModel {
         features: table,
         labels,
