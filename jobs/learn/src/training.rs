@@ -13,7 +13,7 @@ use arrow_schema::{DataType, Field, Schema};
 use chrono::NaiveDate;
 
 use crate::artefact::ScoringArtefact;
-use crate::baseline::BaselineSpec;
+use crate::baseline::{BaselineSpec, first_come};
 use crate::calibrator::{Calibrator, CalibratorKind};
 use crate::candidate::{self, Candidate, FittedModel};
 use crate::card::{ModelCard, TrainedRows, coefficient_rows};
@@ -223,6 +223,12 @@ fn outcome_of(
         Bilingual::new("과거 평균율", "rate of the training months"),
         &all.prior,
     )?;
+    let rate = all.prior.iter().sum::<f64>() / all.prior.len().max(1) as f64;
+    let first_come = contest.baseline(
+        "first_come",
+        Bilingual::new("먼저 온 순서", "in order of entry"),
+        &first_come(dataset, &all.rows, rate),
+    )?;
     let subgroups = groups
         .into_iter()
         .flat_map(|group| {
@@ -272,7 +278,7 @@ fn outcome_of(
         evaluated_until,
         pooled,
         cutoffs,
-        baselines: vec![prior, one_variable],
+        baselines: vec![prior, first_come, one_variable],
         subgroups,
         coefficients: model.as_logistic().map_or_else(Vec::new, |model| {
             coefficient_rows(model, plan.top_coefficients)
