@@ -41,6 +41,7 @@ open_month as (
     on feature.seeker_no = score.seeker_no
     and feature.searching_from = score.searching_from
   where score.purpose = 'current'
+    and score.probability is not null
 ),
 employment_curve as (
   select

@@ -67,6 +67,7 @@ current as (
   select score.vacancy_no, score.probability, score.model_version
   from score
   where score.purpose = 'current'
+    and score.probability is not null
 ),
 scored as (
   select

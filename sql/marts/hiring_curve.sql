@@ -64,6 +64,7 @@ waiting as (
     on vacancy.vacancy_no = feature.vacancy_no
   cross join observed
   where score.purpose = 'current'
+    and score.probability is not null
     and vacancy.state = 'open'
     and feature.open_to > observed.until
 ),

@@ -131,26 +131,32 @@ prediction as (
   select 'employment_success', 'out_of_time', seeker_score.seeker_no, seeker_score.registered_on, seeker_score.probability
   from seeker_score
   where seeker_score.purpose = 'out_of_time'
+    and seeker_score.probability is not null
   union all
   select 'hiring_success', 'out_of_time', vacancy_score.vacancy_no, vacancy_score.opened_on, vacancy_score.probability
   from vacancy_score
   where vacancy_score.purpose = 'out_of_time'
+    and vacancy_score.probability is not null
   union all
   select 'employment_hazard', 'out_of_time', month_score.seeker_no, month_score.searching_from, month_score.probability
   from month_score
   where month_score.purpose = 'out_of_time'
+    and month_score.probability is not null
   union all
   select 'hiring_hazard', 'out_of_time', week_score.vacancy_no, week_score.open_from, week_score.probability
   from week_score
   where week_score.purpose = 'out_of_time'
+    and week_score.probability is not null
   union all
   select 'fraud_risk', 'out_of_time', claim_score.claim_no, claim_score.entered_on, claim_score.probability
   from claim_score
   where claim_score.purpose = 'out_of_time'
+    and claim_score.probability is not null
   union all
   select 'workplace_risk', 'out_of_time', workplace_score.workplace_no, workplace_score.entered_on, workplace_score.probability
   from workplace_score
   where workplace_score.purpose = 'out_of_time'
+    and workplace_score.probability is not null
 ),
 worked as (
   select distinct seeker.seeker_no

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use chrono::{NaiveDate, Utc};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use goyong_nightly::{
-    COMPARISON_HEADER, EXPLANATION_HEADER, ModelDecision, StepStatus, VERSION_HEADER,
-    VERSIONS_HEADER, WHAT_IF_HEADER,
+    Act, COMPARISON_HEADER, Decided, EXPLANATION_HEADER, ModelDecision, OVERRIDES_HEADER,
+    StepStatus, VERSION_HEADER, VERSIONS_HEADER, WHAT_IF_HEADER,
 };
 
 use crate::arguments::{CommonArguments, Language, OutputArguments};
@@ -76,10 +76,53 @@ pub enum ModelsCommand {
         #[command(flatten)]
         act: ActArguments,
     },
+    /// Decide against the list of a model, with the reason; both stand in the audit chain
+    Override {
+        /// Key of what is scored, such as a seeker
+        key: String,
+        /// The declared model
+        #[arg(long)]
+        model: String,
+        /// What is decided; `list` withdraws what was decided before
+        #[arg(long, value_enum)]
+        to: DecidedArgument,
+        /// Why, without any personal value
+        #[arg(long)]
+        reason: String,
+        /// Who decides
+        #[arg(long, env = "USER")]
+        by: String,
+    },
+    /// Decisions against the lists, newest first, with account and reason
+    Overrides {
+        /// Only these models
+        models: Vec<String>,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
     /// Why a seeker, person or vacancy has its score; associations, not causes
     Explain(ExplainArguments),
     /// What the score would be on other terms; associations, not causes
     WhatIf(ExplainArguments),
+}
+
+/// What a counsellor decides.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum DecidedArgument {
+    Selected,
+    NotSelected,
+    List,
+}
+
+impl From<DecidedArgument> for Decided {
+    fn from(argument: DecidedArgument) -> Self {
+        match argument {
+            DecidedArgument::Selected => Decided::Selected,
+            DecidedArgument::NotSelected => Decided::NotSelected,
+            DecidedArgument::List => Decided::List,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +201,34 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
             };
             return Ok(told(&console, model, &decision));
         }
+        ModelsCommand::Override {
+            key,
+            model,
+            to,
+            reason,
+            by,
+        } => {
+            let act = Act {
+                account: by.clone(),
+                reason: reason.clone(),
+            };
+            let (decided, today) = (Decided::from(*to), Utc::now().date_naive());
+            let listed = project
+                .override_score(key, model, decided, &act, today)
+                .await?;
+            let listed = match listed {
+                true => "selected",
+                false => "not_selected",
+            };
+            console.say(&format!(
+                "{model} {key}: the list says {listed}, decided is {}",
+                decided.word()
+            ));
+        }
+        ModelsCommand::Overrides { models, output } => {
+            let rows = project.list_overrides(models).await?;
+            print(&OVERRIDES_HEADER, &rows, output)?;
+        }
         ModelsCommand::Explain(arguments) => {
             let explained = project
                 .explain_score(&arguments.subject, arguments.model.as_deref(), language)
@@ -168,10 +239,7 @@ pub async fn run(common: &CommonArguments, command: &ModelsCommand) -> Result<u8
                 .collect();
             print(&EXPLANATION_HEADER, &rows, &arguments.output)?;
             for explained in explained {
-                console.say(&format!(
-                    "{} {}: probability {:.3}; log-odds against the average row before calibration ({}), associations and not causes",
-                    explained.model, explained.version, explained.probability, explained.calibrator
-                ));
+                console.say(&explained.sentence(language));
             }
         }
         ModelsCommand::WhatIf(arguments) => {

@@ -1,4 +1,4 @@
-//! What is served: a model, its calibration and its threshold as one thing. A model
+//! What is served: a model, its calibration, its threshold and its interval as one thing. A model
 //! judged at one threshold and used at another is another model.
 
 use arrow_array::RecordBatch;
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibrator::Calibrator;
 use crate::error::LearnError;
+use crate::interval::ProbabilityInterval;
 use crate::learner::{ProbabilityModel, hex_sha256, read_model};
 
 const FORMAT: &str = "goyong-artefact/1";
@@ -19,6 +20,8 @@ pub struct ScoringArtefact {
     pub calibrator: Calibrator,
     /// The calibrated probability from which a row is flagged.
     pub threshold: f64,
+    /// How well its probabilities are known; artefacts written before it was measured have none.
+    pub interval: Option<ProbabilityInterval>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -26,7 +29,9 @@ struct Head {
     format: String,
     calibrator: Calibrator,
     threshold: f64,
-    /// Over calibration, threshold and the model's bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    interval: Option<ProbabilityInterval>,
+    /// Over calibration, threshold, interval and the model's bytes.
     sha256: String,
 }
 
@@ -60,14 +65,15 @@ impl ScoringArtefact {
             .collect())
     }
 
-    /// A line of calibration and threshold, then the model's own bytes.
+    /// A line of calibration, threshold and interval, then the model's own bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, LearnError> {
         let model = self.model.to_bytes()?;
         let mut bytes = serde_json::to_vec(&Head {
             format: FORMAT.to_owned(),
             calibrator: self.calibrator.clone(),
             threshold: self.threshold,
-            sha256: digest(&self.calibrator, self.threshold, &model)?,
+            interval: self.interval.clone(),
+            sha256: digest(&self.calibrator, self.threshold, &self.interval, &model)?,
         })?;
         bytes.push(b'\n');
         bytes.extend(model);
@@ -88,11 +94,11 @@ impl ScoringArtefact {
             });
         }
         let model = bytes.get(end + 1..).unwrap_or_default();
-        if head.sha256 != digest(&head.calibrator, head.threshold, model)? {
+        if head.sha256 != digest(&head.calibrator, head.threshold, &head.interval, model)? {
             return Err(LearnError::InvalidInput {
                 operation: "from_bytes",
-                reason: "the checksum differs: model, calibration or threshold was changed after \
-                         it was judged"
+                reason: "the checksum differs: model, calibration, threshold or interval was \
+                         changed after it was judged"
                     .to_owned(),
             });
         }
@@ -100,11 +106,20 @@ impl ScoringArtefact {
             model: read_model(model)?,
             calibrator: head.calibrator,
             threshold: head.threshold,
+            interval: head.interval,
         })
     }
 }
 
-fn digest(calibrator: &Calibrator, threshold: f64, model: &[u8]) -> Result<String, LearnError> {
-    let head = serde_json::to_vec(&(calibrator, threshold))?;
+fn digest(
+    calibrator: &Calibrator,
+    threshold: f64,
+    interval: &Option<ProbabilityInterval>,
+    model: &[u8],
+) -> Result<String, LearnError> {
+    let head = match interval {
+        Some(interval) => serde_json::to_vec(&(calibrator, threshold, interval))?,
+        None => serde_json::to_vec(&(calibrator, threshold))?,
+    };
     Ok(hex_sha256(&[&head, model]))
 }

@@ -81,6 +81,17 @@ impl<'a> GroupRates<'a> {
     }
 }
 
+/// Probabilities that rank by the day of entry, the earliest first, and say the overall rate of everybody: what an
+/// office does that serves who comes first. The differences are too small to count as more than an order.
+pub(crate) fn first_come(dataset: &Dataset, rows: &[u32], rate: f64) -> Vec<f64> {
+    let days = || rows.iter().map(|row| dataset.entered_on[*row as usize]);
+    let (first, last) = (days().min().unwrap_or(0), days().max().unwrap_or(0));
+    let span = f64::from(last - first).max(1.0);
+    days()
+        .map(|day| rate * (1.0 - 1e-6 * f64::from(day - first) / span))
+        .collect()
+}
+
 fn key(codes: &[&[u32]], row: u32) -> Vec<u32> {
     codes.iter().map(|codes| codes[row as usize]).collect()
 }

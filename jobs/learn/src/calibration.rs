@@ -41,10 +41,10 @@ pub struct Recalibration {
     pub in_the_large: Estimate,
 }
 
-/// The calibration table: groups of equal size by predicted probability. Equal
+/// Rows in groups of equal size by predicted probability, ascending. Equal
 /// predictions stay in one group (that of their middle rank), so there may be
 /// fewer groups than asked for.
-pub fn calibration_table(predicted: &[f64], labels: &[bool], bins: usize) -> Vec<CalibrationBin> {
+pub(crate) fn like_rows(predicted: &[f64], bins: usize) -> Vec<Vec<u32>> {
     let order = ascending(predicted);
     let mut groups: Vec<Vec<u32>> = vec![Vec::new(); bins.max(1)];
     let mut before = 0;
@@ -55,9 +55,14 @@ pub fn calibration_table(predicted: &[f64], labels: &[bool], bins: usize) -> Vec
         groups[group.min(last)].extend(block);
         before += block.len();
     }
+    groups.retain(|group| !group.is_empty());
     groups
+}
+
+/// The calibration table: the groups of [`like_rows`] with what was observed.
+pub fn calibration_table(predicted: &[f64], labels: &[bool], bins: usize) -> Vec<CalibrationBin> {
+    like_rows(predicted, bins)
         .into_iter()
-        .filter(|group| !group.is_empty())
         .enumerate()
         .filter_map(|(position, mut group)| {
             let lowest = predicted[*group.first()? as usize];

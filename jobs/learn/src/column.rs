@@ -195,6 +195,18 @@ pub(crate) fn booleans(name: &str, array: &ArrayRef) -> Result<BooleanArray, Lea
     Ok(array.as_boolean().clone())
 }
 
+/// 64 bits that equal values share; none where there is no value.
+pub(crate) fn hashes(name: &str, array: &ArrayRef) -> Result<Vec<Option<u64>>, LearnError> {
+    let texts = cast(name, array, &DataType::Utf8, "a key")?;
+    let texts = texts.as_string::<i32>();
+    Ok(texts.iter().map(|text| text.map(hash_of_text)).collect())
+}
+
+fn hash_of_text(text: &str) -> u64 {
+    text.bytes()
+        .fold(0, |hash, byte| crate::parallel::mix(hash, u64::from(byte)))
+}
+
 /// Entity keys: whole numbers stay numbers, everything else becomes text.
 #[derive(Debug, Clone)]
 pub(crate) enum EntityKeys {
@@ -231,9 +243,7 @@ impl EntityKeys {
     pub(crate) fn hash(&self, row: usize) -> u64 {
         match self {
             EntityKeys::Numbers(keys) => crate::parallel::mix(keys[row] as u64, 0),
-            EntityKeys::Texts(keys) => keys[row]
-                .bytes()
-                .fold(0, |hash, byte| crate::parallel::mix(hash, u64::from(byte))),
+            EntityKeys::Texts(keys) => hash_of_text(&keys[row]),
         }
     }
 

@@ -64,6 +64,8 @@ pub struct Dataset {
     pub(crate) spec: DatasetSpec,
     pub(crate) entities: EntityKeys,
     pub(crate) identities: Vec<u128>,
+    /// Equal numbers belong together: rows of one person, else of one entity.
+    pub(crate) clusters: Vec<u64>,
     pub(crate) entered_on: Vec<i32>,
     pub(crate) labels: Vec<Option<bool>>,
     pub(crate) label_known_on: Vec<i32>,
@@ -78,6 +80,7 @@ pub struct Dataset {
 #[derive(Debug)]
 pub struct DatasetBuilder {
     dataset: Dataset,
+    cluster: Option<String>,
     seen: u64,
 }
 
@@ -99,6 +102,7 @@ impl DatasetBuilder {
                 spec,
                 entities: EntityKeys::Numbers(Vec::new()),
                 identities: Vec::new(),
+                clusters: Vec::new(),
                 entered_on: Vec::new(),
                 labels: Vec::new(),
                 label_known_on: Vec::new(),
@@ -106,8 +110,16 @@ impl DatasetBuilder {
                 groups,
                 month_totals: BTreeMap::new(),
             },
+            cluster: None,
             seen: 0,
         }
+    }
+
+    /// Rows that share this column, such as a person's key, are not independent; without
+    /// it rows of one entity are not. A row without a value stands by its entity.
+    pub fn clustered_by(mut self, column: &str) -> Self {
+        self.cluster = Some(column.to_owned());
+        self
     }
 
     /// Adds the rows of a batch. Columns are found by name; others are ignored.
@@ -150,6 +162,18 @@ impl DatasetBuilder {
             let array = column::find(batch, &group.column, "group")?;
             data.append(FeatureKind::Categorical, &group.column, array)?;
         }
+        let named = match &self.cluster {
+            Some(column) => {
+                let keys = column::find(batch, column, "cluster")?;
+                column::hashes(column, keys)?
+            }
+            None => vec![None; batch.num_rows()],
+        };
+        let clusters = named.into_iter().enumerate();
+        dataset.clusters.extend(
+            clusters
+                .map(|(row, named)| named.unwrap_or_else(|| dataset.entities.hash(first + row))),
+        );
         for row in first..dataset.entered_on.len() {
             let day = dataset.entered_on[row];
             *dataset.month_totals.entry(month_of_day(day)).or_default() += 1;
@@ -338,6 +362,13 @@ impl Dataset {
             .collect()
     }
 
+    /// What each of `rows` belongs to.
+    pub(crate) fn clusters_of(&self, rows: &[u32]) -> Vec<u64> {
+        rows.iter()
+            .map(|row| self.clusters[*row as usize])
+            .collect()
+    }
+
     /// The month of entry, counted from year 0.
     pub(crate) fn month(&self, row: u32) -> i32 {
         month_of_day(self.entered_on[row as usize])
@@ -362,6 +393,7 @@ impl Dataset {
     fn select(&mut self, order: &[u32]) {
         self.entities.select(order);
         select(&mut self.identities, order);
+        select(&mut self.clusters, order);
         select(&mut self.entered_on, order);
         select(&mut self.labels, order);
         select(&mut self.label_known_on, order);

@@ -63,6 +63,7 @@ mod evaluation;
 mod fairness;
 mod feature;
 mod gate;
+mod interval;
 mod judging;
 mod learner;
 mod linfa_solver;
@@ -108,6 +109,7 @@ pub use evaluation::{Evaluation, EvaluationOptions, SubgroupEvaluation, evaluate
 pub use fairness::{GroupFairness, risk_ratio};
 pub use feature::{Bilingual, FeatureKind, FeatureSpec, Monotone};
 pub use gate::{Gate, GateLimits};
+pub use interval::ProbabilityInterval;
 pub use judging::{Champion, PromotionRequest, judge_training};
 pub use learner::{BatchVisitor, Batches, Learner, LearningTask, ProbabilityModel, read_model};
 pub use logistic::{

@@ -13,7 +13,7 @@ use arrow_schema::{DataType, Field, Schema};
 use chrono::NaiveDate;
 
 use crate::artefact::ScoringArtefact;
-use crate::baseline::BaselineSpec;
+use crate::baseline::{BaselineSpec, first_come};
 use crate::calibrator::{Calibrator, CalibratorKind};
 use crate::candidate::{self, Candidate, FittedModel};
 use crate::card::{ModelCard, TrainedRows, coefficient_rows};
@@ -24,6 +24,7 @@ use crate::error::LearnError;
 use crate::evaluation::{EvaluationOptions, evaluate, evaluate_subgroups};
 use crate::feature::Bilingual;
 use crate::gate::{self, GateLimits};
+use crate::interval::ProbabilityInterval;
 use crate::split::{SplitPlan, SplitRows, check_label_dates, entry_window, temporal_splits};
 use windows::{Calibrated, Contest, Order, OutOfTime, fit_calibrated};
 
@@ -67,6 +68,8 @@ pub struct TrainingOutcome {
     pub model: FittedModel,
     /// The map of its probabilities.
     pub calibrator: Calibrator,
+    /// How well its probabilities are known, by the rows predicted out of time.
+    pub interval: Option<ProbabilityInterval>,
     /// Its card; `card.usable` says whether it may be used.
     pub card: ModelCard,
     /// Each out-of-time row with the prediction made for it: entity and entry date
@@ -107,6 +110,7 @@ impl TrainingOutcome {
             model: self.model.clone().into_boxed(),
             calibrator: self.calibrator.clone(),
             threshold,
+            interval: self.interval.clone(),
         }
     }
 }
@@ -219,6 +223,12 @@ fn outcome_of(
         Bilingual::new("과거 평균율", "rate of the training months"),
         &all.prior,
     )?;
+    let rate = all.prior.iter().sum::<f64>() / all.prior.len().max(1) as f64;
+    let first_come = contest.baseline(
+        "first_come",
+        Bilingual::new("먼저 온 순서", "in order of entry"),
+        &first_come(dataset, &all.rows, rate),
+    )?;
     let subgroups = groups
         .into_iter()
         .flat_map(|group| {
@@ -268,7 +278,7 @@ fn outcome_of(
         evaluated_until,
         pooled,
         cutoffs,
-        baselines: vec![prior, one_variable],
+        baselines: vec![prior, first_come, one_variable],
         subgroups,
         coefficients: model.as_logistic().map_or_else(Vec::new, |model| {
             coefficient_rows(model, plan.top_coefficients)
@@ -284,6 +294,11 @@ fn outcome_of(
         out_of_time: out_of_time_batch(dataset, &all, &predicted)?,
         model,
         calibrator: choice.chosen,
+        interval: ProbabilityInterval::measure(
+            &predicted,
+            &all.labels,
+            &dataset.clusters_of(&all.rows),
+        ),
         card,
         chosen,
         rows: all.rows,
@@ -321,6 +336,11 @@ fn limits(
     limits.push(Bilingual::new(
         "계수와 기여도는 연관성이며 인과 효과가 아니다.",
         "Coefficients and contributions are associations, not causal effects.",
+    ));
+    limits.push(Bilingual::new(
+        "확률의 95% 구간은 비슷한 확률을 받은 사람들의 비율이 얼마나 정확히 알려졌는지를 말하며, 한 사람의 결과나 앞으로의 변화를 말하지 않는다.",
+        "The 95 % interval of a probability says how well the rate of those with a like \
+         probability is known; it is not about the outcome of one, nor about changes to come.",
     ));
     limits.push(Bilingual::new(
         "확률만으로 급여의 지급·중단을 결정할 수 없다.",

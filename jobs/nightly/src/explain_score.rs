@@ -8,6 +8,7 @@ use goyong_learn::Contribution;
 use crate::model_registry::Registry;
 use crate::project::OpenProject;
 use crate::train_models::alternatives;
+use crate::train_models::completeness::{Gaps, INCOMPLETE};
 
 /// Columns of an explanation.
 pub const EXPLANATION_HEADER: [&str; 6] =
@@ -22,19 +23,67 @@ pub struct ScoreExplanation {
     pub model: String,
     /// The version that serves.
     pub version: String,
-    /// Its calibrated probability for the row.
-    pub probability: f64,
-    /// The map from the log-odds explained to that probability.
-    pub calibrator: String,
+    /// What it says of the row.
+    pub said: Said,
     /// Each theme with its sum, then its features with their values: log-odds before calibration
     /// against the average row, the largest first.
     pub rows: Vec<Vec<String>>,
 }
 
+/// What a version says of a row.
+#[derive(Debug)]
+pub enum Said {
+    /// A probability.
+    Score {
+        /// Calibrated.
+        probability: f64,
+        /// Its 95 % interval; none of a version older than intervals.
+        interval: Option<(f64, f64)>,
+        /// The map from the log-odds explained to that probability.
+        calibrator: String,
+    },
+    /// No number: the titles of what is not known of the row.
+    Incomplete(String),
+}
+
+impl ScoreExplanation {
+    /// What is said, in a sentence.
+    pub fn sentence(&self, language: &str) -> String {
+        let said = match &self.said {
+            Said::Score {
+                probability,
+                interval,
+                calibrator,
+            } => {
+                let ends = interval.map(|(low, high)| format!("{low:.3}–{high:.3}"));
+                match language {
+                    "ko" => format!(
+                        "확률 {probability:.3}{}. 아래 값은 평균과 비교한 보정 전 로그 오즈({calibrator})이며, 연관성일 뿐 인과가 아닙니다",
+                        ends.map_or_else(String::new, |ends| format!(" (95% 구간 {ends})")),
+                    ),
+                    _ => format!(
+                        "probability {probability:.3}{}; log-odds against the average row before calibration ({calibrator}), associations and not causes",
+                        ends.map_or_else(String::new, |ends| format!(" (95 % interval {ends})")),
+                    ),
+                }
+            }
+            Said::Incomplete(missing) => match language {
+                "ko" => format!(
+                    "필요한 정보가 빠져 확률을 내지 않습니다. 먼저 확인할 항목: {missing} ({INCOMPLETE})"
+                ),
+                _ => {
+                    format!("no score, the file is incomplete; not known: {missing} ({INCOMPLETE})")
+                }
+            },
+        };
+        format!("{} {}: {said}", self.model, self.version)
+    }
+}
+
 impl OpenProject {
     /// Why the versions that serve give a seeker, person or vacancy their scores: by the key that a
     /// model scores, or by person key where the feature model has one. Of several rows the newest
-    /// that has begun.
+    /// that has begun. Where the file is incomplete there is no score, and what is missing is the answer.
     pub async fn explain_score(
         &self,
         subject: &str,
@@ -79,15 +128,29 @@ impl OpenProject {
                 if batch.num_rows() == 0 {
                     continue;
                 }
-                let artefact = registry.artefact(self, &declared.model, version).await?;
-                let scoring = artefact.scoring()?;
-                let explained = scoring.model.explain(&batch, 0, usize::MAX)?;
+                let features = self.project().models().get(&declared.features);
+                let gaps = Gaps::of(declared, features, &batch)?;
+                let (said, rows) = match gaps.missing(0, language) {
+                    Some(missing) => (Said::Incomplete(missing), Vec::new()),
+                    None => {
+                        let artefact = registry.artefact(self, &declared.model, version).await?;
+                        let scoring = artefact.scoring()?;
+                        let explained = scoring.model.explain(&batch, 0, usize::MAX)?;
+                        let probability = scoring.calibrator.apply(explained.probability);
+                        let interval = scoring.interval.as_ref();
+                        let said = Said::Score {
+                            probability,
+                            interval: interval.map(|interval| interval.about(probability)),
+                            calibrator: scoring.calibrator.name().to_owned(),
+                        };
+                        (said, by_theme(declared, explained.contributions, language))
+                    }
+                };
                 explanations.push(ScoreExplanation {
                     model: declared.model.clone(),
                     version: version.to_owned(),
-                    probability: scoring.calibrator.apply(explained.probability),
-                    calibrator: scoring.calibrator.name().to_owned(),
-                    rows: by_theme(declared, explained.contributions, language),
+                    said,
+                    rows,
                 });
             }
         }
@@ -160,7 +223,7 @@ impl OpenProject {
 }
 
 /// A key stands in a statement as it is.
-fn refuse_what_is_no_key(subject: &str) -> Result<()> {
+pub(crate) fn refuse_what_is_no_key(subject: &str) -> Result<()> {
     let is_key = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
     if subject.is_empty() || !subject.chars().all(is_key) {
         bail!("`{subject}` is no key: keys are letters and digits, such as S000010000042");

@@ -39,7 +39,8 @@ mod mirror_cases;
 mod model_pages;
 mod model_registry;
 mod night_journal;
-pub mod plan;
+pub mod override_score;
+mod plan;
 mod project;
 mod publish_release;
 mod rank_cases;
@@ -73,7 +74,7 @@ pub use doctor::{DOCTOR_HEADER, Examination, Health, examine};
 pub use evaluate_against_truth::EVALUATION_HEADER;
 pub use expire_history::ExpirySummary;
 pub use expire_runs::ExpiredRuns;
-pub use explain_score::{EXPLANATION_HEADER, ScoreExplanation, WHAT_IF_HEADER};
+pub use explain_score::{EXPLANATION_HEADER, Said, ScoreExplanation, WHAT_IF_HEADER};
 pub use figures::{GateResult, SourceFigures, StepFigures, TableFigures, Totals};
 pub use forget_persons::{FORGET_HEADER, ForgetOptions, ForgetSummary};
 pub use goyong_cases::{
@@ -90,6 +91,7 @@ pub use goyong_learn::{Estimate, PrevalenceCorrection};
 pub use goyong_store::Fence;
 pub use ingest_deliveries::{DELIVERY_HEADER, IngestOptions, IntakeSummary};
 pub use list_models::{LIST_HEADER, list_models};
+pub use override_score::{Decided, OVERRIDES_HEADER};
 pub use plan::{NightOptions, NightReport};
 pub use project::{InitOptions, OpenProject, initialise_project, is_locked, load_project};
 pub use releases::{

@@ -79,6 +79,7 @@ impl Artefact {
                 model: Box::new(LogisticModel::from_json(&self.fitted)?),
                 calibrator: Calibrator::Identity,
                 threshold: self.threshold,
+                interval: None,
             });
         }
         let scoring = ScoringArtefact::from_bytes(self.fitted.as_bytes())?;
@@ -595,12 +596,13 @@ async fn has_rows(
     Ok(rows.first().is_some_and(|[count]| count != "0"))
 }
 
-async fn exists(project: &OpenProject, table: &str) -> Result<bool> {
+pub(crate) async fn exists(project: &OpenProject, table: &str) -> Result<bool> {
     let table: TableName = table.parse()?;
     Ok(project.warehouse().snapshot(&table).await?.is_some())
 }
 
-async fn append(
+/// Appends one batch to a table that only grows.
+pub(crate) async fn append(
     project: &OpenProject,
     table: &str,
     columns: Vec<(&str, ArrayRef)>,
@@ -724,6 +726,7 @@ mod tests {
             model: Box::new(model),
             calibrator: Calibrator::Identity,
             threshold: 0.4,
+            interval: None,
         };
         Artefact {
             format: Artefact::FORMAT.to_owned(),

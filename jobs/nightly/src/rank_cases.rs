@@ -22,14 +22,15 @@ const CLAIM_QUERY: &str = "select pivot_key, claim_no as entity, cast(probabilit
     partition by e.pivot_key order by s.probability desc, s.claim_no) as place \
     from (select distinct pivot_key, claim_no from alerts.evidence where not cleared and claim_no is not null) e \
     join (select claim_no, probability, model_version, row_number() over (\
-    partition by claim_no order by entered_on desc) as newest from models.fraud_risk where purpose = 'current') s \
+    partition by claim_no order by entered_on desc) as newest from models.fraud_risk \
+    where purpose = 'current' and probability is not null) s \
     on s.claim_no = e.claim_no where s.newest = 1) ranked where place = 1";
 
 /// The newest score of each workplace that is a pivot.
 const WORKPLACE_QUERY: &str = "select pivot_key, workplace_no as entity, cast(probability as varchar) as probability, \
     model_version from (select 'workplace/' || workplace_no as pivot_key, workplace_no, probability, model_version, \
     row_number() over (partition by workplace_no order by entered_on desc) as newest \
-    from models.workplace_risk where purpose = 'current') s where newest = 1 \
+    from models.workplace_risk where purpose = 'current' and probability is not null) s where newest = 1 \
     and pivot_key in (select pivot_key from alerts.candidate where pivot_kind = 'workplace')";
 
 impl OpenProject {

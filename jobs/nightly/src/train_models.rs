@@ -4,7 +4,8 @@
 //! gates decide whether the version may serve. Every version goes into the registry either way.
 
 pub(crate) mod alternatives;
-mod scores;
+pub(crate) mod completeness;
+pub(crate) mod scores;
 pub(crate) mod shadow;
 mod training_set;
 
@@ -29,9 +30,10 @@ use crate::model_registry::{Act, Artefact, Decision, Registry, Version};
 use crate::plan::NightContext;
 use crate::project::OpenProject;
 use crate::step::{NightEvent, StepOutcome};
+use scores::Served;
 
 /// Changes with anything here or in the learner that changes a result.
-const PROCEDURE: &str = "train_models/3";
+const PROCEDURE: &str = "train_models/4";
 
 /// How one declared model fared.
 struct Trained {
@@ -105,9 +107,9 @@ impl OpenProject {
         let declared = self.declared_model(model)?;
         let as_of = self.as_of_or_latest(None).await?;
         let registry = Registry::open(self).await?;
-        let scored = scores::serve(self, declared, &registry, as_of).await?;
+        let served = scores::serve(self, declared, &registry, as_of).await?;
         alternatives::serve(self, declared, &registry, as_of).await?;
-        Ok(scored)
+        Ok(served.scored)
     }
 }
 
@@ -571,7 +573,7 @@ fn promotion_result(model: &str, gate: &PromotionGate) -> GateResult {
     }
 }
 
-fn summary(card: &ModelCard, registry: &Registry, version: &Version, scored: usize) -> String {
+fn summary(card: &ModelCard, registry: &Registry, version: &Version, served: Served) -> String {
     let auc = card
         .pooled
         .auc
@@ -589,7 +591,7 @@ fn summary(card: &ModelCard, registry: &Registry, version: &Version, scored: usi
     failed.dedup();
     let champion = registry.champion(&version.model);
     let verdict = match champion {
-        Some(champion) if champion == version.version => format!("{scored} current rows scored"),
+        Some(champion) if champion == version.version => served.to_string(),
         _ => {
             let in_shadow = registry.shadow(&version.model).map(|(version, _)| version);
             let why = match card.usable {
@@ -601,7 +603,7 @@ fn summary(card: &ModelCard, registry: &Registry, version: &Version, scored: usi
             };
             match champion {
                 Some(champion) => {
-                    format!("{why}; {champion} stays and scored {scored} current rows")
+                    format!("{why}; {champion} stays: {served}")
                 }
                 None => why,
             }

@@ -247,7 +247,7 @@ fn head_of(note: &str) -> Option<ChainHead> {
 }
 
 /// The machine a command was typed on.
-fn origin() -> String {
+pub(crate) fn origin() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     format!(

@@ -56,6 +56,10 @@ pub struct DeclaredModel {
     /// The columns of the feature model that the model sees, each with the basis to use it.
     #[serde(rename = "use")]
     pub uses: Vec<FeatureUse>,
+    /// Features without which no score is given: the file of a row where one of them is null is
+    /// incomplete, and the model neither learns from it nor speaks of it.
+    #[serde(default)]
+    pub complete: Vec<String>,
     /// Columns to report by, for fairness; they need not be features.
     #[serde(default)]
     pub groups: Vec<GroupUse>,
@@ -534,11 +538,16 @@ fn check(
 }
 
 fn check_themes(declared: &DeclaredModel, used: &BTreeSet<&str>, problems: &mut Vec<Problem>) {
-    for column in &declared.moving {
-        if !used.contains(column.as_str()) {
-            let message = format!("`moving`: `{column}` is not among `use`");
-            let problem = declared.problem("moving", message);
-            problems.push(problem.with_nearest(column, used.iter().copied()));
+    for (key, columns) in [
+        ("moving", &declared.moving),
+        ("complete", &declared.complete),
+    ] {
+        for column in columns {
+            if !used.contains(column.as_str()) {
+                let message = format!("`{key}`: `{column}` is not among `use`");
+                let problem = declared.problem(key, message);
+                problems.push(problem.with_nearest(column, used.iter().copied()));
+            }
         }
     }
     let mut placed = BTreeSet::new();
@@ -730,6 +739,7 @@ capacity: {share: 0.2, end: lowest}
         assert_eq!(declared.gates, GateSettings::default());
         assert_eq!(declared.groups[0].judged_by, FairnessCheck::ALL);
         assert!(declared.theme_of("age").is_none());
+        assert!(declared.complete.is_empty());
     }
 
     #[test]
@@ -836,6 +846,11 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
                 "capacity:",
                 "moving: [tradee]\ncapacity:",
                 "`moving`: `tradee` is not among `use`; did you mean `trade`?",
+            ),
+            (
+                "capacity:",
+                "complete: [agee]\ncapacity:",
+                "sql/models/outcome.yml:16: `complete`: `agee` is not among `use`; did you mean `age`?",
             ),
             (
                 "title: sex}",

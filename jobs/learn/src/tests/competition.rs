@@ -192,6 +192,7 @@ fn served(batch: &RecordBatch, day: NaiveDate, features: usize) -> ScoringArtefa
         model: Box::new(model),
         calibrator: Calibrator::Identity,
         threshold: THRESHOLD,
+        interval: None,
     }
 }
 

@@ -7,9 +7,9 @@ use arrow_array::types::Date32Type;
 
 use super::*;
 use crate::{
-    BoostOptions, BoostedModel, Calibrator, ChampionEvidence, Dataset, PromotionCheck,
-    PromotionEvidence, PromotionLimits, PromotionReport, RankingEnd, ScoringArtefact,
-    judge_promotion,
+    BoostOptions, BoostedModel, Calibrator, ChampionEvidence, Dataset, FitOptions, LogisticModel,
+    ProbabilityInterval, PromotionCheck, PromotionEvidence, PromotionLimits, PromotionReport,
+    RankingEnd, ScoringArtefact, judge_promotion,
 };
 
 const THRESHOLD: f64 = 0.5;
@@ -470,6 +470,7 @@ fn a_changed_threshold_is_refused_when_judged_when_served_and_when_read() {
 
     let invented = invented(3_000, 300, 1);
     let dataset = Dataset::from_batches(std::slice::from_ref(&invented.batch), &spec()).unwrap();
+    let clusters: Vec<u64> = (0..100).collect();
     let artefact = ScoringArtefact {
         model: Box::new(BoostedModel::fit(&dataset, &options()).unwrap()),
         calibrator: Calibrator::Platt {
@@ -477,6 +478,7 @@ fn a_changed_threshold_is_refused_when_judged_when_served_and_when_read() {
             slope: 0.9,
         },
         threshold: THRESHOLD,
+        interval: ProbabilityInterval::measure(&[0.5; 100], &[true; 100], &clusters),
     };
     let flagged = artefact.flag(&invented.batch, THRESHOLD).unwrap();
     let expected = artefact.predict(&invented.batch).unwrap();
@@ -496,10 +498,31 @@ fn a_changed_threshold_is_refused_when_judged_when_served_and_when_read() {
     let again = ScoringArtefact::from_bytes(&bytes).unwrap();
     assert_eq!(again.to_bytes().unwrap(), bytes);
     let text = String::from_utf8(bytes).unwrap();
-    let moved = text.replacen("\"threshold\":0.5", "\"threshold\":0.3", 1);
-    assert_ne!(moved, text);
-    let error = ScoringArtefact::from_bytes(moved.as_bytes())
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("changed after it was judged"), "{error}");
+    for (judged, claimed) in [
+        ("\"threshold\":0.5", "\"threshold\":0.3"),
+        ("\"predicted\":[0.5]", "\"predicted\":[0.4]"),
+    ] {
+        let moved = text.replacen(judged, claimed, 1);
+        assert_ne!(moved, text);
+        let error = ScoringArtefact::from_bytes(moved.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("changed after it was judged"), "{error}");
+    }
+}
+
+#[test]
+fn an_artefact_from_before_intervals_is_read_and_has_none() {
+    let invented = invented(500, 50, 1);
+    let dataset = Dataset::from_batches(std::slice::from_ref(&invented.batch), &spec()).unwrap();
+    let artefact = ScoringArtefact {
+        model: Box::new(LogisticModel::fit(&dataset, &FitOptions::default()).unwrap()),
+        calibrator: Calibrator::Identity,
+        threshold: THRESHOLD,
+        interval: None,
+    };
+    let bytes = artefact.to_bytes().unwrap();
+    let head = bytes.split(|byte| *byte == b'\n').next().unwrap();
+    assert!(!String::from_utf8_lossy(head).contains("interval"));
+    assert_eq!(ScoringArtefact::from_bytes(&bytes).unwrap().interval, None);
 }

@@ -167,7 +167,18 @@ fn a_good_model_passes_its_gates_near_the_oracle() {
     assert!(card.usable, "{:?}", card.gates);
     assert_eq!(card.cutoffs.len(), 6);
     assert_eq!(card.pooled.calibration_table.len(), 10);
-    assert_eq!(card.baselines.len(), 2);
+    let names: Vec<&str> = card
+        .baselines
+        .iter()
+        .map(|baseline| baseline.name.as_str())
+        .collect();
+    assert_eq!(names, ["prior_rate", "first_come", "one_variable_rule"]);
+    // The order of entry tells nothing here, and its probabilities are the overall rate.
+    let (prior, first_come) = (&card.baselines[0], &card.baselines[1]);
+    let auc = first_come.auc.unwrap();
+    assert!(auc.lower < 0.5 && auc.upper > 0.5, "{auc:?}");
+    assert!((first_come.brier.value - prior.brier.value).abs() < 0.01);
+    assert!(first_come.auc_difference.unwrap().lower > 0.0);
     assert!(
         card.subgroups
             .iter()

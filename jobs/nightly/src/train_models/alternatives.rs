@@ -12,8 +12,8 @@ use goyong_store::CommitMode;
 use goyong_types::TableName;
 use sha2::{Digest, Sha256};
 
-use super::columns_of;
 use super::scores::{details, repeated, waiting, writer};
+use super::{columns_of, completeness};
 use crate::model_registry::Registry;
 use crate::project::OpenProject;
 
@@ -78,7 +78,12 @@ pub(super) async fn serve(
         let artefact = registry.artefact(project, &declared.model, version).await?;
         let model = artefact.scoring()?;
         let mut batches = project
-            .query_latest(&waiting(declared, alternatives, as_of, ""))
+            .query_latest(&waiting(
+                declared,
+                alternatives,
+                as_of,
+                &completeness::condition(declared, "f"),
+            ))
             .await?;
         while let Some(batch) = batches.next().await {
             let batch = batch?;

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, StringArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, StringArray, new_null_array,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use futures::StreamExt;
 use goyong_catalog::{DeclaredModel, End, Problem};
-use goyong_learn::TrainingOutcome;
+use goyong_learn::{ProbabilityInterval, TrainingOutcome};
 use goyong_store::{CommitDetails, CommitMode, TableWriter, WriteOptions};
 use goyong_types::TableName;
 
+use super::completeness::Gaps;
 use crate::model_registry::{Artefact, Registry, Version};
 use crate::project::OpenProject;
 
@@ -29,6 +32,25 @@ const SERVED: &str = "served";
 #[error("{0}")]
 pub(super) struct ThresholdDiffers(Problem);
 
+/// How many rows the version that serves was asked about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Served {
+    /// Rows with a score.
+    pub(super) scored: usize,
+    /// Rows without one, because their files are incomplete.
+    pub(super) incomplete: usize,
+}
+
+impl std::fmt::Display for Served {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} current rows scored", self.scored)?;
+        match self.incomplete {
+            0 => Ok(()),
+            incomplete => write!(formatter, ", {incomplete} not for an incomplete file"),
+        }
+    }
+}
+
 /// The table of a model's scores.
 fn table_of(declared: &DeclaredModel) -> Result<TableName> {
     Ok(TableName::new("models", &declared.model)?)
@@ -39,7 +61,12 @@ fn schema_of(declared: &DeclaredModel) -> SchemaRef {
         Field::new(&declared.entity, DataType::Utf8, false),
         Field::new(&declared.entered_on, DataType::Date32, false),
         Field::new(PURPOSE, DataType::Utf8, false),
-        Field::new("probability", DataType::Float64, false),
+        Field::new("probability", DataType::Float64, true),
+        Field::new("probability_low", DataType::Float64, true),
+        Field::new("probability_high", DataType::Float64, true),
+        Field::new("no_score_reason", DataType::Utf8, true),
+        Field::new("missing_ko", DataType::Utf8, true),
+        Field::new("missing_en", DataType::Utf8, true),
         Field::new("baseline_probability", DataType::Float64, true),
         Field::new("trained_as_of", DataType::Date32, false),
         Field::new("label", DataType::Boolean, true),
@@ -120,6 +147,7 @@ pub(super) async fn write_out_of_time(
     let probability = column("probability")?;
     let artefact = Artefact::from_json(&version.artefact)?;
     let selected = selected(&artefact, &probability)?;
+    let [low, high] = ends(outcome.interval.as_ref(), &probability)?;
     let batch = RecordBatch::try_new(
         schema_of(declared),
         vec![
@@ -127,6 +155,12 @@ pub(super) async fn write_out_of_time(
             column(&declared.entered_on)?,
             repeated(OUT_OF_TIME, count),
             probability,
+            low,
+            high,
+            // What was judged has complete files.
+            new_null_array(&DataType::Utf8, count),
+            new_null_array(&DataType::Utf8, count),
+            new_null_array(&DataType::Utf8, count),
             column("baseline_probability")?,
             column("cutoff")?,
             column("label")?,
@@ -157,13 +191,13 @@ pub(super) async fn served(
 }
 
 /// Scores the rows whose outcome is open with the version that serves, at the threshold it was
-/// evaluated at; without such a version there are none. Returns how many.
+/// evaluated at; without such a version there are none. A row with an incomplete file gets the reason instead.
 pub(super) async fn serve(
     project: &OpenProject,
     declared: &DeclaredModel,
     registry: &Registry,
     as_of: NaiveDate,
-) -> Result<usize> {
+) -> Result<Served> {
     let champion = registry.champion(&declared.model);
     let artefact = match champion {
         Some(version) => Some(registry.artefact(project, &declared.model, version).await?),
@@ -173,16 +207,25 @@ pub(super) async fn serve(
         refuse_other_threshold(declared, artefact)?;
     }
     let mut writer = scores_writer(project, declared).await?;
-    let mut scored = 0;
+    let mut served = Served::default();
     if let Some(artefact) = &artefact {
         let model = artefact.scoring()?;
+        let features = project.project().models().get(&declared.features);
         let sql = waiting(declared, &declared.features, as_of, "");
         let mut batches = project.query_latest(&sql).await?;
         while let Some(batch) = batches.next().await {
             let batch = batch?;
-            let probability: ArrayRef = Arc::new(Float64Array::from(model.predict(&batch)?));
-            let rows = current_rows(declared, artefact, as_of, &batch, probability)?;
-            scored += rows.num_rows();
+            let gaps = Gaps::of(declared, features, &batch)?;
+            let predicted = model.predict(&batch)?.into_iter().enumerate();
+            let predicted = predicted.map(|(row, value)| gaps.is_complete(row).then_some(value));
+            let scores = Scores {
+                probability: Arc::new(predicted.collect::<Float64Array>()),
+                interval: model.interval.as_ref(),
+                gaps: &gaps,
+            };
+            let rows = current_rows(declared, artefact, as_of, &batch, scores)?;
+            served.scored += gaps.complete_rows();
+            served.incomplete += batch.num_rows() - gaps.complete_rows();
             writer.write(Some(CURRENT), &rows)?;
         }
     }
@@ -198,7 +241,7 @@ pub(super) async fn serve(
         .warehouse()
         .memo_put(SERVED, &declared.model, version)
         .await?;
-    Ok(scored)
+    Ok(served)
 }
 
 /// The rows of a table of features whose outcome is open, in a fixed order. A label that will never be
@@ -238,19 +281,45 @@ fn refuse_other_threshold(declared: &DeclaredModel, artefact: &Artefact) -> Resu
     }
 }
 
-/// Whom the artefact's threshold selects.
+/// Whom the artefact's threshold selects; nobody without a score.
 fn selected(artefact: &Artefact, probability: &ArrayRef) -> Result<ArrayRef> {
-    let probability = probability
-        .as_any()
-        .downcast_ref::<Float64Array>()
-        .context("probabilities are no numbers")?;
-    let rows = probability.values().iter().map(|value| {
-        Some(match artefact.capacity.end {
-            End::Lowest => *value <= artefact.threshold,
-            End::Highest => *value >= artefact.threshold,
-        })
+    let rows = numbers(probability)?.iter().map(|value| {
+        Some(value.is_some_and(|value| match artefact.capacity.end {
+            End::Lowest => value <= artefact.threshold,
+            End::Highest => value >= artefact.threshold,
+        }))
     });
     Ok(Arc::new(rows.collect::<BooleanArray>()))
+}
+
+/// Where the probabilities lie within their 95 % intervals, lower and upper end; null where there is no score, or the
+/// version is older than the intervals.
+fn ends(interval: Option<&ProbabilityInterval>, probability: &ArrayRef) -> Result<[ArrayRef; 2]> {
+    let about = numbers(probability)?
+        .iter()
+        .map(|value| Some(interval?.about(value?)));
+    let (low, high): (Vec<_>, Vec<_>) = about
+        .map(|ends| (ends.map(|(low, _)| low), ends.map(|(_, high)| high)))
+        .unzip();
+    Ok([
+        Arc::new(Float64Array::from(low)),
+        Arc::new(Float64Array::from(high)),
+    ])
+}
+
+fn numbers(probability: &ArrayRef) -> Result<&Float64Array> {
+    probability
+        .as_any()
+        .downcast_ref()
+        .context("probabilities are no numbers")
+}
+
+/// What the version that serves says of a batch.
+struct Scores<'a> {
+    /// Null where the file is incomplete.
+    probability: ArrayRef,
+    interval: Option<&'a ProbabilityInterval>,
+    gaps: &'a Gaps<'a>,
 }
 
 fn current_rows(
@@ -258,7 +327,7 @@ fn current_rows(
     artefact: &Artefact,
     as_of: NaiveDate,
     batch: &RecordBatch,
-    probability: ArrayRef,
+    scores: Scores<'_>,
 ) -> Result<RecordBatch> {
     let column = |name: &str| {
         batch
@@ -268,7 +337,16 @@ fn current_rows(
     };
     let count = batch.num_rows();
     let trained_as_of = artefact.trained_as_of().unwrap_or(as_of);
+    let Scores {
+        probability,
+        interval,
+        gaps,
+    } = scores;
     let selected = selected(artefact, &probability)?;
+    let [low, high] = ends(interval, &probability)?;
+    let texts = |of: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
+        Arc::new((0..count).map(of).collect::<StringArray>())
+    };
     Ok(RecordBatch::try_new(
         schema_of(declared),
         vec![
@@ -276,6 +354,11 @@ fn current_rows(
             column(&declared.entered_on)?,
             repeated(CURRENT, count),
             probability,
+            low,
+            high,
+            texts(&|row| gaps.reason(row).map(str::to_owned)),
+            texts(&|row| gaps.missing(row, "ko")),
+            texts(&|row| gaps.missing(row, "en")),
             Arc::new(Float64Array::new_null(count)),
             Arc::new(Date32Array::from(vec![days_of(trained_as_of); count])),
             Arc::new(BooleanArray::new_null(count)),
@@ -308,7 +391,7 @@ async fn freeze(
     let sql = format!(
         "select '{model}' as model, s.{entity} as entity, s.{entered_on} as entered_on, \
          date '{as_of}' as scored_on, s.probability, s.threshold, s.selected, s.model_version \
-         from {scores} s where s.purpose = '{CURRENT}'{not_yet} \
+         from {scores} s where s.purpose = '{CURRENT}' and s.probability is not null{not_yet} \
          order by s.{entered_on}, s.{entity}"
     );
     let schema = Arc::new(Schema::new(vec![
@@ -367,6 +450,6 @@ pub(super) fn repeated(value: &str, count: usize) -> ArrayRef {
     Arc::new(StringArray::from(vec![value; count]))
 }
 
-pub(super) fn days_of(day: NaiveDate) -> i32 {
+pub(crate) fn days_of(day: NaiveDate) -> i32 {
     (day - NaiveDate::default()).num_days() as i32
 }

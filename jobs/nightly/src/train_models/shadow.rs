@@ -13,7 +13,7 @@ use goyong_store::{CommitDetails, CommitMode};
 use goyong_types::TableName;
 
 use super::scores::{days_of, repeated, waiting, writer};
-use super::training_set;
+use super::{completeness, training_set};
 use crate::model_registry::{Act, Decision, Registry};
 use crate::project::OpenProject;
 
@@ -57,7 +57,7 @@ pub(super) async fn begin(
     registry.decide(project, decision).await
 }
 
-/// Scores with the version in its shadow what waits for an outcome and was not scored by it yet, and with the version
+/// Scores with the version in its shadow what has a complete file, waits for an outcome and was not scored by it yet, and with the version
 /// in use; dying here loses nothing, the next night scores what is missing.
 pub(crate) async fn score(
     project: &OpenProject,
@@ -87,7 +87,13 @@ pub(crate) async fn score(
         ),
         false => String::new(),
     };
-    let sql = waiting(declared, &declared.features, as_of, &not_yet);
+    let complete = completeness::condition(declared, "f");
+    let sql = waiting(
+        declared,
+        &declared.features,
+        as_of,
+        &format!("{complete}{not_yet}"),
+    );
     let schema = schema();
     let said = "scores of versions in their shadow period beside those of the version in use, one row per version, entity and day of entry";
     let mut writer = writer(project, declared, &table, &schema, said, None).await?;

@@ -18,10 +18,13 @@ use goyong_learn::{
 };
 
 use super::columns_of;
+use super::completeness::{self, titles_of};
 use crate::project::OpenProject;
 
 /// Rows trained on at most; a regression of more moves no figure, and trees take their time.
 const TRAINED_ROWS: usize = 500_000;
+/// The column of a feature model whose rows are not independent where it is equal.
+const PERSON: &str = "person_key";
 /// Seed of every draw.
 const SEED: u64 = 20_240_101;
 
@@ -101,10 +104,7 @@ fn refuse_directions_of_codes(declared: &DeclaredModel, specs: &[FeatureSpec]) -
 
 fn feature_spec(field: &Field, model: Option<&Model>, is_code: bool) -> FeatureSpec {
     let name = field.name();
-    let header = model.and_then(|model| model.header.columns.get(name));
-    let title = header.and_then(|column| column.title.as_ref().or(column.description.as_ref()));
-    let korean = title.map_or(name.as_str(), |title| title.in_language("ko"));
-    let english = title.map_or(name.as_str(), |title| title.in_language("en"));
+    let (korean, english) = titles_of(model, name);
     match field.data_type() {
         DataType::Boolean => FeatureSpec::boolean(name, korean, english),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
@@ -115,7 +115,8 @@ fn feature_spec(field: &Field, model: Option<&Model>, is_code: bool) -> FeatureS
     }
 }
 
-/// Features and labels joined by entity and day of entry, within the declared budget of rows.
+/// Features and labels joined by entity and day of entry, within the declared budget of rows. What is learned from and
+/// judged on is what gets a score: rows with incomplete files are left out.
 pub(super) async fn read(
     project: &OpenProject,
     declared: &DeclaredModel,
@@ -131,7 +132,8 @@ pub(super) async fn read(
             groups.push(GroupSpec::new(column, column, column));
         }
     }
-    let mut builder = DatasetBuilder::new(DatasetSpec {
+    let stored = columns_of(project, &declared.features).await?;
+    let builder = DatasetBuilder::new(DatasetSpec {
         entity: declared.entity.clone(),
         entered_on: declared.entered_on.clone(),
         label: declared.label.clone(),
@@ -141,6 +143,10 @@ pub(super) async fn read(
         max_rows: Some(declared.learner.row_budget),
         seed: SEED,
     });
+    let mut builder = match stored.field_with_name(PERSON) {
+        Ok(_) => builder.clustered_by(PERSON),
+        Err(_) => builder,
+    };
     let DeclaredModel {
         features: table,
         labels,
@@ -152,7 +158,8 @@ pub(super) async fn read(
     } = declared;
     let sql = format!(
         "select f.*, l.{label}, l.{label_known_on} from {table} f \
-         join {labels} l on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on}"
+         join {labels} l on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on}{}",
+        completeness::condition(declared, "f")
     );
     let mut batches = project.query_latest(&sql).await?;
     while let Some(batch) = batches.next().await {
@@ -165,7 +172,7 @@ pub(super) async fn read(
 pub(super) struct Facts {
     /// Rows whose outcome is open, with features or not.
     pub eligible: usize,
-    /// Those of them with features.
+    /// Those of them with features and complete files.
     pub scored: usize,
     /// Rows by feature that became known only after the entry, where a column tells.
     pub known_after_entry: Vec<(String, usize)>,
@@ -198,8 +205,9 @@ pub(super) async fn facts(
         .collect();
     let waiting = format!(
         "select count(*) as eligible, count(f.{entity}) as scored from {labels} l left join {features} f \
-         on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on} \
-         where l.{label_known_on} > date '{as_of}'"
+         on f.{entity} = l.{entity} and f.{entered_on} = l.{entered_on}{} \
+         where l.{label_known_on} > date '{as_of}'",
+        completeness::condition(declared, "f")
     );
     let rows = project.texts(&waiting, ["eligible", "scored"]).await?;
     let [eligible, scored] = match rows.first() {
