@@ -145,6 +145,19 @@ impl Project {
         &self.seeds
     }
 
+    /// The columns that readers say a table of a job has, whichever of them says so; by column its type.
+    pub fn expected_columns(&self, table: &TableName) -> Option<BTreeMap<&str, &str>> {
+        let said = self
+            .models()
+            .values()
+            .filter_map(|model| model.expects.get(table));
+        let columns: BTreeMap<&str, &str> = said
+            .flatten()
+            .map(|(name, kind)| (name.as_str(), kind.as_str()))
+            .collect();
+        (!columns.is_empty()).then_some(columns)
+    }
+
     /// Models by table.
     pub fn models(&self) -> &BTreeMap<TableName, Model> {
         &self.models

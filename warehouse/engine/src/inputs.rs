@@ -113,24 +113,6 @@ impl Inputs {
         }
     }
 
-    /// Every column type declared for a table that may not exist yet, by whoever reads it.
-    fn expected<'a>(
-        &self,
-        project: &'a Project,
-        reader: Option<&'a Model>,
-        table: &TableName,
-    ) -> Option<&'a BTreeMap<String, String>> {
-        let views = self
-            .views
-            .iter()
-            .filter_map(|view| project.models().get(view));
-        reader
-            .into_iter()
-            .chain(views)
-            .chain(project.models().values())
-            .find_map(|model| model.expects.get(table))
-    }
-
     /// Opens every table; the error names the first that does not exist.
     pub async fn open_tables(
         &self,
@@ -147,12 +129,9 @@ impl Inputs {
                 Some(match project.origin(table) {
                     TableOrigin::Source(contract) => staging_schema(contract),
                     _ => {
-                        let columns = self
-                            .expected(project, reader, table)
+                        let columns = project
+                            .expected_columns(table)
                             .ok_or_else(|| missing(table))?;
-                        let columns = columns
-                            .iter()
-                            .map(|(name, kind)| (name.as_str(), kind.as_str()));
                         declared_schema(columns).map_err(|problem| {
                             EngineError::Plan(format!("expects of {table}: {problem}"))
                         })?

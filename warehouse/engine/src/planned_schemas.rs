@@ -117,19 +117,11 @@ impl<'a> PlannedSchemas<'a> {
 
     /// What a reader says of a table that a job writes.
     fn expected(&self, table: &TableName) -> Result<SchemaRef> {
-        let columns = self
-            .project
-            .models()
-            .values()
-            .find_map(|model| model.expects.get(table));
-        let Some(columns) = columns else {
+        let Some(columns) = self.project.expected_columns(table) else {
             return Err(EngineError::Plan(format!(
                 "the columns of {table} are not known; a model that reads it says them in `expects`"
             )));
         };
-        let columns = columns
-            .iter()
-            .map(|(name, kind)| (name.as_str(), kind.as_str()));
         declared_schema(columns)
             .map_err(|problem| EngineError::Plan(format!("expects of {table}: {problem}")))
     }

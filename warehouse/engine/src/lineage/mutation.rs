@@ -249,15 +249,13 @@ async fn country(project: &Project, lineage: &ProjectLineage, factory: &SessionF
         let table = TableName::new("seed", &seed.name).unwrap();
         add(&mut tables, &table, seed_rows(seed).unwrap());
     }
-    let mut expected: BTreeMap<&TableName, BTreeMap<&str, &str>> = BTreeMap::new();
-    for (table, columns) in project.models().values().flat_map(|model| &model.expects) {
-        let columns = columns
-            .iter()
-            .map(|(name, kind)| (name.as_str(), kind.as_str()));
-        expected.entry(table).or_default().extend(columns);
-    }
-    for (table, columns) in expected {
-        let schema = declared_schema(columns).unwrap();
+    let expected: BTreeSet<&TableName> = project
+        .models()
+        .values()
+        .flat_map(|model| model.expects.keys())
+        .collect();
+    for table in expected {
+        let schema = declared_schema(project.expected_columns(table).unwrap()).unwrap();
         let shapes = vec![
             Shape {
                 digits: 3,

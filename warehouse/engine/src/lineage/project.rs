@@ -343,20 +343,15 @@ impl Planning<'_> {
             }
             self.add(table, node, schema);
         }
-        // Each reader declares the columns it reads.
-        let mut expected: BTreeMap<TableName, BTreeMap<&str, &str>> = BTreeMap::new();
-        for (table, columns) in project.models().values().flat_map(|model| &model.expects) {
-            let declared = columns
-                .iter()
-                .map(|(name, kind)| (name.as_str(), kind.as_str()));
-            expected.entry(table.clone()).or_default().extend(declared);
-        }
+        let expected = project
+            .models()
+            .values()
+            .flat_map(|model| model.expects.keys());
         let mut tables: BTreeMap<TableName, StoredTable> = expected
-            .into_iter()
-            .filter_map(|(table, columns)| {
-                let schema = declared_schema(columns).ok()?;
+            .filter_map(|table| {
+                let schema = declared_schema(project.expected_columns(table)?).ok()?;
                 let tags = BTreeMap::new();
-                Some((table, StoredTable { schema, tags }))
+                Some((table.clone(), StoredTable { schema, tags }))
             })
             .collect();
         tables.extend(
