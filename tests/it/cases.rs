@@ -117,7 +117,19 @@ fn a_case_goes_from_the_night_to_a_label_and_one_edited_byte_is_found() {
     for row in dossier["evidence"].as_array().unwrap() {
         let delivered = row["delivered"].as_array().unwrap();
         assert!(!delivered.is_empty(), "what is questioned: {row}");
+        if row["member"].is_number() {
+            assert!(delivered.len() > 1, "what speaks for it: {row}");
+        }
     }
+    let of_nobody = |at: &str| at.parse::<i64>().unwrap() + 1_000_000;
+    let look_up = |evidence: &str| {
+        let access = ["--account", "kim", "--purpose", "test", "--case", case];
+        let look_up = ["--dir", dir, "vault", "look-up", "--evidence", evidence];
+        goyong(&[&look_up[..], &access[..]].concat())
+    };
+    assert!(look_up(number).status.success());
+    let unknown = look_up(&of_nobody(number).to_string());
+    assert_eq!(unknown.status.code(), Some(2), "another case's");
     let release = dossier["release"].as_str().unwrap();
     let taken_out = elsewhere.path().join("case");
     let out = taken_out.to_str().unwrap();

@@ -22,7 +22,7 @@ pub enum VaultCommand {
     Rotate(RotateArguments),
     /// Erase persons, and keep out their rows when they are delivered again
     Forget(ForgetArguments),
-    /// Show who stands behind a person key; the access is in the audit chain first
+    /// Show who stands behind a person key or a case; the access is in the audit chain first
     LookUp(LookUpArguments),
 }
 
@@ -123,9 +123,12 @@ pub struct ForgetArguments {
 
 #[derive(Debug, Args)]
 pub struct LookUpArguments {
-    /// The person key, as tables show it
-    #[arg(long, allow_hyphen_values = true)]
-    pub key: i64,
+    /// The person key, as tables show it [default: whom the case is about]
+    #[arg(long, allow_hyphen_values = true, conflicts_with = "evidence")]
+    pub key: Option<i64>,
+    /// Of a case about several people, the one this row of its evidence is about
+    #[arg(long)]
+    pub evidence: Option<i64>,
     #[command(flatten)]
     pub access: AccessArguments,
     #[command(flatten)]
@@ -317,9 +320,17 @@ fn read_numbers(file: &std::path::Path) -> Result<Vec<ForgetSubject>> {
 async fn look_up(common: &CommonArguments, arguments: &LookUpArguments) -> Result<u8> {
     let project = open(common).await?;
     let access = arguments.access.access()?;
-    let found = project
-        .look_up_person(PersonKey(arguments.key), &access)
-        .await?;
+    let person = match arguments.key {
+        Some(key) => PersonKey(key),
+        None => {
+            let case = &arguments.access.case;
+            let case_no = case.parse().with_context(|| {
+                format!("`{case}` is no number of a case; name the person with --key")
+            })?;
+            project.person_of_case(case_no, arguments.evidence).await?
+        }
+    };
+    let found = project.look_up_person(person, &access).await?;
     let Some(person) = found else {
         bail!("the vault knows nobody by this person key");
     };

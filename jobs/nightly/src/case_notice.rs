@@ -1,136 +1,273 @@
-//! The notice of a case, in plain words: what is alleged, on which records, and how to answer.
+//! The notice of a case, in plain words: what is alleged, on which records of which agency, and how to answer. One letter
+//! for each person, about that person's own periods.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use goyong_site::{Bilingual, DossierEvidence};
+use goyong_cases::{Case, Evidence, FINDING};
+use goyong_site::{Bilingual, Letter};
 
-/// Writes the notice. Only what is raised and undecided is alleged.
-pub(crate) fn notice(
-    case_no: i64,
-    centre: &str,
-    reply_due_on: Option<&str>,
-    evidence: &[DossierEvidence],
-) -> Bilingual {
-    let open: Vec<&DossierEvidence> = evidence
-        .iter()
-        .filter(|row| row.withdrawn_on.is_none() && row.decided_in.is_none())
-        .collect();
-    let rules: BTreeSet<&str> = open.iter().map(|row| row.rule.as_str()).collect();
-    let span = |from: &Option<String>, to: &Option<String>| {
-        let text = |day: &Option<String>| day.clone().unwrap_or_default();
-        format!("{} ~ {}", text(from), text(to))
-    };
-    let (mut korean, mut english) = (Vec::new(), Vec::new());
-    if rules.is_empty() {
-        return Bilingual::new(
-            format!("사건번호 {case_no}. 지금 문제로 삼은 기록이 없으므로 보낼 통지가 없습니다."),
-            format!(
-                "Case {case_no}. No record is in question at present, so there is no notice to send."
-            ),
-        );
-    }
-    korean.push(format!(
-        "사건번호 {case_no}. 아래 내용을 확인하고 있습니다. 아직 아무것도 결정되지 않았습니다."
-    ));
-    english.push(format!(
-        "Case {case_no}. We are looking into the following. Nothing has been decided."
-    ));
-    for rule in rules {
-        let (ko, en) = allegation(rule);
-        korean.push(format!("· {ko}"));
-        english.push(format!("· {en}"));
-        for row in open.iter().filter(|row| row.rule == rule) {
-            let (subject, days) = (
-                span(&row.subject_from, &row.subject_to),
-                span(&row.evidence_from, &row.evidence_to),
-            );
-            korean.push(format!(
-                "  - 대상 기간 {subject}, 근거 기록의 기간 {days} (증거 {}번)",
-                row.evidence_no
-            ));
-            english.push(format!(
-                "  - period in question {subject}, period of the record {days} (evidence {})",
-                row.evidence_no
-            ));
-        }
-    }
-    korean.push(format!(
-        "사실과 다르면 {}까지 관할 고용센터({centre})에 말 또는 글로 의견을 내실 수 있습니다. 자료를 함께 내실 수 있고, 대리인에게 맡기실 수 있으며, 기록의 열람을 요청하실 수 있습니다(행정절차법 제21조·제27조·제37조).",
-        reply_due_on.unwrap_or("통지에 적힌 날")
-    ));
-    english.push(format!(
-        "If this is not so, you may answer in speech or writing to employment centre {centre} until {}. You may add documents, have somebody act for you, and ask to see the records (Administrative Procedures Act, articles 21, 27 and 37).",
-        reply_due_on.unwrap_or("the day named in the letter")
-    ));
-    Bilingual::new(korean.join("\n"), english.join("\n"))
+use crate::case_allegations::allegation;
+use crate::case_members::CaseMembers;
+use crate::trace_evidence::sources_of;
+
+/// What the letters of a case have in common.
+pub(crate) struct Notice<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) members: &'a CaseMembers,
+    /// A source in words: what it is and which agency holds it.
+    pub(crate) record: &'a dyn Fn(&str) -> Bilingual,
 }
 
-/// What a rule alleges, in words for whom it is about.
-pub(crate) fn allegation(rule: &str) -> (&'static str, &'static str) {
-    match rule {
-        "F01" => (
-            "실업인정을 받은 날에 취업했거나 일용근로를 한 것으로 신고되어 있으나, 실업인정 신청서에는 적혀 있지 않습니다.",
-            "You are on record as employed, or as having worked by the day, on days you reported as unemployed, and the claim form does not say so.",
-        ),
-        "F02" => (
-            "실업인정을 받은 날에 해당하는 소득이 국세청에 신고되어 있으나, 실업인정 신청서에는 적혀 있지 않습니다.",
-            "Income for days you reported as unemployed was reported to the tax office, and the claim form does not say so.",
-        ),
-        "F03" => (
-            "국외에 계신 동안 온라인으로 실업인정을 신청한 기록이 있습니다.",
-            "A claim was certified online while you are on record as being abroad.",
-        ),
-        "F04" => (
-            "실업인정을 받은 날이 병역 복무 기간과 겹칩니다.",
-            "Days you reported as unemployed overlap military service.",
-        ),
-        "F05" => (
-            "같은 날 함께 이직한 뒤 같은 사업주에게 다시 고용된 기록이 있습니다.",
-            "People who left on the same day were hired back by the same business while the benefit could be paid.",
-        ),
-        "F06" => (
-            "이직 사유가 나중에 수급이 가능한 사유로 바뀌었습니다.",
-            "The reason of leaving was later changed to one that entitles to the benefit.",
-        ),
-        "F07" => (
-            "피보험 기간에 해당하는 임금 신고가 없는 사업장에서 이직한 것으로 되어 있습니다.",
-            "You left a workplace that reported no wages for the insured months.",
-        ),
-        "F08" => (
-            "상실 신고가 석 달 넘게 늦은 사업장에서 이직한 것으로 되어 있습니다.",
-            "The workplace reported your leaving three months late or more.",
-        ),
-        "F09" => (
-            "실업인정을 받은 기간에 사업자등록을 한 기록이 있습니다.",
-            "A business was registered to you on days you reported as unemployed.",
-        ),
-        "F10" => (
-            "같은 계좌나 기기로 여러 수급자가 지급받거나 실업인정을 받은 기록이 있습니다.",
-            "Several claimants were paid into one account or certified from one device.",
-        ),
-        "F11" => (
-            "지원금을 받은 근로자에게 임금을 지급한 기록이 없거나 채용이 소급하여 신고되었습니다.",
-            "A subsidy names people to whom no wages were reported, or whose hiring was reported back-dated.",
-        ),
-        "R01" => (
-            "여러 수급자의 기록이 우연으로 보기 어려울 만큼 서로 이어져 있습니다.",
-            "Records of several claimants are tied to each other more than chance would tie them.",
-        ),
-        _ => (
-            "기록을 확인할 필요가 있습니다.",
-            "Some records need to be checked.",
-        ),
+impl Notice<'_> {
+    /// Writes the letters. Only what is raised and undecided is alleged; where that is nothing, the letter says that there
+    /// is none to send.
+    pub(crate) fn letters(&self, evidence: &[Evidence]) -> Vec<Letter> {
+        let mut of_members: BTreeMap<Option<usize>, Vec<&Evidence>> = BTreeMap::new();
+        for row in evidence {
+            let member = self.members.number_of(row.evidence_no);
+            // Of whom was forgotten nothing is alleged; a finding that names nobody is a question to the workplace.
+            let is_to_send = member.is_some() || row.evidence_kind == FINDING;
+            if row.withdrawn_on.is_none() && row.decided_in.is_none() && is_to_send {
+                of_members.entry(member).or_default().push(row);
+            }
+        }
+        if of_members.is_empty() {
+            return vec![self.nothing_to_send()];
+        }
+        of_members
+            .into_iter()
+            .map(|(member, rows)| Letter {
+                member,
+                evidence: rows.iter().map(|row| row.evidence_no).collect(),
+                text: self.letter(&rows),
+            })
+            .collect()
+    }
+
+    fn nothing_to_send(&self) -> Letter {
+        let case_no = self.case.case_no;
+        Letter {
+            member: None,
+            evidence: Vec::new(),
+            text: Bilingual::new(
+                format!(
+                    "사건번호 {case_no}. 지금 문제로 삼은 기록이 없으므로 보낼 통지가 없습니다."
+                ),
+                format!(
+                    "Case {case_no}. No record is in question at present, so there is no notice to send."
+                ),
+            ),
+        }
+    }
+
+    fn letter(&self, rows: &[&Evidence]) -> Bilingual {
+        let case_no = self.case.case_no;
+        let mut korean = vec![format!(
+            "사건번호 {case_no}. 아래 내용을 확인하고 있습니다. 아직 아무것도 결정되지 않았습니다."
+        )];
+        let mut english = vec![format!(
+            "Case {case_no}. We are looking into the following. Nothing has been decided."
+        )];
+        let alleged: BTreeSet<(&str, &str)> = rows
+            .iter()
+            .map(|row| (row.rule_id.as_str(), row.evidence_kind.as_str()))
+            .collect();
+        let mut said = BTreeSet::new();
+        for (rule, kind) in alleged {
+            let (ko, en) = allegation(rule, kind);
+            if !said.insert(en) {
+                continue;
+            }
+            korean.push(format!("· {ko}"));
+            english.push(format!("· {en}"));
+            let same = |row: &&&Evidence| allegation(&row.rule_id, &row.evidence_kind).1 == en;
+            for row in rows.iter().filter(same) {
+                let (ko, en) = self.period(row);
+                korean.push(ko);
+                english.push(en);
+            }
+        }
+        let centre = &self.case.state.centre;
+        let due = self.case.state.reply_due_on.map(|day| day.to_string());
+        korean.push(format!(
+            "사실과 다르면 {}까지 관할 고용센터({centre})에 말 또는 글로 의견을 내실 수 있습니다. 자료를 함께 내실 수 있고, 대리인에게 맡기실 수 있으며, 기록의 열람을 요청하실 수 있습니다(행정절차법 제21조·제27조·제37조).",
+            due.as_deref().unwrap_or("통지에 적힌 날")
+        ));
+        english.push(format!(
+            "If this is not so, you may answer in speech or writing to employment centre {centre} until {}. You may add documents, have somebody act for you, and ask to see the records (Administrative Procedures Act, articles 21, 27 and 37).",
+            due.as_deref().unwrap_or("the day named in the letter")
+        ));
+        Bilingual::new(korean.join("\n"), english.join("\n"))
+    }
+
+    /// The line of a row: the days in question, the record and who holds it, the days of the record.
+    fn period(&self, row: &Evidence) -> (String, String) {
+        let (subject_ko, subject_en) = span(row.subject_from.as_ref(), row.subject_to.as_ref());
+        let (days_ko, days_en) = span(row.evidence_from.as_ref(), row.evidence_to.as_ref());
+        let records: Vec<Bilingual> = match row.evidence_kind.as_str() {
+            FINDING => vec![Bilingual::new(
+                "조사에서 확인한 자료(고용센터)",
+                "what the investigation found (employment centre)",
+            )],
+            _ => sources_of(row).into_iter().map(self.record).collect(),
+        };
+        let both = |text: fn(&Bilingual) -> &str, between: &str| {
+            let names: Vec<&str> = records.iter().map(text).collect();
+            names.join(between)
+        };
+        let number = row.evidence_no;
+        (
+            format!(
+                "  - 대상 기간 {subject_ko}. 근거 기록 {}, 기록의 기간 {days_ko} (증거 {number}번)",
+                both(|text| &text.ko, " · ")
+            ),
+            format!(
+                "  - period in question {subject_en}; record: {}, period of the record {days_en} (evidence {number})",
+                both(|text| &text.en, " · ")
+            ),
+        )
+    }
+}
+
+/// Days from one to another in Korean and English.
+fn span(from: Option<&String>, to: Option<&String>) -> (String, String) {
+    match (from, to) {
+        (Some(from), Some(to)) => (format!("{from} ~ {to}"), format!("{from} to {to}")),
+        (Some(from), None) => (format!("{from}부터 계속"), format!("from {from} on")),
+        (None, Some(to)) => (format!("{to}까지"), format!("until {to}")),
+        (None, None) => ("정해지지 않음".to_owned(), "not known".to_owned()),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::render_cases::tests::case;
+
+    /// A row of evidence of a kind about a person.
+    pub(crate) fn evidence(evidence_no: i64, rule: &str, kind: &str, person: i64) -> Evidence {
+        Evidence {
+            evidence_no,
+            case_no: 7,
+            rule_id: rule.into(),
+            rule_version: 1,
+            subject_kind: "claim".into(),
+            subject_key: format!("C{person}"),
+            evidence_kind: kind.into(),
+            evidence_key: "11111111111/2025-06-09/062".into(),
+            person_key: Some(person),
+            severity: "high".into(),
+            subject_from: Some(format!("2025-0{person}-01")),
+            subject_to: None,
+            evidence_from: Some("2025-06-09".into()),
+            evidence_to: Some("2025-06-16".into()),
+            amount_at_risk_won: person,
+            known_on: "2025-07-08".into(),
+            first_seen_on: "2025-07-09".into(),
+            withdrawn_on: None,
+            decided_in: None,
+            opened_by: String::new(),
+        }
+    }
+
+    fn letters(rows: &[Evidence]) -> Vec<Letter> {
+        let case = Case {
+            pivot_kind: "workplace".into(),
+            ..case(7)
+        };
+        let members = CaseMembers::of(&case, rows);
+        Notice {
+            case: &case,
+            members: &members,
+            record: &|source| {
+                Bilingual::new(format!("{source}(기관)"), format!("{source} (agency)"))
+            },
+        }
+        .letters(rows)
+    }
 
     #[test]
     fn where_nothing_is_in_question_nothing_is_alleged() {
-        let letter = notice(7, "110", None, &[]);
-        assert!(letter.en.contains("no notice to send"));
-        assert!(!letter.ko.contains("아래 내용을 확인"));
+        let mut row = evidence(31, "F06", "redundant_beside_hires", 2);
+        row.withdrawn_on = Some("2025-08-01".into());
+        for rows in [&[][..], &[row][..]] {
+            let letters = letters(rows);
+            assert_eq!(letters.len(), 1);
+            assert!(letters[0].text.en.contains("no notice to send"));
+            assert!(!letters[0].text.ko.contains("아래 내용을 확인"));
+        }
+    }
+
+    #[test]
+    fn each_person_of_a_workplace_gets_a_letter_about_their_own_periods_alone() {
+        let rows = [
+            evidence(31, "F06", "redundant_beside_hires", 5),
+            evidence(32, "F06", "redundant_beside_hires", 2),
+            evidence(33, "R01", "late_report", 5),
+        ];
+        let letters = letters(&rows);
+        assert_eq!(letters.len(), 2);
+        assert_eq!(
+            (letters[0].member, &letters[0].evidence[..]),
+            (Some(1), &[31, 33][..])
+        );
+        assert_eq!(
+            (letters[1].member, &letters[1].evidence[..]),
+            (Some(2), &[32][..])
+        );
+        for text in [&letters[0].text.ko, &letters[0].text.en] {
+            assert!(
+                text.contains("2025-05-01") && !text.contains("2025-02-01"),
+                "{text}"
+            );
+            assert!(text.contains("ei_insured_spell"), "{text}");
+        }
+        assert!(
+            letters[0]
+                .text
+                .en
+                .contains("hiring for the same occupation")
+        );
+        assert!(letters[0].text.en.contains("three months late"));
+        assert!(!letters[1].text.en.contains("three months late"));
+        assert!(
+            letters
+                .iter()
+                .all(|letter| !letter.text.en.contains("changed"))
+        );
+    }
+
+    #[test]
+    fn what_two_rules_say_alike_is_said_once() {
+        let rows = [
+            evidence(31, "F10", "shared_account", 5),
+            evidence(32, "R01", "account", 5),
+        ];
+        let letters = letters(&rows);
+        assert_eq!(letters[0].text.en.matches("The account").count(), 1);
+        assert!(
+            letters[0].text.en.contains("(evidence 31)")
+                && letters[0].text.en.contains("(evidence 32)")
+        );
+    }
+
+    #[test]
+    fn a_finding_that_names_nobody_accuses_nobody() {
+        let mut finding = evidence(31, "F06", FINDING, 5);
+        finding.person_key = None;
+        let alone = letters(&[finding.clone()]);
+        assert_eq!(alone[0].member, None);
+        assert!(alone[0].text.en.contains("employment centre)"));
+        // Another row tells whose claim it is.
+        let beside = letters(&[finding, evidence(32, "F06", "redundant_beside_hires", 5)]);
+        assert_eq!((beside.len(), beside[0].member), (1, Some(1)));
+    }
+
+    #[test]
+    fn nothing_is_alleged_of_whom_was_forgotten() {
+        let mut row = evidence(31, "F06", "redundant_beside_hires", 2);
+        row.person_key = None;
+        assert!(letters(&[row])[0].text.en.contains("no notice to send"));
     }
 }

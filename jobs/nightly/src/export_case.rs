@@ -13,18 +13,20 @@ use goyong_cases::{
 };
 use goyong_engine::ReadSession;
 use goyong_site::{
-    Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, DeliveredRow,
-    Dossier, DossierEvent, DossierEvidence, DossierRule, Reason, RiskPlace, render_cases,
-    similar_cases,
+    Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, Dossier,
+    DossierEvent, DossierEvidence, DossierRule, Reason, RiskPlace, render_cases, similar_cases,
 };
 use goyong_store::Release;
 use goyong_types::TableName;
 use serde_json::Value;
 
+use crate::case_allegations::allegation;
 use crate::case_days::{CaseDays, PersonDays};
-use crate::case_notice::{allegation, notice};
+use crate::case_members::CaseMembers;
+use crate::case_notice::Notice;
 use crate::evaluate_against_truth::texts_of;
 use crate::project::OpenProject;
+use crate::trace_evidence::{Asked, Traced};
 use crate::work_on_cases::Officer;
 
 /// The table of all evidence, cleared or not.
@@ -87,7 +89,7 @@ pub(crate) struct Desk<'a> {
 pub(crate) struct CaseFacts {
     /// What the rules raised about the same person, workplace or ring, cleared or not.
     raised: BTreeMap<String, BTreeMap<RowKey, Raised>>,
-    delivered: BTreeMap<i64, Vec<DeliveredRow>>,
+    delivered: BTreeMap<i64, Traced>,
     days: PersonDays,
 }
 
@@ -97,6 +99,8 @@ struct Raised {
     cleared_by: String,
     overlap_days: Option<i64>,
     person_key: String,
+    /// The day on which the rule turns.
+    fact_on: Option<NaiveDate>,
 }
 
 /// Rule, kind and key of what is questioned, kind and key of what speaks for it.
@@ -161,11 +165,19 @@ impl<'a> Desk<'a> {
             .iter()
             .filter_map(|(case, _)| case.person_key)
             .collect();
+        let raised = self.raised(&pivots).await?;
+        let mut asked = Vec::new();
+        for (case, rows) in cases {
+            let raised = raised.get(&case.pivot_key);
+            for row in *rows {
+                let fact_on = raised.and_then(|rows| rows.get(&key_of(row))?.fact_on);
+                asked.push(Asked { row, fact_on });
+            }
+        }
+        let delivered = self.trace_evidence(&asked).await?;
         Ok(CaseFacts {
-            raised: self.raised(&pivots).await?,
-            delivered: self
-                .trace_evidence(cases.iter().flat_map(|(_, rows)| rows.iter()))
-                .await?,
+            raised,
+            delivered,
             days: PersonDays::read(self, &Vec::from_iter(persons)).await?,
         })
     }
@@ -179,11 +191,13 @@ impl<'a> Desk<'a> {
     ) -> Result<Dossier> {
         let nothing = BTreeMap::new();
         let raised = facts.raised.get(&case.pivot_key).unwrap_or(&nothing);
+        let members = CaseMembers::of(case, evidence);
         let mut rows = Vec::with_capacity(evidence.len());
         for row in evidence {
             let delivered = facts.delivered.get(&row.evidence_no);
             let delivered = delivered.cloned().unwrap_or_default();
-            rows.push(self.evidence(row, raised.get(&key_of(row)), delivered)?);
+            let member = members.number_of(row.evidence_no);
+            rows.push(self.evidence(row, raised.get(&key_of(row)), member, delivered)?);
         }
         let known: BTreeSet<RowKey> = evidence.iter().map(key_of).collect();
         let rules = self.rules(&rows)?;
@@ -197,7 +211,12 @@ impl<'a> Desk<'a> {
             case.person_key,
         );
         let state = standing(&case.state);
-        let due = state.reply_due_on.as_deref();
+        let letters = Notice {
+            case,
+            members: &members,
+            record: &|source| self.record(source),
+        }
+        .letters(evidence);
         Ok(Dossier {
             case_no: case.case_no,
             about: case.pivot_kind.clone(),
@@ -217,7 +236,7 @@ impl<'a> Desk<'a> {
             days_not_told: days.not_told,
             events: self.events(case.case_no).await?,
             similar: self.similar(case, &rules)?,
-            notice: notice(case.case_no, &state.centre, due, &rows),
+            letters,
             rules,
             evidence: rows,
             state,
@@ -228,7 +247,8 @@ impl<'a> Desk<'a> {
         &self,
         row: &Evidence,
         raised: Option<&Raised>,
-        delivered: Vec<DeliveredRow>,
+        member: Option<usize>,
+        delivered: Traced,
     ) -> Result<DossierEvidence> {
         let clearing = match raised {
             _ if !self.has(&EVIDENCE.parse()?) => Clearing::NotChecked,
@@ -244,6 +264,7 @@ impl<'a> Desk<'a> {
             .filter(|account| !account.is_empty());
         Ok(DossierEvidence {
             evidence_no: row.evidence_no,
+            member,
             rule: row.rule_id.clone(),
             rule_version: row.rule_version,
             subject_kind: row.subject_kind.clone(),
@@ -261,8 +282,23 @@ impl<'a> Desk<'a> {
             decided_in: row.decided_in,
             opened_by: opened.map(str::to_owned).collect(),
             clearing,
-            delivered,
+            delivered: delivered.rows,
+            delivered_not_shown: delivered.not_shown,
         })
+    }
+
+    /// A source in words: what it is, and which agency holds it.
+    fn record(&self, source: &str) -> Bilingual {
+        match self.project.project().contracts().get(source) {
+            Some(contract) => {
+                let text = |language: &str| {
+                    let title = contract.title.in_language(language);
+                    format!("{title} ({})", contract.provider.in_language(language))
+                };
+                Bilingual::new(text("ko"), text("en"))
+            }
+            None => Bilingual::same(source),
+        }
     }
 
     async fn raised(
@@ -281,7 +317,8 @@ impl<'a> Desk<'a> {
             "select pivot_key, rule_id, subject_kind, subject_key, evidence_kind, evidence_key, \
              cast(cleared as varchar) as cleared, coalesce(cleared_by, '') as cleared_by, \
              coalesce(cast(overlap_days as varchar), '') as overlap_days, \
-             coalesce(cast(person_key as varchar), '') as person_key \
+             coalesce(cast(person_key as varchar), '') as person_key, \
+             coalesce(cast(fact_on as varchar), '') as fact_on \
              from {EVIDENCE} where pivot_key in ({})",
             pivots.join(", ")
         );
@@ -296,6 +333,7 @@ impl<'a> Desk<'a> {
             "cleared_by",
             "overlap_days",
             "person_key",
+            "fact_on",
         ];
         for row in self.texts(&sql, columns).await? {
             let [
@@ -309,12 +347,14 @@ impl<'a> Desk<'a> {
                 by,
                 overlap,
                 person,
+                fact_on,
             ] = row;
             let raised = Raised {
                 is_cleared: cleared == "true",
                 cleared_by: by,
                 overlap_days: overlap.parse().ok(),
                 person_key: person,
+                fact_on: fact_on.parse().ok(),
             };
             let of_pivot = found.entry(pivot).or_default();
             of_pivot.insert([rule, subject_kind, subject, kind, key], raised);
@@ -483,8 +523,12 @@ fn reasons(
             .iter()
             .filter_map(|row| raised.get(&key_of(row))?.overlap_days);
         let text = if rule.text.is_empty() {
-            let (ko, en) = allegation(&rule.rule);
-            Bilingual::new(ko, en)
+            let kinds: BTreeSet<&str> = open.iter().map(|row| row.evidence_kind.as_str()).collect();
+            let (ko, en): (Vec<_>, Vec<_>) = kinds
+                .into_iter()
+                .map(|kind| allegation(&rule.rule, kind))
+                .unzip();
+            Bilingual::new(ko.join(" "), en.join(" "))
         } else {
             rule.text.clone()
         };

@@ -6,7 +6,9 @@
 
 mod backup_warehouse;
 mod build_tables;
+mod case_allegations;
 mod case_days;
+mod case_members;
 mod case_notice;
 mod catalog_pages;
 mod check_freshness;

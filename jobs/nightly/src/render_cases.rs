@@ -19,7 +19,7 @@ use crate::project::OpenProject;
 use crate::step::StepOutcome;
 
 /// Changes with anything that changes a page without changing its case.
-const RENDERER: &str = concat!("cases/1/", env!("CARGO_PKG_VERSION"));
+const RENDERER: &str = concat!("cases/2/", env!("CARGO_PKG_VERSION"));
 /// What the night's accesses are for, in the audit chain.
 const PURPOSE: &str = "dossier pages for investigators";
 
@@ -238,12 +238,12 @@ impl OpenProject {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use goyong_cases::{Appeal, CaseState, Severity};
 
-    fn case(case_no: i64) -> Case {
+    pub(crate) fn case(case_no: i64) -> Case {
         Case {
             case_no,
             pivot_kind: "person".into(),

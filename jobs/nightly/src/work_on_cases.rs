@@ -67,7 +67,7 @@ impl OpenProject {
         Ok(self.keys()?.hasher().secret("cases"))
     }
 
-    async fn cases_or_nothing_yet(&self) -> Result<CaseBook> {
+    pub(crate) async fn cases_or_nothing_yet(&self) -> Result<CaseBook> {
         self.existing_cases()
             .await?
             .context("there are no cases yet; `goyong night` makes them from the alerts")

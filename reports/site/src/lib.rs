@@ -79,8 +79,8 @@ pub use definition::{
 };
 pub use dossier::{
     CaseLine, CaseStanding, CasesInputs, CasesSummary, ClearedRow, Clearing, ClosedCase, Count,
-    DeliveredRow, Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Reason, RiskPlace,
-    SimilarCases, SimilarRow, Stretch, render_cases, rendered_cases, similar_cases,
+    DeliveredRow, Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Letter, Reason,
+    RiskPlace, SimilarCases, SimilarRow, Stretch, render_cases, rendered_cases, similar_cases,
 };
 pub use folder::RUN_PAGES;
 pub use goyong_disclosure::CellValue;

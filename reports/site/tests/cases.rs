@@ -8,7 +8,7 @@ use std::path::Path;
 
 use goyong_site::{
     Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, DeliveredRow,
-    Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Reason, RiskPlace, Stretch,
+    Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Letter, Reason, RiskPlace, Stretch,
     render_cases, rendered_cases, similar_cases,
 };
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ fn stretch(lane: Lane, from: &str, to: Option<&str>, kind: &str) -> Stretch {
 fn evidence() -> DossierEvidence {
     DossierEvidence {
         evidence_no: 31,
+        member: Some(1),
         rule: "F01".into(),
         rule_version: 2,
         subject_kind: "round".into(),
@@ -49,7 +50,9 @@ fn evidence() -> DossierEvidence {
             source: "ei_certification".into(),
             delivery: "ei_certification_2025-06_r1".into(),
             row: 4711,
+            is_of_others: false,
         }],
+        delivered_not_shown: 0,
     }
 }
 
@@ -137,10 +140,14 @@ fn dossier(case_no: i64) -> Dossier {
             hash: "0123456789abcdef0123456789abcdef".into(),
         }],
         similar: similar_cases("person", &rules, &OUTCOMES, &closed).unwrap(),
-        notice: Bilingual::new(
-            "사건 12.\n  - 대상 기간",
-            "Case 12.\n  - period in question",
-        ),
+        letters: vec![Letter {
+            member: Some(1),
+            evidence: vec![31],
+            text: Bilingual::new(
+                "사건 12.\n  - 대상 기간",
+                "Case 12.\n  - period in question",
+            ),
+        }],
     }
 }
 
@@ -262,6 +269,40 @@ fn where_no_evidence_is_open_nothing_is_alleged_and_no_notice_is_to_be_sent() {
     let page = read(folder.path(), "en/12/index.html");
     assert!(!page.contains("What follows is a suspicion"));
     assert!(page.contains("Nothing is alleged") && page.contains("no notice to send"));
+}
+
+#[test]
+fn a_case_about_several_people_has_a_letter_for_each_by_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut inputs = inputs(&[12], &[12], &[]);
+    render_cases(&inputs, folder.path()).unwrap();
+    let page = read(folder.path(), "en/12/index.html");
+    assert!(!page.contains("Person 1") && !page.contains("--evidence"));
+    let dossier = &mut inputs.dossiers[0].0;
+    dossier.about = "workplace".into();
+    let mut other = dossier.evidence[0].clone();
+    (other.evidence_no, other.member) = (32, Some(2));
+    other.delivered[0].is_of_others = true;
+    other.delivered_not_shown = 8;
+    dossier.evidence.push(other);
+    dossier.letters.push(Letter {
+        member: Some(2),
+        evidence: vec![32],
+        text: Bilingual::new("둘째 글", "the second letter"),
+    });
+    render_cases(&inputs, folder.path()).unwrap();
+    let page = read(folder.path(), "en/12/index.html");
+    for expected in [
+        "Person 2",
+        "the second letter",
+        "둘째 글",
+        "about others",
+        "Rows not listed: 8",
+        "goyong vault look-up --case 12 --evidence",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert_eq!(page.matches("class=\"next-letter\"").count(), 1);
 }
 
 #[test]

@@ -41,8 +41,20 @@ pub struct Dossier {
     pub events: Vec<DossierEvent>,
     /// How closed cases of this kind ended, by rule.
     pub similar: SimilarCases,
-    /// What to tell whom it is about.
-    pub notice: Bilingual,
+    /// What to tell whom it is about: a letter for each person.
+    pub letters: Vec<Letter>,
+}
+
+/// What to tell one person. It holds nothing of anybody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Letter {
+    /// The number of the person within the case; none where the letter is to nobody in particular.
+    pub member: Option<usize>,
+    /// Rows of evidence it tells of.
+    pub evidence: Vec<i64>,
+    /// The text.
+    #[serde(flatten)]
+    pub text: Bilingual,
 }
 
 /// Where a case stands.
@@ -149,6 +161,8 @@ pub struct DossierRule {
 pub struct DossierEvidence {
     /// Its number.
     pub evidence_no: i64,
+    /// The number of whom it is about within the case, from 1; none where the row names nobody or whom was forgotten.
+    pub member: Option<usize>,
     /// The rule that raised it.
     pub rule: String,
     /// Version of the rule.
@@ -185,6 +199,8 @@ pub struct DossierEvidence {
     pub clearing: Clearing,
     /// Delivered rows it rests on.
     pub delivered: Vec<DeliveredRow>,
+    /// How many more it rests on that are not listed.
+    pub delivered_not_shown: usize,
 }
 
 /// What looking for a fact that clears a row found.
@@ -223,6 +239,8 @@ pub struct DeliveredRow {
     pub delivery: String,
     /// Number of the row in it.
     pub row: i64,
+    /// Whether it is about other people than the row of evidence, such as those hired at that time.
+    pub is_of_others: bool,
 }
 
 /// A row that a rule raised and a fact on record explains.

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 pub use inputs::{
     CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, DeliveredRow, Dossier, DossierEvent,
-    DossierEvidence, DossierRule, Lane, Reason, RiskPlace, Stretch,
+    DossierEvidence, DossierRule, Lane, Letter, Reason, RiskPlace, Stretch,
 };
 pub use similar::{ClosedCase, Count, SimilarCases, SimilarRow, similar_cases};
 
@@ -208,7 +208,6 @@ fn list(number: usize) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use crate::language::Bilingual;
 
     /// A case about a person, without evidence.
     pub(super) fn dossier() -> Dossier {
@@ -228,7 +227,7 @@ mod tests {
             days_not_told: Vec::new(),
             events: Vec::new(),
             similar: similar_cases("person", &BTreeSet::new(), &[], &[]).unwrap(),
-            notice: Bilingual::default(),
+            letters: Vec::new(),
         }
     }
 }

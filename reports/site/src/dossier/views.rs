@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::inputs::{
-    CaseLine, CaseStanding, Clearing, Dossier, DossierEvent, DossierEvidence, DossierRule, Reason,
+    CaseLine, CaseStanding, Clearing, Dossier, DossierEvent, DossierEvidence, DossierRule, Letter,
+    Reason,
 };
 use super::similar::{Count, SimilarRow};
 use super::timeline::{lanes, timeline};
@@ -96,8 +97,8 @@ pub(super) fn dossier(dossier: &Dossier, picture: String, language: Language) ->
         "events": each(&dossier.events, |row| event(row, language)),
         "similar": similar(dossier, language),
         "min_count": dossier.similar.min_count,
-        "letter": letter(&dossier.notice, language),
-        "other_letter": letter(&dossier.notice, language.other()),
+        "letters": each(&dossier.letters, |row| letter(row, language)),
+        "has_members": has_members(dossier),
     })
 }
 
@@ -183,7 +184,9 @@ fn evidence(row: &DossierEvidence, language: Language) -> Value {
             Clearing::Cleared | Clearing::NotRaised => "passed",
             Clearing::NotChecked => "warned",
         },
+        "member": row.member,
         "delivered": row.delivered,
+        "delivered_not_shown": row.delivered_not_shown,
     })
 }
 
@@ -246,9 +249,24 @@ fn cell(count: Count) -> Value {
     }
 }
 
-/// The letter in lines; a line that is indented belongs to the one before.
-fn letter(notice: &Bilingual, language: Language) -> Value {
-    let lines: Vec<Value> = notice
+/// Whether a case is about several people, so that each is named by number.
+fn has_members(dossier: &Dossier) -> bool {
+    dossier.about != "person" && dossier.evidence.iter().any(|row| row.member.is_some())
+}
+
+fn letter(letter: &Letter, language: Language) -> Value {
+    let evidence: Vec<String> = letter.evidence.iter().map(ToString::to_string).collect();
+    json!({
+        "member": letter.member,
+        "evidence": evidence.join(", "),
+        "text": letter_text(&letter.text, language),
+        "other_text": letter_text(&letter.text, language.other()),
+    })
+}
+
+/// A letter in lines; a line that is indented belongs to the one before.
+fn letter_text(text: &Bilingual, language: Language) -> Value {
+    let lines: Vec<Value> = text
         .get(language)
         .lines()
         .map(|line| json!({ "text": line.trim_start(), "indented": line.starts_with(' ') }))
