@@ -16,6 +16,9 @@ columns:
   is_rehired: {description: the first employment after the separation is at the same group and began while the benefit could be paid and before a seasonal closure was to end}
   is_season: {description: the workplace told its centre of a seasonal closure before the separation}
   is_late: {description: the loss was reported three months late or more and the claim followed within 60 days}
+  reopens_on: {description: when that closure was to end}
+  statements: {description: months of the employment for which the payer stated wages}
+  months_observed: {description: months of the employment with statements delivered}
   is_unpaid: {description: three or more months with statements delivered and none of them from this payer}
 ---*/
 with claim as (
@@ -110,7 +113,7 @@ season as (
   {{ told_closure('ended') }}
 ),
 stated as (
-  select distinct ended.claim_no
+  select ended.claim_no, count(*) as statements
   from ended
   inner join spell
     on spell.claim_no = ended.claim_no
@@ -119,6 +122,7 @@ stated as (
     and income.payer_biz_no = ended.biz_no
   where income.month >= month_start(spell.acquired_on)
     and income.month <= month_start(ended.separated_on)
+  group by ended.claim_no
 ),
 claim_mark as (
   select
@@ -153,6 +157,12 @@ claim_mark as (
         greatest(month_start(spell.acquired_on), observed.first_month),
         least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3, false) as is_unpaid,
     season.claim_no is not null as is_season,
+    -- what the marks rest on
+    season.reopens_on,
+    coalesce(stated.statements, 0) as statements,
+    greatest(0, months_between(
+      greatest(month_start(spell.acquired_on), observed.first_month),
+      least(month_start(ended.separated_on), observed.last_month)) + 1) as months_observed,
     -- amounts
     ended.amount_won
   from ended

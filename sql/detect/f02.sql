@@ -18,6 +18,10 @@ columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [wage_statement]}]}
   overlap_days: {description: paid days inside the certified days of the round, tests: [{range: {min: 1}}]}
+  paid_won: {description: what the round was paid}
+  declared_work: {description: in any round that certifies one of the paid days}
+  declared_income_won: {description: the highest income declared in one of these rounds}
+  income_won: {description: pay of the statement}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -45,6 +49,7 @@ touched as (
     dated.month,
     dated.paid_from,
     dated.paid_to,
+    dated.gross_won,
     dated.known_on,
     days_overlap(dated.paid_from, dated.paid_to, paid.period_from, paid.period_to) as overlap_days,
     paid.declared_work,
@@ -63,7 +68,8 @@ inside as (
     touched.payer_biz_no,
     touched.month,
     bool_or(touched.declared_work) as declared_work,
-    bool_or(touched.declared_income_won > 0) as declared_income
+    bool_or(touched.declared_income_won > 0) as declared_income,
+    max(touched.declared_income_won) as declared_income_won
   from touched
   group by touched.claim_no, touched.payer_biz_no, touched.month, touched.paid_from, touched.paid_to
   having sum(touched.overlap_days) = days_between(touched.paid_from, touched.paid_to) + 1
@@ -91,7 +97,13 @@ f02 as (
     inside.declared_work or inside.declared_income as cleared,
     case
       when inside.declared_work then 'work declared in that certification'
-      when inside.declared_income then 'income declared in that certification' end as cleared_by
+      when inside.declared_income then 'income declared in that certification' end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    inside.declared_work,
+    inside.declared_income_won,
+    touched.gross_won as income_won
   from inside
   inner join touched
     on touched.claim_no = inside.claim_no

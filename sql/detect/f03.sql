@@ -19,6 +19,8 @@ columns:
   evidence_kind: {tests: [{accepted_values: [border_stay]}]}
   fact_on: {description: day of certification}
   overlap_days: {description: days abroad inside the certified days, tests: [{range: {min: 0}}]}
+  seen_on: {description: last day on which the person stood in a centre}
+  abroad_until: {description: "day of return, or the last day covered by deliveries while there is none"}
   amount_at_risk_won: {description: the whole round since the certification itself is void, tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -72,7 +74,13 @@ f03 as (
       when stay.left_on = certification.certified_on then 'left on that day'
       when certification.channel = 'visit' then 'certified in person'
       when stay.entered_on is null and presence.present_on > stay.left_on then 'seen in person later, return not on record'
-      end as cleared_by
+      end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    certification.channel,
+    presence.present_on as seen_on,
+    stay.abroad_until
   from certification
   inner join stay
     on stay.person_key = certification.person_key

@@ -25,6 +25,7 @@ columns:
   fact_on: {description: day of the new acquisition}
   group_size: {description: claimants who left on that day, tests: [{range: {min: 3}}]}
   group_matched: {description: those of them hired back while the benefit could be paid}
+  reopens_on: {description: when the seasonal closure that the centre was told of before was to end}
   amount_at_risk_won: {description: the whole claim since the separation itself is false, tests: [{range: {min: 0}}]}
 ---*/
 with insured_spell as (
@@ -91,6 +92,7 @@ returned as (
     leaver.*,
     next_spell.group_size,
     next_spell.acquired_on,
+    season.reopens_on,
     coalesce(next_spell.acquired_on >= add_days(season.reopens_on, -7), false) as is_season,
     next_spell.acquired_on <= leaver.payable_until
       and not coalesce(next_spell.acquired_on >= add_days(season.reopens_on, -7), false) as is_while_payable,
@@ -156,7 +158,10 @@ f05 as (
     case
       when judged.is_season then 'a seasonal closure that the centre knew of'
       when not judged.is_while_payable then 'hired back after the benefit could be paid'
-      when not judged.is_pattern then 'too few came back while the benefit could be paid' end as cleared_by
+      when not judged.is_pattern then 'too few came back while the benefit could be paid' end as cleared_by,
+    -- what derives it again
+    judged.amount_won as paid_won,
+    judged.reopens_on
   from judged
 )
 select * from f05

@@ -25,6 +25,7 @@ columns:
   group_size: {description: people ever insured there, tests: [{range: {min: 1}}]}
   group_matched: {description: those without a wage statement of the payer}
   months_observed: {description: insured months whose statements are due and delivered}
+  statements: {description: months for which that payer stated wages of the person}
   amount_at_risk_won: {description: the whole claim since the employment itself is false, tests: [{range: {min: 0}}]}
 ---*/
 with insured_spell as (
@@ -81,6 +82,14 @@ staff as (
     and days_between(min(insured_spell.insured_to), max(insured_spell.insured_to)) <= 31
     and days_between(max(insured_spell.insured_to), closed.closed_on) between -31 and 90
 ),
+stated as (
+  select staff.workplace_no, income.person_key, count(*) as statements
+  from staff
+  inner join income
+    on income.payer_biz_no = staff.biz_no
+  where income.month >= month_start(staff.first_on)
+  group by staff.workplace_no, income.person_key
+),
 unpaid_spell as (
   select
     staff.*,
@@ -89,6 +98,7 @@ unpaid_spell as (
     insured_spell.insured_to,
     insured_spell.known_on as spell_known_on,
     observed.last_month,
+    coalesce(stated.statements, 0) as statements,
     greatest(0, months_between(
       greatest(month_start(insured_spell.acquired_on), observed.first_month),
       least(month_start(insured_spell.insured_to), observed.last_month)) + 1) as months_observed
@@ -96,12 +106,10 @@ unpaid_spell as (
   inner join insured_spell
     on insured_spell.workplace_no = staff.workplace_no
   cross join observed
-  where not exists (
-    select 1 from income
-    where income.person_key = insured_spell.person_key
-      and income.payer_biz_no = staff.biz_no
-      and income.month >= month_start(staff.first_on)
-  )
+  left join stated
+    on stated.workplace_no = staff.workplace_no
+    and stated.person_key = insured_spell.person_key
+  where coalesce(stated.statements, 0) = 0
 ),
 unpaid_staff as (
   select unpaid_spell.workplace_no, count(distinct unpaid_spell.person_key) as group_matched
@@ -135,7 +143,10 @@ f07 as (
     unpaid_spell.months_observed < 3 or unpaid_staff.group_matched < unpaid_spell.group_size as cleared,
     case
       when unpaid_spell.months_observed < 3 then 'fewer than three of these months have statements that are due and delivered'
-      when unpaid_staff.group_matched < unpaid_spell.group_size then 'others there were paid according to statements' end as cleared_by
+      when unpaid_staff.group_matched < unpaid_spell.group_size then 'others there were paid according to statements' end as cleared_by,
+    -- what derives it again
+    paid.amount_won as paid_won,
+    unpaid_spell.statements
   from unpaid_spell
   inner join unpaid_staff
     on unpaid_staff.workplace_no = unpaid_spell.workplace_no

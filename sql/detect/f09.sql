@@ -19,6 +19,8 @@ columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [business]}]}
   overlap_days: {description: days of the open business inside the certified days, tests: [{range: {min: 1}}]}
+  declared_work: {description: in that certification or an earlier one since the opening}
+  claim_paid_from: {description: first day that the claim was paid for}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -34,6 +36,7 @@ paid as (
 opened as (
   select
     paid.claim_no,
+    paid.paid_from,
     business.biz_no,
     business.opened_on,
     business.closed_on,
@@ -76,7 +79,12 @@ f09 as (
       or coalesce(opened.closed_on = opened.opened_on, false) as cleared,
     case
       when certification.period_from >= declared.declared_from then 'declared in that certification or an earlier one'
-      when opened.closed_on = opened.opened_on then 'closed on the day it opened' end as cleared_by
+      when opened.closed_on = opened.opened_on then 'closed on the day it opened' end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    coalesce(certification.period_from >= declared.declared_from, false) as declared_work,
+    opened.paid_from as claim_paid_from
   from opened
   inner join certification
     on certification.claim_no = opened.claim_no

@@ -27,6 +27,9 @@ columns:
   fact_on: {description: day of the first certification by another claimant}
   group_size: {description: claimants who share it, tests: [{range: {min: 3}}]}
   group_matched: {description: households they are registered in; a claimant without a known one counts as one}
+  users: {description: claimants who share it and whose claims are on record}
+  together_p_value: {description: "chance that the claimants of a device applied so close to each other; null for accounts and hubs"}
+  group_alike: {description: "most of a device's claimants who share an account or a former employer; null for accounts and hubs"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -141,7 +144,12 @@ f10 as (
     case
       when use_of_claim.group_matched = 1 then 'one household'
       when shared_value.is_hub then 'more users than a ring has'
-      when shared_value.is_public then 'a public computer' end as cleared_by
+      when shared_value.is_public then 'a public computer' end as cleared_by,
+    -- what derives it again
+    paid.amount_won as paid_won,
+    shared_value.claimants as users,
+    shared_value.together_p_value,
+    shared_value.alike as group_alike
   from use_of_claim
   inner join pattern
     on pattern.evidence_kind = use_of_claim.evidence_kind

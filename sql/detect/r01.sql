@@ -31,6 +31,13 @@ columns:
   fact_on: {description: "hired back, reported or applied; null for accounts and devices"}
   group_size: {description: "claims of the business in the window; of an account or device its claimants"}
   group_matched: {description: "claims with the mark; of an account or device the households", tests: [{range: {min: 1}}]}
+  p_value: {description: "chance of the tie, corrected", tests: [{range: {min: 0, max: 1}}]}
+  households: {description: households of those tied}
+  window_from: {description: "first day of the window; null for accounts and devices, as all that follows"}
+  staff: {description: insured with the business on that day}
+  closed_on: {description: last day on which a workplace that they left closed}
+  statements: {description: months of the employment for which the payer stated wages}
+  months_observed: {description: months of the employment with statements delivered}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with tie as (
@@ -42,6 +49,15 @@ ring as (
 ),
 member as (
   select * from {{ ref('ring_member') }}
+),
+mark as (
+  select * from {{ ref('claim_mark') }}
+),
+shared as (
+  select * from {{ ref('shared_value') }}
+),
+clustered as (
+  select * from {{ ref('separation_cluster') }}
 ),
 r01 as (
   select
@@ -67,12 +83,35 @@ r01 as (
     tie.known_on,
     -- what clears it
     tie.cleared_by is not null as cleared,
-    tie.cleared_by
+    tie.cleared_by,
+    -- what derives it again
+    member.amount_won as paid_won,
+    tie.p_value,
+    tie.households,
+    case when tie.tie_kind = 'device' then shared.together_p_value end as together_p_value,
+    case when tie.tie_kind = 'device' then shared.alike end as group_alike,
+    clustered.window_from,
+    clustered.window_to,
+    clustered.staff,
+    clustered.closed_on,
+    case when clustered.window_from is not null then mark.applied_on end as applied_on,
+    case when clustered.window_from is not null then mark.rehired_on end as rehired_on,
+    case when clustered.window_from is not null then mark.reopens_on end as reopens_on,
+    case when clustered.window_from is not null then mark.statements end as statements,
+    case when clustered.window_from is not null then mark.months_observed end as months_observed
   from tie
   inner join ring
     on ring.ring_id = tie.ring_id
   inner join member
     on member.ring_id = tie.ring_id
     and member.claim_no = tie.claim_no
+  left join mark
+    on mark.claim_no = tie.claim_no
+  left join shared
+    on shared.tie_kind = tie.tie_kind
+    and shared.digest = tie.tie_key
+  left join clustered
+    on clustered.mark = case when tie.tie_kind in ('whole_staff', 'separation') then 'any' else tie.tie_kind end
+    and clustered.business_group || '/' || cast(clustered.window_from as varchar) = tie.tie_key
 )
 select * from r01

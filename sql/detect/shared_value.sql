@@ -27,6 +27,7 @@ columns:
   is_hub: {description: shared by more claimants than a ring has}
   together: {description: "most claimants of a device who applied within 61 days of one; null for accounts and hubs"}
   together_p_value: {description: null for accounts and hubs, tests: [{range: {min: 0, max: 1}}]}
+  alike: {description: "most claimants of a device who share an account or a former employer; null for accounts and hubs"}
   is_public: {description: "a device whose claimants neither applied together nor share an account or an employer"}
 ---*/
 with certification as (
@@ -175,6 +176,7 @@ shared_value as (
     -- of a device: whether its claimants belong together
     burst.together,
     burst.p_value as together_p_value,
+    alike.claimants as alike,
     coalesce(burst.p_value > 0.01 and 2 * alike.claimants <= counted.claimants, false) as is_public
   from counted
   inner join stray
