@@ -50,6 +50,7 @@ columns:
   applied_on: {description: "R01: application of one who left"}
   rehired_on: {description: "R01: return of one who left to the same business"}
   reopens_on: {description: "F05, R01: when a seasonal closure that the centre was told of was to end"}
+  link_probability: {description: "F05, R01: the lowest probability of the links between businesses that the row rests on; null where all are by number. Below 0.95 the row is context and cleared", tests: [{range: {min: 0, max: 1}}]}
   closed_on: {description: "R01: last day on which a workplace that they left closed"}
 ---*/
 with evidence as (
@@ -61,7 +62,7 @@ with evidence as (
   union all
   {{ rule_rows('f04', 'high', 'round', ['declared_work']) }}
   union all
-  {{ rule_rows('f05', 'critical', 'claim', ['reopens_on']) }}
+  {{ rule_rows('f05', 'critical', 'claim', ['reopens_on', 'link_probability']) }}
   union all
   {{ rule_rows('f06', 'high', 'claim', ['loss_reason_before', 'loss_reason', 'document', 'expected', 'p_value', 'tests']) }}
   union all
@@ -75,6 +76,6 @@ with evidence as (
   union all
   {{ rule_rows('f11', 'high', 'subsidy', ['statements', 'document']) }}
   union all
-  {{ rule_rows('r01', 'critical', 'claim', ['p_value', 'households', 'group_alike', 'together_p_value', 'window_from', 'window_to', 'staff', 'applied_on', 'rehired_on', 'reopens_on', 'closed_on', 'statements', 'months_observed']) }}
+  {{ rule_rows('r01', 'critical', 'claim', ['p_value', 'households', 'group_alike', 'together_p_value', 'window_from', 'window_to', 'staff', 'applied_on', 'rehired_on', 'reopens_on', 'closed_on', 'statements', 'months_observed', 'link_probability']) }}
 )
 select * from evidence

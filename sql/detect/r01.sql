@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 2
+version: 3
 legal_basis: 고용보험법 제61조 · 제62조 · 제116조
 meta:
   severity: critical
@@ -37,6 +37,7 @@ columns:
   staff: {description: insured with the business on that day}
   closed_on: {description: last day on which a workplace that they left closed}
   statements: {description: months of the employment for which the payer stated wages}
+  link_probability: {description: "lowest probability of the links between businesses that the tie rests on; null where all are by number"}
   months_observed: {description: months of the employment with statements delivered}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
@@ -59,11 +60,21 @@ shared as (
 clustered as (
   select * from {{ ref('separation_cluster') }}
 ),
+-- who left one workplace together needs no link between businesses
+linked_tie as (
+  select tie.tie_kind, tie.tie_key, min(mark.link_probability) as link_probability
+  from tie
+  inner join mark
+    on mark.claim_no = tie.claim_no
+  where tie.tie_kind not in ('account', 'device')
+  group by tie.tie_kind, tie.tie_key
+  having count(distinct mark.workplace_no) > 1
+),
 r01 as (
   select
     -- rule
     'R01' as rule_id,
-    2 as rule_version,
+    3 as rule_version,
     -- ids
     ring.pivot_key,
     tie.person_key,
@@ -98,7 +109,10 @@ r01 as (
     case when clustered.window_from is not null then mark.rehired_on end as rehired_on,
     case when clustered.window_from is not null then mark.reopens_on end as reopens_on,
     case when clustered.window_from is not null then mark.statements end as statements,
-    case when clustered.window_from is not null then mark.months_observed end as months_observed
+    case when clustered.window_from is not null then mark.months_observed end as months_observed,
+    nullif(least(
+      coalesce(linked_tie.link_probability, 2.0),
+      case when tie.tie_kind = 'rehired' then coalesce(mark.rehired_link, 2.0) else 2.0 end), 2.0) as link_probability
   from tie
   inner join ring
     on ring.ring_id = tie.ring_id
@@ -107,6 +121,9 @@ r01 as (
     and member.claim_no = tie.claim_no
   left join mark
     on mark.claim_no = tie.claim_no
+  left join linked_tie
+    on linked_tie.tie_kind = tie.tie_kind
+    and linked_tie.tie_key = tie.tie_key
   left join shared
     on shared.tie_kind = tie.tie_kind
     and shared.digest = tie.tie_key

@@ -188,7 +188,8 @@ row_holds as (
                 and 2 * whole_staff.season < evidence.group_matched
                 and 2 * whole_staff.back_later < evidence.group_matched
               else false end end
-      else false end as holds,
+      else false end
+      and {{ is_sure_link('evidence.link_probability') }} as holds,
     case
       when evidence.subject_kind = 'subsidy' then round(evidence.paid_won / evidence.group_size)
       when evidence.subject_kind = 'claim' or evidence.rule_id = 'F03' then evidence.paid_won
@@ -317,7 +318,8 @@ derived as (
     max(case
       when counted.subject_kind = 'round' then least(coalesce(counted.evidence_to, counted.subject_to), counted.subject_to)
       else counted.subject_to end) as last_on,
-    max(counted.known_on) as known_on
+    max(counted.known_on) as known_on,
+    min(counted.link_probability) as link_probability
   from counted
   group by counted.pivot_key
 ),
@@ -333,6 +335,7 @@ broken_candidate as (
         or (candidate.last_on is distinct from derived.last_on)
         or (candidate.known_on is distinct from derived.known_on) then ' days'
       when candidate.amount_at_risk_won <> case_risk.risk_won then ' amount'
+      when (candidate.link_probability is distinct from derived.link_probability) then ' link'
       when candidate.severity <> case
         when case_risk.risk_won >= 3000000 or (derived.rule_count >= 2 and case_risk.risk_won >= 1000000) then 'critical'
         when case_risk.risk_won >= 1000000 or derived.rule_count >= 2 then 'high'

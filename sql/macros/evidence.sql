@@ -6,6 +6,12 @@ cast(least(
     ) as decimal(18, 0))
 {%- endmacro %}
 
+{#- Whether a link is sure enough to count against somebody: by a number, or by linkage with at least this probability.
+    Linkage itself joins from one half on, which serves figures; below the bound a link is shown and joins nobody. -#}
+{% macro is_sure_link(probability) -%}
+coalesce({{ probability }} >= {{ var('link_probability', '0.95') }}, true)
+{%- endmacro %}
+
 {#- What a claim was paid so far: one row per claim with a paid round. `known_on` is that of the first payment: a
     claim is at risk from then on, and later rounds raise the amount without being new evidence. -#}
 {% macro paid_claim() -%}
@@ -83,7 +89,7 @@ least(
       ('expected', 'double'), ('p_value', 'double'), ('tests', 'bigint'),
       ('users', 'bigint'), ('households', 'bigint'), ('staff', 'bigint'), ('group_alike', 'bigint'), ('together_p_value', 'double'),
       ('window_from', 'date'), ('window_to', 'date'), ('applied_on', 'date'), ('rehired_on', 'date'),
-      ('reopens_on', 'date'), ('closed_on', 'date')] %},
+      ('reopens_on', 'date'), ('closed_on', 'date'), ('link_probability', 'double')] %},
     {% if name in facts %}cast({{ rule }}.{{ name }} as {{ kind }}){% else %}cast(null as {{ kind }}){% endif %} as {{ name }}
     {%- endfor %}
   from {{ ref(rule) }} as {{ rule }}
