@@ -10,6 +10,8 @@ legal_basis: 고용보험법 제47조 · 제61조 · 제62조
 meta:
   severity: high
   evidence: spell or work days x certification, day by day
+  sources: [ei_insured_spell, ei_daily_work, ei_benefit_claim, ei_certification]
+  look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
     - {ko: "그 회차의 실업인정 신청서에 신고함", en: "declared in that certification"}
     - {ko: "자격이 나중에 취소됨(취소된 자격은 하루도 보험에 들지 않은 것이어서 증거가 되지 않음)", en: "spell cancelled later (such a spell insures no day and gives no evidence)"}

@@ -11,6 +11,8 @@ meta:
   severity: medium
   evidence: statement x certification, refused unless every paid day is a certified day of the claim, in one round or in rounds that follow each other
   context_only: statements that straddle the first or last certified day, whole-month statements, daily and business income without paid days
+  sources: [nts_wage_statement, ei_certification]
+  look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
     - {ko: "이 날들의 실업인정 신청서에 근로나 소득을 신고함", en: "work or income declared in a certification of these days"}
     - {ko: "먼저 한 일의 대가임(지급 대상 기간이 인정받은 날보다 앞섬)", en: "pay for earlier work (its paid days then lie before the certified days)"}

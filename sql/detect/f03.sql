@@ -10,6 +10,8 @@ legal_basis: 고용보험법 제44조 · 제47조 · 제61조
 meta:
   severity: high
   evidence: stay abroad x day of certification
+  sources: [moj_border, ei_benefit_claim, ei_certification]
+  look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
     - {ko: "그날 입국했거나 그날 출국함", en: "entered on that day or left on that day"}
     - {ko: "방문하여 실업인정을 받음(두 기록 가운데 하나가 틀림)", en: "certified in person (then one of the two records is wrong)"}

@@ -107,7 +107,7 @@ const WORDS: Dictionary = Dictionary(&[
 ]);
 
 /// What the rules say of cleared rows, in Korean.
-const CLEARED_BY: [(&str, &str); 31] = [
+const CLEARED_BY: [(&str, &str); 32] = [
     ("a call-up of no more than seven days", "7일 이하의 소집"),
     (
         "a layoff whose people nothing else ties",
@@ -153,6 +153,10 @@ const CLEARED_BY: [(&str, &str); 31] = [
         "그 회차에 소득을 신고함",
     ),
     ("left on that day", "그날 출국함"),
+    (
+        "linked to the business that hired with too little certainty",
+        "채용한 사업장이 같은 사업주의 것이라는 연계가 확실하지 않음",
+    ),
     (
         "more users than a ring has",
         "조직이라기에는 함께 쓴 사람이 많음",
