@@ -252,9 +252,9 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn every_reason_a_rule_gives_for_clearing_a_row_is_there_in_korean() {
-        let mut seen = 0;
+    /// What each rule says of the rows it clears, as it is written.
+    fn reasons() -> Vec<(String, String)> {
+        let mut reasons = Vec::new();
         for (name, text) in rules() {
             let parts: Vec<&str> = text.split("end as cleared_by").collect();
             // Behind the last one stands no reason any more.
@@ -262,12 +262,28 @@ mod tests {
                 let expression = &part[part.rfind("case").unwrap()..];
                 for said in expression.split("then '").skip(1) {
                     let said = said.split('\'').next().unwrap();
-                    assert!(korean(said).is_some(), "{name} clears by {said:?}");
-                    seen += 1;
+                    reasons.push((name.clone(), said.to_owned()));
                 }
             }
         }
-        assert!(seen >= 28, "{seen} reasons found");
+        assert!(reasons.len() >= 28, "{} reasons found", reasons.len());
+        reasons
+    }
+
+    #[test]
+    fn every_reason_a_rule_gives_for_clearing_a_row_is_there_in_korean() {
+        for (name, said) in reasons() {
+            assert!(korean(&said).is_some(), "{name} clears by {said:?}");
+        }
+    }
+
+    #[test]
+    fn every_reason_a_rule_gives_for_clearing_a_row_is_expected_by_a_unit_test() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql/detect");
+        for (name, said) in reasons() {
+            let tests = std::fs::read_to_string(folder.join(format!("{name}.test.yml"))).unwrap();
+            assert!(tests.contains(&said), "no test of {name} expects {said:?}");
+        }
     }
 
     #[test]
