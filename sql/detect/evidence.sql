@@ -24,7 +24,7 @@ columns:
   benefit_daily_won: {description: daily benefit of the claim; null for claims and subsidies}
   declared_work: {description: "what would explain the row was declared; each rule says where"}
   declared_income_won: {description: "F02: the highest income declared for one of the days"}
-  income_won: {description: "F02: pay of the statement"}
+  income_won: {description: "F02: pay of the statement. F09: business income stated for the months of the days, context and never proof"}
   channel: {description: "F03: how the round was certified"}
   seen_on: {description: "F03: last day on which the person stood in a centre"}
   abroad_until: {description: "F03: return, or the last day that border deliveries cover"}
@@ -70,7 +70,7 @@ with evidence as (
   union all
   {{ rule_rows('f08', 'high', 'claim', ['ended_workplace_no', 'ended_on']) }}
   union all
-  {{ rule_rows('f09', 'medium', 'round', ['declared_work', 'claim_paid_from']) }}
+  {{ rule_rows('f09', 'medium', 'round', ['declared_work', 'claim_paid_from', 'income_won']) }}
   union all
   {{ rule_rows('f10', 'critical', 'claim', ['users', 'group_alike', 'together_p_value']) }}
   union all
