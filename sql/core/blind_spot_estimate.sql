@@ -16,7 +16,10 @@ meta:
     - "estimate of a replicate = sum over cells of persons in the whole month * factor of the cell"
     - "hired before the age of exemption: covered uninsured employees of 60 to 64 * insured employees of 65 and over / insured employees of 60 to 64 at workplaces of the size, taken from the exempt"
     - "sampling variance = (G - 1) / G * sum over replicates of (estimate of the replicate - estimate)^2 * (1 - sampled share of the population) (Kott 2001)"
-    - "variance of a part = sampling variance + spread_effect * persons beyond the register * (1 - part's share of the nation): who no record names is spread at random, in groups"
+    - "persons expected beyond the register in a part = hired before the age of exemption + named persons of the part * (estimate of the nation / named persons of the nation - 1), not below 0, where the named are those of the register and hired before: at the nation's rate, since a part's own estimate may lie below its register by chance (synthetic estimation, Rao and Molina 2015, ch. 3)"
+    - "variance of spread = spread_effect * persons expected beyond the register * (1 - part's share of the nation): who no record names is spread over the parts at random, in groups (multinomial with a design effect, Kish 1965)"
+    - "variance of the week = estimate^2 * sum over kinds of work of share * (1 - share) * undated * (undated / dated + 1) / (persons of the class at work in the week)^2, where share is that of the dated insured of the kind of work at work in the week: the same share is only expected of those whom no record dates (prediction error of a proportion, Cochran 1977)"
+    - "variance of a part = sampling variance + variance of spread + variance of the week; those of `outside` are the sums over its three classes"
 columns:
   dimension: {tests: [{accepted_values: [nation, sigungu, industry, size, sex, age_band, work_kind]}]}
   member: {description: "a dash for the nation and where the register does not know"}
@@ -117,9 +120,6 @@ register as (
     on grouping.class = part.class
   group by part.dimension, part.member, grouping.in_class
 ),
-nation as (
-  select register.class, register.persons from register where register.dimension = 'nation'
-),
 alike as (
   select
     grouping.in_class as class,
@@ -171,34 +171,101 @@ sampled as (
   ) as spread
   group by spread.dimension, spread.member, spread.class
 ),
-blind_spot_estimate as (
+-- how far the share at work in the week of those whom no record dates may be from that of the insured of their kind
+dated as (
   select
-    date '{{ var('partition_start') }}' as month,
+    cell.work_kind,
+    nullif(cast(sum(cell.persons - cell.undated) as double), 0.0) as persons,
+    cast(sum(cell.in_week) as double) / nullif(cast(sum(cell.persons - cell.undated) as double), 0.0) as share
+  from cell
+  where cell.class = 'insured'
+  group by cell.work_kind
+),
+week as (
+  select
+    undated.class,
+    cast(sum(cast(undated.undated * (undated.undated / dated.persons + 1.0) * dated.share * (1.0 - dated.share) as decimal(28, 8))) as double) as variance,
+    cast(sum(cast(undated.in_week + undated.undated * coalesce(dated.share, 1.0) as decimal(24, 4))) as double) as persons
+  from (
+    select
+      cell.class,
+      cell.work_kind,
+      cast(sum(cell.in_week) as double) as in_week,
+      cast(sum(cell.undated) as double) as undated
+    from cell
+    where cell.class not in ('insured', 'exempt')
+    group by cell.class, cell.work_kind
+  ) as undated
+  left join dated
+    on dated.work_kind = undated.work_kind
+  group by undated.class
+),
+-- each part beside the nation
+beside_nation as (
+  select
     register.dimension,
     register.member,
     register.class,
-    -- persons
-    cast(register.persons as bigint) as persons,
-    cast(coalesce(cast(alike.persons as double) * cast(register.persons as double) / nullif(cast(nation.persons as double), 0.0), 0.0) as decimal(24, 4)) as insured_alike,
-    cast(case when sample.replicates is null then null
-         when register.class in ('insured', 'exempt') then cast(greatest(register.weight, 0) as decimal(28, 8))
-         else coalesce(sampled.estimate, cast(register.weight as decimal(28, 8))) end as decimal(24, 4)) as estimate,
-    cast(case when sample.replicates is null then null else
-      coalesce(cast(sampled.squared as double), 0.0) * (1.0 - sample.sampled)
-        * (sample.replicates - 1.0) / sample.replicates
-      + {{ blind_spot_setting('spread_effect') }} * greatest(coalesce(cast(sampled.estimate as double) - cast(register.persons as double), 0.0), 0.0)
-        * (1.0 - cast(register.persons as double) / cast(nation.persons as double)) end as decimal(32, 4)) as variance,
-    -- amounts
-    cast(register.uninsured_won as decimal(28, 0)) as uninsured_won
+    register.persons,
+    register.weight,
+    register.uninsured_won,
+    sampled.estimate,
+    sampled.squared,
+    max(case when register.dimension = 'nation' then register.persons end) over (partition by register.class) as nation_persons,
+    max(case when register.dimension = 'nation' then register.weight end) over (partition by register.class) as nation_weight,
+    max(case when register.dimension = 'nation' then sampled.estimate end) over (partition by register.class) as nation_estimate
   from register
-  cross join sample
-  inner join nation
-    on nation.class = register.class
-  left join alike
-    on alike.class = register.class
   left join sampled
     on sampled.dimension = register.dimension
     and sampled.member = register.member
     and sampled.class = register.class
+),
+-- what a class of its own adds to the variance of sampling
+modelled as (
+  select
+    beside_nation.*,
+    case when beside_nation.class in ('insured', 'exempt', 'outside') then 0.0 else
+      coalesce({{ blind_spot_setting('spread_effect') }}
+        * (greatest(cast(beside_nation.weight as double) - cast(beside_nation.persons as double), 0.0)
+          + cast(beside_nation.weight as double)
+            * greatest(cast(beside_nation.nation_estimate as double) / nullif(cast(beside_nation.nation_weight as double), 0.0) - 1.0, 0.0))
+        * (1.0 - cast(beside_nation.persons as double) / nullif(cast(beside_nation.nation_persons as double), 0.0)), 0.0)
+      + coalesce(cast(beside_nation.estimate as double) * cast(beside_nation.estimate as double) * week.variance
+        / nullif(week.persons * week.persons, 0.0), 0.0) end as model_variance
+  from beside_nation
+  left join week
+    on week.class = beside_nation.class
+),
+with_variance as (
+  select
+    modelled.*,
+    case when modelled.class = 'outside'
+         then sum(case when modelled.class in ('covered_uninsured', 'daily_unreported', 'contractor_outside')
+                       then cast(modelled.model_variance as decimal(32, 6)) end) over (partition by modelled.dimension, modelled.member)
+         else cast(modelled.model_variance as decimal(32, 6)) end as added_variance
+  from modelled
+),
+blind_spot_estimate as (
+  select
+    date '{{ var('partition_start') }}' as month,
+    with_variance.dimension,
+    with_variance.member,
+    with_variance.class,
+    -- persons
+    cast(with_variance.persons as bigint) as persons,
+    cast(coalesce(cast(alike.persons as double) * cast(with_variance.persons as double) / nullif(cast(with_variance.nation_persons as double), 0.0), 0.0) as decimal(24, 4)) as insured_alike,
+    cast(case when sample.replicates is null then null
+         when with_variance.class in ('insured', 'exempt') then cast(greatest(with_variance.weight, 0) as decimal(28, 8))
+         else coalesce(with_variance.estimate, cast(with_variance.weight as decimal(28, 8))) end as decimal(24, 4)) as estimate,
+    cast(case when sample.replicates is null then null else
+      coalesce(cast(with_variance.squared as double), 0.0) * (1.0 - sample.sampled)
+        * (sample.replicates - 1.0) / sample.replicates
+      + cast(with_variance.added_variance as double) end as decimal(32, 4)) as variance,
+    -- amounts
+    cast(with_variance.uninsured_won as decimal(28, 0)) as uninsured_won
+  from with_variance
+  cross join sample
+  left join alike
+    on alike.class = with_variance.class
 )
 select * from blind_spot_estimate

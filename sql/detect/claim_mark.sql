@@ -13,7 +13,7 @@ columns:
   business_group: {tags: [firm], description: "the group of linked_business where the link is sure, otherwise the workplace"}
   link_probability: {description: "that the workplace belongs to the business, where no number says so"}
   rehired_link: {description: "that the workplace left and the one that hired are one business, where no number says so"}
-  household_digest: {tags: [quasi_identifier], description: "the household, or the person where none is known"}
+  household_digest: {tags: [quasi_identifier], description: "the household, two at one address as one, or the person where none is known"}
   rehired_on: {description: "the first employment after the separation, when it is at the same group; whether the benefit could still be paid or not"}
   is_rehired: {description: the first employment after the separation is at the same group and began while the benefit could be paid and before a seasonal closure was to end}
   is_season: {description: the workplace told its centre of a seasonal closure before the separation}
@@ -21,7 +21,7 @@ columns:
   reopens_on: {description: when that closure was to end}
   statements: {description: months of the employment for which the payer stated wages}
   months_observed: {description: months of the employment with statements delivered}
-  is_unpaid: {description: three or more months with statements delivered and none of them from this payer}
+  is_unpaid: {description: "three or more months with statements delivered, those of the pay due within 14 days of leaving (근로기준법 제36조) too, and none of them from this payer"}
 ---*/
 with claim as (
   select * from {{ ref('claim') }}
@@ -141,7 +141,7 @@ claim_mark as (
     ended.workplace_no,
     ended.business_group,
     ended.section,
-    coalesce(household.household_digest, cast(ended.person_key as varchar)) as household_digest,
+    coalesce(household.residence_digest, household.household_digest, cast(ended.person_key as varchar)) as household_digest,
     -- dates
     spell.acquired_on,
     ended.separated_on,
@@ -164,7 +164,8 @@ claim_mark as (
       and ended.biz_no is not null
       and months_between(
         greatest(month_start(spell.acquired_on), observed.first_month),
-        least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3, false) as is_unpaid,
+        least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3
+      and observed.last_month >= month_start(add_days(ended.separated_on, 14)), false) as is_unpaid,
     season.claim_no is not null as is_season,
     -- what the marks rest on
     season.reopens_on,

@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 3
+version: 4
 legal_basis: 고용보험법 제40조 · 제58조 · 제61조 · 제62조 · 제116조
 meta:
   severity: high
@@ -96,26 +96,46 @@ let_go as (
     and (insured_spell.loss_reason = '23' or insured_spell.person_key = redundant.person_key)
   group by redundant.claim_no
 ),
+-- people of one birth date and sex whose acquisition was reported on one day for one day are one hire: of one of them the
+-- number was mistyped
+acquisition as (
+  select
+    insured_spell.workplace_no,
+    insured_spell.occupation,
+    insured_spell.acquired_on,
+    min(insured_spell.person_key) as person_key,
+    min(insured_spell.known_on) as known_on
+  from insured_spell
+  where exists (select 1 from redundant where redundant.workplace_no = insured_spell.workplace_no)
+  group by
+    insured_spell.workplace_no,
+    insured_spell.occupation,
+    insured_spell.acquired_on,
+    insured_spell.acquired_reported_on,
+    insured_spell.birth_date,
+    insured_spell.sex,
+    case when insured_spell.birth_date is null then insured_spell.person_key end
+),
 -- a person who was made redundant there and comes back is another rule's
 hired as (
   select
     redundant.claim_no,
-    count(distinct insured_spell.person_key) filter (where insured_spell.acquired_on >= span.from_on) as hires,
-    count(distinct insured_spell.person_key) filter (
-      where insured_spell.acquired_on between add_days(redundant.separated_on, -395) and add_days(redundant.separated_on, -31)) as year_before,
-    count(distinct insured_spell.person_key) filter (
-      where insured_spell.acquired_on between add_days(redundant.separated_on, -30) and add_days(redundant.separated_on, 60)) as group_matched,
-    min(insured_spell.acquired_on) filter (
-      where insured_spell.acquired_on between add_days(redundant.separated_on, -30) and add_days(redundant.separated_on, 60)) as hired_on,
-    min(insured_spell.known_on) filter (
-      where insured_spell.acquired_on between add_days(redundant.separated_on, -30) and add_days(redundant.separated_on, 60)) as known_on
+    count(distinct acquisition.person_key) filter (where acquisition.acquired_on >= span.from_on) as hires,
+    count(distinct acquisition.person_key) filter (
+      where acquisition.acquired_on between add_days(redundant.separated_on, -395) and add_days(redundant.separated_on, -31)) as year_before,
+    count(distinct acquisition.person_key) filter (
+      where acquisition.acquired_on between add_days(redundant.separated_on, -30) and add_days(redundant.separated_on, 60)) as group_matched,
+    min(acquisition.acquired_on) filter (
+      where acquisition.acquired_on between add_days(redundant.separated_on, -30) and add_days(redundant.separated_on, 60)) as hired_on,
+    min(acquisition.known_on) filter (
+      where acquisition.acquired_on between add_days(redundant.separated_on, -30) and add_days(redundant.separated_on, 60)) as known_on
   from redundant
   cross join span
-  inner join insured_spell
-    on insured_spell.workplace_no = redundant.workplace_no
-    and insured_spell.occupation = redundant.occupation
-  where insured_spell.acquired_on between add_days(span.from_on, -365) and span.to_on
-    and insured_spell.person_key <> redundant.person_key
+  inner join acquisition
+    on acquisition.workplace_no = redundant.workplace_no
+    and acquisition.occupation = redundant.occupation
+  where acquisition.acquired_on between add_days(span.from_on, -365) and span.to_on
+    and acquisition.person_key <> redundant.person_key
   group by redundant.claim_no
 ),
 family as (
@@ -178,7 +198,7 @@ changed as (
   select
     -- rule
     'F06' as rule_id,
-    3 as rule_version,
+    4 as rule_version,
     -- ids
     'person/' || cast(claim.person_key as varchar) as pivot_key,
     claim.person_key,
@@ -225,7 +245,7 @@ beside_hires as (
   select
     -- rule
     'F06' as rule_id,
-    3 as rule_version,
+    4 as rule_version,
     -- ids
     'workplace/' || judged.workplace_no as pivot_key,
     judged.person_key,

@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 1
+version: 2
 legal_basis: 고용보험법 제40조 · 제61조 · 제62조 · 제116조
 meta:
   severity: critical
@@ -15,6 +15,7 @@ meta:
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
     - {ko: "기한이 지나 들어온 명세서가 피보험 기간 가운데 세 달분이 안 됨(소득세법 제164조의3)", en: "fewer than three of the insured months have statements that are due and delivered (소득세법 제164조의3)"}
+    - {ko: "이직 뒤 14일 안에 줄 임금의 명세서가 아직 제출 기한 전임(근로기준법 제36조 · 소득세법 제164조의3)", en: "the pay due within 14 days of leaving (근로기준법 제36조) belongs to statements that are not due yet: an employer who pays when they leave files for that half-year"}
     - {ko: "그곳의 누군가에게 임금을 준 명세서가 있음", en: "somebody there was paid according to a statement of the payer"}
 columns:
   person_key: {tags: [pseudonym]}
@@ -99,6 +100,7 @@ unpaid_spell as (
     insured_spell.known_on as spell_known_on,
     observed.last_month,
     coalesce(stated.statements, 0) as statements,
+    month_start(add_days(insured_spell.insured_to, 14)) as last_pay_month,
     greatest(0, months_between(
       greatest(month_start(insured_spell.acquired_on), observed.first_month),
       least(month_start(insured_spell.insured_to), observed.last_month)) + 1) as months_observed
@@ -120,7 +122,7 @@ f07 as (
   select
     -- rule
     'F07' as rule_id,
-    1 as rule_version,
+    2 as rule_version,
     -- ids
     'workplace/' || unpaid_spell.workplace_no as pivot_key,
     claim.person_key,
@@ -140,9 +142,10 @@ f07 as (
     paid.amount_won as amount_at_risk_won,
     greatest(claim.known_on, paid.known_on, unpaid_spell.known_on, unpaid_spell.spell_known_on) as known_on,
     -- what clears it
-    unpaid_spell.months_observed < 3 or unpaid_staff.group_matched < unpaid_spell.group_size as cleared,
+    unpaid_spell.months_observed < 3 or unpaid_spell.last_month < unpaid_spell.last_pay_month or unpaid_staff.group_matched < unpaid_spell.group_size as cleared,
     case
       when unpaid_spell.months_observed < 3 then 'fewer than three of these months have statements that are due and delivered'
+      when unpaid_spell.last_month < unpaid_spell.last_pay_month then 'the statements for the pay due on leaving are not due yet'
       when unpaid_staff.group_matched < unpaid_spell.group_size then 'others there were paid according to statements' end as cleared_by,
     -- what derives it again
     paid.amount_won as paid_won,

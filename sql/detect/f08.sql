@@ -5,17 +5,18 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 2
+version: 3
 legal_basis: 고용보험법 제15조 · 제61조 · 제62조 · 제116조 · 제118조
 meta:
   severity: high
   evidence: late report of a loss x claim applied for within 60 days of the report; one row per claimant
   threshold: two leavers of the workplace within half a year, and a tenth of all it lost in that time; a large one is late now and then
-  sources: [ei_insured_spell, ei_benefit_claim, ei_certification]
+  sources: [ei_insured_spell, ei_benefit_claim, ei_certification, ei_workplace, nts_business_registration]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
     - {ko: "늦은 신고가 한 건뿐이거나, 사업장 상실 신고의 10분의 1이 안 됨", en: "a single late report, or fewer than a tenth of all losses of the workplace"}
     - {ko: "그 뒤의 취업에서 이직하여 수급하였으므로, 새 사업주의 늦은 신고로 옛 상실이 드러남", en: "the claim follows a later employment, so that a new employer's own late report brought the old one to light"}
+    - {ko: "그 무렵 사업이 폐업하였고, 상실을 신고하기 전에 등록부에 올라 있어 이직한 날을 다른 기관의 기록이 뒷받침함", en: "the business closed at that time and a register said so before the losses were reported, so that the day they left does not rest on the late report"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [late_loss]}]}
@@ -36,6 +37,23 @@ claim as (
 ),
 paid as (
   {{ paid_claim() }}
+),
+business as (
+  select * from {{ ref('business') }}
+),
+workplace as (
+  select * from {{ ref('workplace') }}
+),
+closed as (
+  select workplace.workplace_no, workplace.closed_on, workplace.known_on
+  from workplace
+  where workplace.closed_on is not null
+  union all
+  select workplace.workplace_no, business.closed_on, business.known_on
+  from business
+  inner join workplace
+    on workplace.biz_no = business.biz_no
+  where business.closed_on is not null
 ),
 late as (
   select * from insured_spell
@@ -107,24 +125,39 @@ judged as (
     and losses.acquired_on = late_claim.acquired_on
     and losses.workplace_no = late_claim.workplace_no
 ),
--- a time with few enough losses is nobody's alone: two leavers have one
-standing as (
-  select judged.claim_no, judged.acquired_on, judged.workplace_no, count(distinct other.person_key) as persons
+closing as (
+  select distinct judged.claim_no, judged.acquired_on, judged.workplace_no
   from judged
-  inner join judged as other
-    on other.workplace_no = judged.workplace_no
+  inner join closed
+    on closed.workplace_no = judged.workplace_no
+  where closed.closed_on between add_days(judged.lost_on, -8) and add_days(judged.lost_on, 31)
+    and closed.known_on < judged.lost_reported_on
+),
+-- a time with few enough losses is nobody's alone: two leavers have one
+unexplained as (
+  select judged.*
+  from judged
+  left join closing
+    on closing.claim_no = judged.claim_no
+    and closing.acquired_on = judged.acquired_on
+    and closing.workplace_no = judged.workplace_no
   where judged.is_for_this_loss
     and judged.is_pattern
-    and other.is_for_this_loss
-    and other.is_pattern
-    and abs(days_between(judged.lost_on, other.lost_on)) <= 183
-  group by judged.claim_no, judged.acquired_on, judged.workplace_no
+    and closing.claim_no is null
+),
+standing as (
+  select one.claim_no, one.acquired_on, one.workplace_no, count(distinct other.person_key) as persons
+  from unexplained as one
+  inner join unexplained as other
+    on other.workplace_no = one.workplace_no
+  where abs(days_between(one.lost_on, other.lost_on)) <= 183
+  group by one.claim_no, one.acquired_on, one.workplace_no
 ),
 f08 as (
   select
     -- rule
     'F08' as rule_id,
-    2 as rule_version,
+    3 as rule_version,
     -- ids
     'workplace/' || judged.workplace_no as pivot_key,
     judged.person_key,
@@ -146,7 +179,8 @@ f08 as (
     coalesce(standing.persons < 2, true) as cleared,
     case
       when not judged.is_for_this_loss then 'the claim follows a later employment'
-      when judged.group_matched < 2 then 'a single late report'
+      when closing.claim_no is not null then 'the business had closed'
+      when judged.group_matched < 2 or (standing.persons < 2 and closed_with.workplace_no is not null) then 'a single late report'
       when not judged.is_pattern or standing.persons < 2 then 'fewer than a tenth of the losses of the workplace' end as cleared_by,
     -- what derives it again
     judged.amount_won as paid_won,
@@ -157,5 +191,11 @@ f08 as (
     on standing.claim_no = judged.claim_no
     and standing.acquired_on = judged.acquired_on
     and standing.workplace_no = judged.workplace_no
+  left join closing
+    on closing.claim_no = judged.claim_no
+    and closing.acquired_on = judged.acquired_on
+    and closing.workplace_no = judged.workplace_no
+  left join (select distinct workplace_no from closing) as closed_with
+    on closed_with.workplace_no = judged.workplace_no
 )
 select * from f08

@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 2
+version: 3
 legal_basis: 고용보험법 제37조의2 · 제61조 · 제62조 · 제116조
 meta:
   severity: critical
@@ -14,9 +14,10 @@ meta:
   sources: [ei_certification, ei_benefit_claim, ei_workplace, centre_device, mois_household]
   look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
-    - {ko: "모두 한 가구로 등록됨", en: "all of them are registered in one household"}
+    - {ko: "모두 한 가구, 또는 한 주소의 두 가구로 등록됨", en: "all of them are registered in one household, or in two at one address"}
     - {ko: "공용 컴퓨터나 기관 계좌처럼, 조직이라기에는 쓴 사람이 많음", en: "more users than a ring has, as of a public computer or an institution's account"}
     - {ko: "공용 컴퓨터처럼, 기기를 쓴 사람들의 신청 시기가 흩어져 있고 계좌도 이직 사업장도 같지 않음", en: "a device whose users came over time as all claimants do and share neither account nor employer, as of a public computer"}
+    - {ko: "기관 계좌처럼, 열 사람 넘게 쓴 계좌로 신청 시기가 흩어져 있고 기기도 이직 사업장도 같지 않음", en: "an account of ten or more who came over time and share neither device nor employer, as of an institution that manages its residents' money"}
 columns:
   person_key: {tags: [pseudonym]}
   pivot_key: {description: "the account all rows of a ring share, or the device where no account is shared", tags: [account]}
@@ -26,7 +27,7 @@ columns:
   evidence_to: {description: last certification with it}
   fact_on: {description: day of the first certification by another claimant}
   group_size: {description: claimants who share it, tests: [{range: {min: 3}}]}
-  group_matched: {description: households they are registered in; a claimant without a known one counts as one}
+  group_matched: {description: "households they are registered in, two at one address as one; a claimant without a known one counts as one"}
   users: {description: claimants who share it and whose claims are on record}
   together_p_value: {description: "chance that the claimants of a device applied so close to each other; null for accounts and hubs"}
   group_alike: {description: "most of a device's claimants who share an account or a former employer; null for accounts and hubs"}
@@ -80,7 +81,7 @@ shared as (
     used.evidence_kind,
     used.digest,
     count(distinct used.person_key) as group_size,
-    count(distinct coalesce(household.household_digest, cast(used.person_key as varchar))) as group_matched,
+    count(distinct coalesce(household.residence_digest, household.household_digest, cast(used.person_key as varchar))) as group_matched,
     min(household.known_on) as household_known_on
   from used
   left join household
@@ -121,7 +122,7 @@ f10 as (
   select
     -- rule
     'F10' as rule_id,
-    2 as rule_version,
+    3 as rule_version,
     -- ids
     'ring/' || coalesce(account_of_claim.digest, use_of_claim.digest) as pivot_key,
     use_of_claim.person_key,
@@ -140,11 +141,12 @@ f10 as (
     paid.amount_won as amount_at_risk_won,
     greatest(use_of_claim.known_on, pattern.known_on) as known_on,
     -- what clears it
-    use_of_claim.group_matched = 1 or coalesce(shared_value.is_hub or shared_value.is_public, false) as cleared,
+    use_of_claim.group_matched = 1 or coalesce(shared_value.is_hub or shared_value.is_public or shared_value.is_institution, false) as cleared,
     case
       when use_of_claim.group_matched = 1 then 'one household'
       when shared_value.is_hub then 'more users than a ring has'
-      when shared_value.is_public then 'a public computer' end as cleared_by,
+      when shared_value.is_public then 'a public computer'
+      when shared_value.is_institution then 'an account of an institution' end as cleared_by,
     -- what derives it again
     paid.amount_won as paid_won,
     shared_value.claimants as users,

@@ -14,10 +14,12 @@ meta:
   sources: [ei_insured_spell, ei_benefit_claim, ei_certification, ei_workplace, centre_device, mois_household, nts_wage_statement, nts_business_registration, centre_closure]
   look_back: three years from separation (고용보험법 제62조 제3항)
   clears:
-    - {ko: "쓴 사람이 모두 한 가구로 등록됨", en: "all users are registered in one household"}
+    - {ko: "쓴 사람이 모두 한 가구, 또는 한 주소의 두 가구로 등록됨", en: "all users are registered in one household, or in two at one address"}
     - {ko: "공용 컴퓨터나 기관 계좌처럼, 조직이라기에는 쓴 사람이 많음", en: "more users than a ring has, as of a public computer or an institution's account"}
     - {ko: "공용 컴퓨터처럼, 기기를 쓴 사람들의 신청 시기가 흩어져 있고 계좌도 이직 사업장도 같지 않음", en: "a device whose users came over time as all claimants do and share neither account nor employer, as of a public computer"}
+    - {ko: "기관 계좌처럼, 열 사람 넘게 쓴 계좌로 신청 시기가 흩어져 있고 기기도 이직 사업장도 같지 않음", en: "an account of ten or more who came over time and share neither device nor employer, as of an institution that manages its residents' money"}
     - {ko: "사업장이 문을 닫아 직원 모두가 수급함", en: "the whole staff claims because the business closed"}
+    - {ko: "상실을 늦게 신고하였으나 이직할 때 사업장이 문을 닫음", en: "the losses were reported late, and the business closed when they left"}
     - {ko: "사업장이 센터에 미리 알린 계절 휴업", en: "a seasonal closure that the workplace told its centre of before"}
     - {ko: "계절이 지난 뒤처럼, 급여를 받을 수 있는 기간이 지난 뒤 재고용됨", en: "hired back after the benefit could be paid, as after a season"}
     - {ko: "달리 이어진 것이 없는 감원", en: "a layoff whose people nothing else ties"}

@@ -16,7 +16,9 @@ meta:
     - all users are registered in one household
     - more users than a ring has, as of a public computer or an institution's account
     - fewer users of a device, who came over time as all claimants do and share neither account nor employer
+    - ten or more users of an account, who came over time and share neither device nor employer, as of an institution
     - the whole staff claims because the business closed
+    - the losses were reported late and the business closed when they left
     - a seasonal closure that the workplace told its centre of before
     - hired back after the benefit could be paid, as after a season
     - a layoff whose people nothing else ties
@@ -60,7 +62,8 @@ left_together as (
     clustered.share_p_value,
     coalesce(clustered.closed_on between add_days(clustered.window_from, -31) and add_days(clustered.window_to, 92), false) as is_closing,
     mark.rehired_on > mark.payable_until as is_back_later,
-    mark.is_season
+    mark.is_season,
+    clustered.closed_on
   from clustered
   inner join mark
     on mark.business_group = clustered.business_group
@@ -111,6 +114,8 @@ group_of_cluster as (
     left_together.tie_key,
     count(*) as tied,
     count(distinct left_together.household_digest) as households,
+    min(left_together.evidence_from) as first_on,
+    max(left_together.evidence_from) as last_on,
     count(*) filter (where left_together.is_back_later) as back_later,
     count(*) filter (where left_together.is_season) as season
   from left_together
@@ -137,6 +142,9 @@ ring_anchor as (
     case
       when left_together.tie_kind = 'separation' then 'a layoff whose people nothing else ties'
       when left_together.tie_kind = 'whole_staff' and left_together.is_closing then 'the business closed'
+      when left_together.tie_kind = 'late_report'
+        and left_together.closed_on between add_days(group_of_cluster.last_on, -7) and add_days(group_of_cluster.first_on, 32)
+        then 'the business had closed'
       when left_together.tie_kind = 'whole_staff' and 2 * group_of_cluster.season >= group_of_cluster.tied
         then 'a seasonal closure that the centre knew of'
       when left_together.tie_kind = 'whole_staff' and 2 * group_of_cluster.back_later >= group_of_cluster.tied
@@ -165,6 +173,7 @@ ring_anchor as (
     case
       when shared.is_hub then 'more users than a ring has'
       when shared.is_public then 'a public computer'
+      when shared.is_institution then 'an account of an institution'
       when shared.households = 1 then 'one household'
       when shared.p_value > 0.01 then 'no more households than chance gives' end as cleared_by
   from used

@@ -1,6 +1,6 @@
 /*---
 description:
-  ko: 여러 수급자가 함께 쓴 계좌와 기기, 우연이라면 몇 세대가 함께 쓸지, 공용 기기인지
+  ko: 여러 수급자가 함께 쓴 계좌와 기기, 우연이라면 몇 세대가 함께 쓸지, 공용 기기나 기관 계좌인지
   en: accounts and devices that several claimants used, how many households chance would give, and whether it is a hub
 grain: [tie_kind, digest]
 materialized: table
@@ -14,6 +14,11 @@ meta:
     a device of fewer claimants is one too when they came over time as all claimants do and not more than half of them
     share an account or a former employer. Poisson: of its claimants so many applied within 28 or 61 days as the
     country's other claims of the same days give; Chernoff bound times the windows, two that begin with each claimant
+  institution: >-
+    an account of fewer claimants is an institution's when ten or more use it who came over time: not more than a third of
+    them applied within 61 days of one another, the same bound does not refute it, and not more than half share a device or
+    a former employer. An account says more than a device, and of fewer than ten the bound refutes little but that nearly
+    all applied together: they stay raised
   null_model: >-
     Poisson: households beyond the first are strays; their rate is that of the values with one or two households, below
     what any rule asks, so that rings do not raise their own expectation. Corrected for the number of values
@@ -25,10 +30,11 @@ columns:
   expected_households: {description: households that chance gives one value}
   p_value: {description: "Chernoff bound times the values of the kind", tests: [{range: {min: 0, max: 1}}]}
   is_hub: {description: shared by more claimants than a ring has}
-  together: {description: "most claimants of a device who applied within 61 days of one; null for accounts and hubs"}
-  together_p_value: {description: null for accounts and hubs, tests: [{range: {min: 0, max: 1}}]}
-  alike: {description: "most claimants of a device who share an account or a former employer; null for accounts and hubs"}
+  together: {description: "most claimants who applied within 61 days of one; null for hubs and for accounts of fewer than ten"}
+  together_p_value: {description: null where together is, tests: [{range: {min: 0, max: 1}}]}
+  alike: {description: "most claimants who share an employer, and an account of a device or a device of an account; null where together is"}
   is_public: {description: "a device whose claimants neither applied together nor share an account or an employer"}
+  is_institution: {description: "an account of ten or more claimants who came over time and share neither a device nor an employer"}
 ---*/
 with certification as (
   select * from {{ ref('certification') }}
@@ -74,15 +80,15 @@ stray as (
   group by counted.tie_kind
 ),
 member as (
-  select used.digest, counted.claimants, mark.claim_no, mark.person_key, mark.business_group, mark.applied_on
+  select used.tie_kind, used.digest, counted.claimants, mark.claim_no, mark.person_key, mark.business_group, mark.applied_on
   from used
   inner join mark
     on mark.claim_no = used.claim_no
   inner join counted
     on counted.tie_kind = used.tie_kind
     and counted.digest = used.digest
-  where used.tie_kind = 'device'
-    and counted.claimants between 3 and 30
+  where (used.tie_kind = 'device' and counted.claimants between 3 and 30)
+    or (used.tie_kind = 'account' and counted.claimants between 10 and 100)
 ),
 daily as (
   select applied_on, count(*) as claims from mark group by applied_on
@@ -91,7 +97,7 @@ length as (
   select window_days from (values (28), (61)) as length (window_days)
 ),
 started as (
-  select distinct member.digest, member.claimants, member.applied_on, length.window_days
+  select distinct member.tie_kind, member.digest, member.claimants, member.applied_on, length.window_days
   from member
   cross join length
 ),
@@ -105,6 +111,7 @@ usual as (
 ),
 crowd as (
   select
+    started.tie_kind,
     started.digest,
     started.claimants,
     started.applied_on,
@@ -113,9 +120,10 @@ crowd as (
     count(*) as claims
   from started
   inner join member as other
-    on other.digest = started.digest
+    on other.tie_kind = started.tie_kind
+    and other.digest = started.digest
   where other.applied_on between started.applied_on and add_days(started.applied_on, cast(started.window_days - 1 as int))
-  group by started.digest, started.claimants, started.applied_on, started.window_days
+  group by started.tie_kind, started.digest, started.claimants, started.applied_on, started.window_days
 ),
 -- one more on both sides, so that days without another claim have a share
 expecting as (
@@ -131,34 +139,47 @@ expecting as (
 ),
 burst as (
   select
+    expecting.tie_kind,
     expecting.digest,
     max(expecting.together) as together,
     least(1.0, min(2.0 * cast(expecting.claimants as double)
       * exp(-{{ poisson_ratio('cast(expecting.together as double)', 'expecting.expected') }}))) as p_value
   from expecting
-  group by expecting.digest
+  group by expecting.tie_kind, expecting.digest
 ),
 of_account as (
-  select member.digest, certification.account_digest, count(distinct member.person_key) as claimants
+  select member.tie_kind, member.digest, certification.account_digest as other_digest, count(distinct member.person_key) as claimants
   from member
   inner join certification
     on certification.claim_no = member.claim_no
-  where certification.account_digest is not null
-  group by member.digest, certification.account_digest
+  where member.tie_kind = 'device'
+    and certification.account_digest is not null
+  group by member.tie_kind, member.digest, certification.account_digest
+),
+of_device as (
+  select member.tie_kind, member.digest, used.digest as other_digest, count(distinct member.person_key) as claimants
+  from member
+  inner join used
+    on used.claim_no = member.claim_no
+  where member.tie_kind = 'account'
+    and used.tie_kind = 'device'
+  group by member.tie_kind, member.digest, used.digest
 ),
 of_employer as (
-  select digest, business_group, count(distinct person_key) as claimants
+  select tie_kind, digest, business_group, count(distinct person_key) as claimants
   from member
-  group by digest, business_group
+  group by tie_kind, digest, business_group
 ),
 alike as (
-  select digest, max(claimants) as claimants
+  select tie_kind, digest, max(claimants) as claimants
   from (
-    select digest, claimants from of_account
+    select tie_kind, digest, claimants from of_account
     union all
-    select digest, claimants from of_employer
+    select tie_kind, digest, claimants from of_device
+    union all
+    select tie_kind, digest, claimants from of_employer
   ) as shared_by
-  group by digest
+  group by tie_kind, digest
 ),
 shared_value as (
   select
@@ -173,19 +194,27 @@ shared_value as (
     1.0 + stray.rate as expected_households,
     least(1.0, cast(stray.digests as double)
       * exp(-{{ poisson_ratio('cast(counted.households - 1 as double)', 'stray.rate') }})) as p_value,
-    -- of a device: whether its claimants belong together
+    -- whether its claimants belong together
     burst.together,
     burst.p_value as together_p_value,
     alike.claimants as alike,
-    coalesce(burst.p_value > 0.01 and 2 * alike.claimants <= counted.claimants, false) as is_public
+    coalesce(
+      counted.tie_kind = 'device'
+      and burst.p_value > 0.01
+      and 2 * alike.claimants <= counted.claimants, false) as is_public,
+    coalesce(
+      counted.tie_kind = 'account'
+      and burst.p_value > 0.01
+      and 3 * burst.together <= counted.claimants
+      and 2 * alike.claimants <= counted.claimants, false) as is_institution
   from counted
   inner join stray
     on stray.tie_kind = counted.tie_kind
   left join burst
-    on counted.tie_kind = 'device'
+    on burst.tie_kind = counted.tie_kind
     and burst.digest = counted.digest
   left join alike
-    on counted.tie_kind = 'device'
+    on alike.tie_kind = counted.tie_kind
     and alike.digest = counted.digest
   where counted.claimants >= 3
 )

@@ -8,6 +8,7 @@ description:
 grain: [seeker_no, registered_on]
 materialized: table
 owner: learning
+legal_basis: 직업안정법 제9조 · 고용보험법 제15조 · 제42조 · 제43조 · 국민 평생 직업능력 개발법 제6조
 sort_by: [seeker_no]
 meta:
   left_out: [foreigner and birth date by the lessons of DOMAIN 4, free text, name, exact address]
@@ -44,6 +45,7 @@ columns:
   last_contract_kind: {title: {ko: 직전 고용형태, en: contract of the last job}}
   last_section: {title: {ko: 직전 산업, en: industry of the last job}}
   last_major: {title: {ko: 직전 직종 대분류, en: occupation group of the last job}}
+  last_occupation: {title: {ko: 직전 직종, en: occupation of the last job}}
   same_occupation: {title: {ko: 희망 직종이 직전 직종과 같음, en: wishes the last occupation}}
   daily_work_days_12: {title: {ko: 최근 12개월 일용 근로일, en: days of daily work in the last 12 months}}
   claim_state: {title: {ko: 구직급여 상태, en: state of benefit}, tests: [{accepted_values: [none, open, past]}]}
@@ -363,32 +365,7 @@ training_history as (
   from known_course
   group by known_course.seeker_no
 ),
-wish_of_month as (
-  select
-    seeker.wished_occupation,
-    seeker.month,
-    avg(cast(seeker.wished_wage_won as double)) as won,
-    count(*) as seekers,
-    max(seeker.registered_on) as known_on
-  from seeker
-  where seeker.wished_wage_won > 0
-    and seeker.registered_on <= date '{{ var('as_of') }}'
-  group by seeker.wished_occupation, seeker.month
-),
--- what the occupation's seekers of the twelve months before wished
-wish_before as (
-  select
-    cell.wished_occupation,
-    cell.month,
-    sum(before.won * before.seekers) / sum(before.seekers) as won,
-    max(before.known_on) as known_on
-  from (select distinct wished_occupation, month from registration) as cell
-  inner join wish_of_month as before
-    on before.wished_occupation = cell.wished_occupation
-  where before.month < cell.month
-    and before.month >= add_months(cell.month, -12)
-  group by cell.wished_occupation, cell.month
-),
+{{ wish_cells('registration') }},
 -- what the insurance and the service saw of the month before the registration's month and its two predecessors
 acquired_by_month as (
   select month_start(insured_spell.acquired_on) as month, count(*) as acquired
@@ -517,6 +494,7 @@ employment_success as (
     coalesce(last_spell.contract_kind, 'none') as last_contract_kind,
     coalesce(last_spell.section, 'none') as last_section,
     coalesce(last_spell.major, 'none') as last_major,
+    last_spell.occupation as last_occupation,
     coalesce(last_spell.occupation = registration.wished_occupation, false) as same_occupation,
     cast(coalesce(daily_history.days, 0) as int) as daily_work_days_12,
     -- benefit

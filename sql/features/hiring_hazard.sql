@@ -8,6 +8,7 @@ description:
 grain: [vacancy_no, open_from]
 materialized: table
 owner: learning
+legal_basis: 직업안정법 제8조 · 고용보험법 제11조 · 제15조
 sort_by: [vacancy_no]
 tests:
   - {unique: [vacancy_no, open_week]}
@@ -18,6 +19,30 @@ columns:
   open_week: {title: {ko: 모집 몇째 주, en: week of the period}, tests: [{range: {min: 1, max: 9}}]}
   days_of_week: {title: {ko: 그 주의 모집일 수, en: days of the period in this week}, tests: [{range: {min: 1, max: 7}}]}
   days_of_week_log: {title: {ko: 그 주의 모집일 수의 로그, en: logarithm of the days of the period in this week}}
+  occupation: {title: {ko: 직종, en: occupation}}
+  sido: {title: {ko: 근무 시도, en: province}}
+  contract_kind: {title: {ko: 고용형태, en: contract}}
+  career: {title: {ko: 경력 요건, en: career asked for}}
+  education: {title: {ko: 학력 요건, en: education asked for}}
+  openings_log: {title: {ko: 모집 인원의 로그, en: logarithm of openings}}
+  period_days: {title: {ko: 모집 기간(일), en: days of the period}}
+  wage_kind: {title: {ko: 임금 단위, en: unit of pay}}
+  states_range: {title: {ko: 임금 상한을 적음, en: states an upper pay}}
+  below_minimum_wage: {title: {ko: 최저임금 미달, en: below the minimum wage}}
+  pay_log: {title: {ko: 월 환산 임금의 로그, en: logarithm of monthly pay}}
+  pay_to_occupation_log: {title: {ko: 같은 직종 지난해 임금 대비(로그), en: pay over that of the occupation last year (log)}}
+  pay_to_local_log: {title: {ko: 같은 직종·지역 지난해 임금 대비(로그), en: pay over that of occupation and province last year (log)}}
+  names_age_or_sex: {title: {ko: 나이·성별 제한, en: names an age or a sex}}
+  asks_for_looks_or_family: {title: {ko: 용모·가족 요구, en: asks for looks or family}}
+  earlier_vacancies: {title: {ko: 이전 구인 건수, en: earlier vacancies of the employer}}
+  earlier_fill_rate: {title: {ko: 이전 구인 충원율(평활), en: share filled of the employer's earlier vacancies (smoothed)}}
+  seekers_per_opening: {title: {ko: 지난달 같은 직종·지역의 구직배수, en: seekers per opening in occupation group and province last month}}
+  seekers_per_opening_occupation: {title: {ko: 지난달 같은 직종의 구직배수, en: seekers per opening in the occupation group last month}}
+  section: {title: {ko: 산업, en: industry}}
+  insured_band: {title: {ko: 피보험자 규모, en: insured persons}}
+  workplace_years: {title: {ko: 사업장 나이(년), en: years of the workplace}}
+  employer_wage_log: {title: {ko: 사업장의 평균 보수(로그), en: mean insured wage of the workplace (log)}}
+  major: {title: {ko: 직종 대분류, en: occupation group}}
 ---*/
 with hiring_success as (
   select * from {{ ref('hiring_success') }}

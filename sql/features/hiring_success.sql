@@ -8,6 +8,7 @@ description:
 grain: [vacancy_no]
 materialized: table
 owner: learning
+legal_basis: 직업안정법 제8조 · 고용보험법 제11조 · 제15조
 sort_by: [vacancy_no]
 declassify:
   names_age_or_sex: {remove: [free_text], reason: "one fact of law about the text, not the text"}

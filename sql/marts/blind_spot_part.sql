@@ -12,7 +12,7 @@ meta:
     - "half width = Student's quantile * standard error + insured of the same kind of work * (missed + mistaken links)"
 columns:
   member: {description: "a dash for the nation and where the registers do not know"}
-  standard_error: {description: "of sampling and of spreading those no record names; null in a month without a survey"}
+  standard_error: {description: "of sampling, of spreading those no record names and of the share at work in the survey's week; null in a month without a survey"}
   link_error: {description: persons whom missed or mistaken links can have put on the wrong side}
   estimate_persons: {description: null in a month without a survey}
 ---*/

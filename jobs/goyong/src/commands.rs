@@ -247,9 +247,10 @@ async fn plan_with(
     }
     let format = arguments.output.format;
     let mut out = output::stdout();
+    let code = if plan.failed { CHECK_FAILED } else { 0 };
     if format != OutputFormat::Table {
         output::write_rows(&goyong_nightly::PLAN_HEADER, &plan.rows, format, &mut out)?;
-        return Ok(0);
+        return Ok(code);
     }
     // A line has no room for everything.
     let shown = |column: &&&str| !matches!(**column, "follows" | "bytes_to_write" | "affects");
@@ -270,7 +271,7 @@ async fn plan_with(
         })
         .collect();
     output::write_rows(&header, &rows, format, &mut out)?;
-    Ok(0)
+    Ok(code)
 }
 
 /// Months computed again, whatever is remembered of them.

@@ -95,6 +95,8 @@ pub struct PlanSummary {
     pub rows: Vec<Vec<String>>,
     /// The months the build would be limited to, in words.
     pub interval: Option<String>,
+    /// Whether a table cannot be planned.
+    pub failed: bool,
 }
 
 /// Builds everything that changed.
@@ -218,6 +220,7 @@ impl OpenProject {
         let rows = plan.steps.iter().zip(&details);
         Ok(PlanSummary {
             interval: interval(&plan),
+            failed: details.iter().any(|detail| detail.is_refused),
             rows: rows
                 .map(|(step, detail)| plan_row(step, detail, &reports))
                 .collect(),

@@ -14,8 +14,8 @@ struct Planted {
     committed: BTreeSet<String>,
     /// Those that the deliveries can prove, once all are there.
     evident: BTreeSet<String>,
-    /// Honest subjects that resemble the kind.
-    look_alikes: BTreeSet<String>,
+    /// Honest subjects that resemble the kind, by why they do.
+    look_alikes: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl OpenProject {
@@ -52,10 +52,18 @@ impl OpenProject {
                 .count();
             let of_this_kind = raised.intersection(&planted.committed).count();
             let found = raised.intersection(&planted.evident).count();
-            let accused = raised
-                .intersection(&planted.look_alikes)
-                .filter(|subject| !fraudulent.contains(subject))
-                .count();
+            let is_accused =
+                |subject: &&String| raised.contains(*subject) && !fraudulent.contains(*subject);
+            let honest: BTreeSet<&String> = planted.look_alikes.values().flatten().collect();
+            let accused = honest.iter().copied().filter(is_accused).count();
+            let by_reason: Vec<String> = planted
+                .look_alikes
+                .iter()
+                .map(|(reason, honest)| {
+                    let accused = honest.iter().filter(is_accused).count();
+                    format!("{reason} {accused} of {}", honest.len())
+                })
+                .collect();
             let subject = format!("alerts {rule}");
             let mut add = |measure, value: String, detail: String| {
                 rows.push(row(&subject, measure, &value, &detail));
@@ -82,7 +90,7 @@ impl OpenProject {
             add(
                 "look-alikes raised",
                 accused.to_string(),
-                format!("of {} honest ones", planted.look_alikes.len()),
+                format!("of {} honest ones: {}", honest.len(), by_reason.join(", ")),
             );
         }
         for (rule, raised) in raised {
@@ -141,12 +149,13 @@ fn read_planted(truth: &Path) -> Result<BTreeMap<String, Planted>> {
         }
         kind.committed.insert(subject);
     }
-    for [subject, resembles] in read_truth(truth, "look_alikes.csv", ["subject_no", "resembles"])? {
-        planted
-            .entry(resembles)
-            .or_default()
-            .look_alikes
-            .insert(subject);
+    for [subject, resembles, reason] in read_truth(
+        truth,
+        "look_alikes.csv",
+        ["subject_no", "resembles", "reason"],
+    )? {
+        let kind = planted.entry(resembles).or_default();
+        kind.look_alikes.entry(reason).or_default().insert(subject);
     }
     Ok(planted)
 }

@@ -1,4 +1,4 @@
-//! `cargo run --release -p goyong-simulator --example simulate -- FOLDER PERSONS [MONTHS] [THREADS] [SEED]`
+//! `cargo run --release -p goyong-simulator --example simulate -- FOLDER PERSONS [MONTHS] [THREADS] [SEED] [FRAUD_RATE]`
 //! plays a country into `FOLDER/landing` and `FOLDER/truth` and prints what it wrote.
 #![allow(clippy::print_stdout)]
 
@@ -20,7 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         persons: number(1, 10_000)?,
         months: number(2, 24)? as u32,
         threads: number(3, 2)? as usize,
-        fraud_rate: 1.0,
+        fraud_rate: match arguments.get(5) {
+            Some(text) => text.parse()?,
+            None => 1.0,
+        },
         survey_one_in: 40,
         seed: number(4, 20_240_801)?,
         start: Month::new(2024, 1)?,

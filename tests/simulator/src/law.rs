@@ -12,6 +12,9 @@ pub(crate) const WAITING_DAYS: i32 = 7;
 /// calendar days of insurance.
 pub(crate) const QUALIFYING_CALENDAR_DAYS: i32 = 210;
 
+/// Days after leaving within which all pay is due (근로기준법 제36조).
+pub(crate) const PAID_AFTER_LEAVING: Day = 14;
+
 /// Daily benefit: 60 % of the base daily wage between floor and ceiling
 /// (고용보험법 제45조 · 제46조). The floor is 80 % of the hourly minimum for the contractual hours
 /// of a day, eight at most.

@@ -6,12 +6,10 @@ use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::failing_rows::Failing;
 use crate::inputs::{Inputs, Readable};
-use crate::masking::Masks;
 use crate::memo::{Fingerprint, passed_check, remember_check};
 use crate::planning;
 use crate::planning_errors::{Written, explain};
 use crate::report::{BuildReport, TestFailure, TestResult};
-use crate::sharing::computed_once;
 use crate::tables::TableCache;
 use crate::test_log::TestRecord;
 
@@ -53,7 +51,7 @@ pub(crate) async fn run_check(
         if passed.as_ref() == Some(&digest) {
             return Ok((None, digest));
         }
-        let found = rows_of(inner, &readable, check, &compiled.sql, vars).await?;
+        let found = rows_of(inner, cache, &readable, check, &compiled.sql, vars).await?;
         Ok((Some(found), digest))
     };
     let mut failure = TestFailure {
@@ -97,6 +95,7 @@ pub(crate) async fn run_check(
 
 async fn rows_of(
     inner: &Inner,
+    cache: &TableCache,
     readable: &Readable,
     check: &Check,
     sql: &str,
@@ -106,11 +105,9 @@ async fn rows_of(
     let session = readable
         .session(&inner.factory, root, None, None, false)
         .await?;
-    let masks = Masks::of(&inner.project);
     let found = async {
-        let rows = computed_once(planning::query(&session, sql).await?)?;
-        let rows = rows.execute_stream().await?;
-        Failing::of(rows, &masks, |column| masks.is_masked(column)).await
+        let query = planning::query(&session, sql).await?;
+        Failing::of(inner, cache, query).await
     };
     match found.await {
         Ok(failing) => Ok(failing),

@@ -6,10 +6,14 @@ use datafusion::arrow::compute::{concat_batches, take_record_batch};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
+use crate::engine::Inner;
 use crate::masking::Masks;
+use crate::sharing::computed_once;
 use crate::storage::display_value;
+use crate::tables::TableCache;
 use crate::test_log::{KEPT_ROWS, json_rows};
 
 /// Failing rows shown of one test.
@@ -23,13 +27,31 @@ pub(crate) struct Failing {
     pub kept: Vec<String>,
 }
 
+/// Failing rows as they are, before anything is masked.
+pub(crate) struct Found {
+    rows: u64,
+    first: RecordBatch,
+}
+
 impl Failing {
-    /// Reads a query's rows to their end. However many there are, few are held, and the same whatever the threads.
+    /// The rows of a query, what shows a person out of sight.
     pub async fn of(
-        mut rows: SendableRecordBatchStream,
-        masks: &Masks,
-        is_hidden: impl Fn(&str) -> bool,
+        inner: &Inner,
+        cache: &TableCache,
+        query: DataFrame,
     ) -> Result<Self, DataFusionError> {
+        let plan = query.logical_plan().clone();
+        let found = Found::read(computed_once(query)?.execute_stream().await?).await?;
+        if found.rows == 0 {
+            return Ok(Self::default());
+        }
+        Ok(found.masked(&Masks::of(inner, cache, &plan).await))
+    }
+}
+
+impl Found {
+    /// Reads rows to their end. However many there are, few are held, and the same whatever the threads.
+    async fn read(mut rows: SendableRecordBatchStream) -> Result<Self, DataFusionError> {
         let schema = rows.schema();
         let mut first = RecordBatch::new_empty(schema.clone());
         let mut count = 0;
@@ -40,11 +62,15 @@ impl Failing {
                 first = smallest(&schema, &concat_batches(&schema, [&first, &batch])?)?;
             }
         }
-        Ok(Self {
-            rows: count,
-            examples: describe_rows(&first, is_hidden),
-            kept: json_rows(&first, masks),
-        })
+        Ok(Self { rows: count, first })
+    }
+
+    fn masked(&self, masks: &Masks) -> Failing {
+        Failing {
+            rows: self.rows,
+            examples: describe_rows(&self.first, masks),
+            kept: json_rows(&self.first, masks),
+        }
     }
 }
 
@@ -66,13 +92,13 @@ fn smallest(schema: &SchemaRef, rows: &RecordBatch) -> Result<RecordBatch, DataF
 }
 
 /// A few rows as `column = value`, some columns out of sight.
-fn describe_rows(rows: &RecordBatch, is_hidden: impl Fn(&str) -> bool) -> Vec<String> {
+fn describe_rows(rows: &RecordBatch, masks: &Masks) -> Vec<String> {
     let schema = rows.schema();
     let described = (0..rows.num_rows().min(EXAMPLES)).map(|row| {
         let columns = schema.fields().iter().zip(rows.columns());
         let values: Vec<String> = columns
             .map(|(field, column)| {
-                let value = display_value(column, row, is_hidden(field.name()));
+                let value = display_value(column, row, masks.is_masked(field.name()));
                 format!("{} = {value}", field.name())
             })
             .collect();
@@ -97,7 +123,9 @@ mod tests {
         let schema = batches[0].schema();
         let rows = stream::iter(batches.into_iter().map(Ok));
         let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
-        block_on(Failing::of(rows, &Masks::default(), |_| false)).unwrap()
+        block_on(Found::read(rows))
+            .unwrap()
+            .masked(&Masks::default())
     }
 
     #[test]

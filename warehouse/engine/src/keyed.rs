@@ -149,7 +149,7 @@ impl<'a> Keyed<'a> {
             return everything("its rows were not built by key");
         };
         if earlier.text != now.text {
-            return everything("its SQL changed");
+            return everything("its SQL or the columns of an input changed");
         }
         if known.sorted_by() != self.model.sort_by {
             return everything("its files are not sorted");

@@ -15,7 +15,6 @@ use crate::engine::Inner;
 use crate::error::{EngineError, Result};
 use crate::failing_rows::Failing;
 use crate::inputs::{Inputs, Readable};
-use crate::masking::Masks;
 use crate::memo::{Fingerprint, ModelMemo};
 use crate::planning;
 use crate::planning_errors::{Written, explain, in_words, is_about_text};
@@ -115,7 +114,7 @@ async fn test_rows(
         let session = readable
             .session(&inner.factory, lake, None, keep, false)
             .await?;
-        failures = row_tests(inner, &session, model, known, tests).await;
+        failures = row_tests(inner, &session, cache, model, tests).await;
         if failures.iter().all(Option::is_none) {
             for key in &untested {
                 if let Some(partition) = memo.partitions.get_mut(key) {
@@ -175,8 +174,7 @@ async fn test_whole(
     let session = readable
         .session(&inner.factory, lake, None, None, false)
         .await?;
-    let known = cache.get(&model.table).await?;
-    let failed = match failing_rows(inner, &session, model, &known, &query).await {
+    let failed = match failing_rows(inner, &session, cache, &query).await {
         Ok(failing) if failing.rows == 0 => {
             memo.tests.insert(name, digest.clone());
             None
@@ -357,8 +355,8 @@ async fn readable(
 async fn row_tests(
     inner: &Inner,
     session: &SessionContext,
+    cache: &TableCache,
     model: &Model,
-    known: &KnownTable,
     tests: &[Test],
 ) -> Vec<Option<Failed>> {
     let counts: Vec<String> = tests
@@ -374,7 +372,7 @@ async fn row_tests(
             let mut failures = Vec::new();
             for test in tests {
                 let alone = std::slice::from_ref(test);
-                failures.extend(Box::pin(row_tests(inner, session, model, known, alone)).await);
+                failures.extend(Box::pin(row_tests(inner, session, cache, model, alone)).await);
             }
             return failures;
         }
@@ -396,9 +394,7 @@ async fn row_tests(
             quoted(&model.table),
             violation(test)
         );
-        failures.push(Some(
-            failing_rows(inner, session, model, known, &query).await,
-        ));
+        failures.push(Some(failing_rows(inner, session, cache, &query).await));
     }
     failures
 }
@@ -464,17 +460,11 @@ fn whole_table_query(table: &TableName, test: &Test) -> String {
 async fn failing_rows(
     inner: &Inner,
     session: &SessionContext,
-    model: &Model,
-    known: &KnownTable,
+    cache: &TableCache,
     query: &str,
 ) -> Result<Failing> {
-    let masks = Masks::of(&inner.project).with_stored(known);
-    let is_masked = |column: &str| masks.is_masked(column) || model.is_person_column(column);
-    let found = async {
-        let rows = planning::query(session, query).await?.execute_stream();
-        Failing::of(rows.await?, &masks, is_masked).await
-    };
-    found.await.map_err(failed)
+    let query = planning::query(session, query).await.map_err(failed)?;
+    Failing::of(inner, cache, query).await.map_err(failed)
 }
 
 async fn run(session: &SessionContext, query: &str) -> Result<Vec<RecordBatch>> {

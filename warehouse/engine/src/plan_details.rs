@@ -25,8 +25,10 @@ pub struct StepDetail {
     pub rows_to_write: Option<u64>,
     /// Bytes to write, estimated likewise.
     pub bytes_to_write: Option<u64>,
-    /// `+ column type`, `- column`, `~ column old → new`; or why the columns cannot be told.
+    /// `+ column type`, `- column`, `~ column old → new`; or why the table cannot be planned.
     pub columns: Vec<String>,
+    /// Whether its SQL cannot be planned: a build would fail here.
+    pub is_refused: bool,
     /// Models that read the table, directly or through others.
     pub affects: Vec<TableName>,
 }
@@ -54,11 +56,13 @@ pub(crate) async fn describe(inner: &Inner, plan: &BuildPlan) -> Result<Vec<Step
                     detail.bytes_to_write = Some(bytes);
                 }
                 if let Some(target) = stale.first() {
-                    detail.columns =
-                        match stored_columns(inner, model, &known, target, &plan.scope).await {
-                            Ok(schema) => difference(&known, &schema),
-                            Err(error) => vec![error.to_string()],
-                        };
+                    match stored_columns(inner, model, &known, target, &plan.scope).await {
+                        Ok(schema) => detail.columns = difference(&known, &schema),
+                        Err(error) => {
+                            detail.columns = vec![error.to_string()];
+                            detail.is_refused = true;
+                        }
+                    }
                 }
             }
         }

@@ -225,26 +225,42 @@ fn between(low: f64, high: f64) -> f64 {
     }
 }
 
-/// The bins of all rows: for each block of eight features one word a row.
+/// The bins of all rows, held twice. Adding up asks for all features of some rows and
+/// finds them side by side; dividing asks for one feature of many rows and finds
+/// nothing else between them.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     pub(crate) rows: usize,
-    pub(crate) blocks: Vec<Vec<u64>>,
+    /// Words of a row: one for each block of eight features.
+    pub(crate) width: usize,
+    /// Row after row.
+    pub(crate) words: Vec<u64>,
+    /// Feature by feature.
+    pub(crate) columns: Vec<Vec<u8>>,
 }
 
 impl Matrix {
     pub(crate) fn zeros(rows: usize, features: usize) -> Self {
+        let width = features.div_ceil(LANES);
         Matrix {
             rows,
-            blocks: (0..features.div_ceil(LANES))
-                .map(|_| vec![0; rows])
-                .collect(),
+            width,
+            words: vec![0; rows * width],
+            columns: vec![vec![0; rows]; features],
         }
     }
+}
 
-    #[inline]
-    pub(crate) fn bin(&self, row: usize, feature: usize) -> u8 {
-        (self.blocks[feature / LANES][row] >> (8 * (feature % LANES))) as u8
+/// Writes rows of bins side by side, from the columns of the same rows.
+pub(crate) fn pack(columns: &[&[u8]], width: usize, words: &mut [u64]) {
+    for (row, words) in words.chunks_exact_mut(width).enumerate() {
+        for (word, lanes) in words.iter_mut().zip(columns.chunks(LANES)) {
+            let mut bytes = [0; LANES];
+            for (byte, column) in bytes.iter_mut().zip(lanes) {
+                *byte = column[row];
+            }
+            *word = u64::from_le_bytes(bytes);
+        }
     }
 }
 

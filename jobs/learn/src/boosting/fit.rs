@@ -283,9 +283,9 @@ fn searched(
             });
         }
     }
-    let mut blocks: Vec<Vec<Searched>> = vec![Vec::new(); data.matrix.blocks.len()];
+    let mut blocks: Vec<Vec<Searched>> = vec![Vec::new(); data.matrix.width];
     for (position, feature) in features.iter().enumerate() {
-        let has_missing = (0..data.matrix.rows).any(|row| data.matrix.bin(row, position) == 0);
+        let has_missing = data.matrix.columns[position].contains(&0);
         let bins = feature.bins.count();
         if bins < 2 && !(bins == 1 && has_missing) {
             continue;

@@ -4,17 +4,16 @@
 //! of the parent. Rows are cut into parts by their number alone and parts are
 //! added in order, so the number of threads changes nothing.
 
-use super::bins::Matrix;
+use super::bins::{LANES, Matrix};
 use super::histogram::{BINS, BLOCK_CELLS, Cell, LANE_CELLS, accumulate, add, subtract};
 use super::split::{LeafState, Limits, Searched, Split, best_of_feature};
 use super::tree::Tree;
 use crate::parallel;
 
-/// Leaves with at least this many rows are added up in [`PARTS`] parts.
-const ROWS_FOR_PARTS: usize = 1 << 17;
+/// Leaves with at least this many rows are added up in [`PARTS`] parts; for smaller
+/// ones a second thread costs more than it brings.
+const ROWS_FOR_PARTS: usize = 1 << 13;
 const PARTS: usize = 4;
-/// Additions below which a second thread costs more than it brings.
-const WORK_FOR_THREADS: usize = 150_000;
 /// Rows from which a leaf is divided by two threads.
 const ROWS_FOR_DIVIDING: usize = 1 << 16;
 
@@ -188,20 +187,8 @@ impl Ground<'_> {
         buffers: &mut Buffers,
     ) {
         let rows = &order[small.from..small.until];
-        let blocks = self.matrix.blocks.len();
-        let parts = if rows.len() >= ROWS_FOR_PARTS {
-            PARTS
-        } else {
-            1
-        };
-        let threads = if rows.len() * blocks * 8 < WORK_FOR_THREADS {
-            1
-        } else {
-            self.threads
-        };
-        if parts > 1 {
-            self.add_up_in_parts(&mut small.cells, rows, &mut buffers.parts);
-        }
+        let blocks = self.matrix.width;
+        self.add_up(&mut small.cells, rows, &mut buffers.parts);
         let (small_state, small_open) = (small.state, self.may_split(small));
         let large_state = large
             .as_ref()
@@ -224,12 +211,12 @@ impl Ground<'_> {
                 best_large: None,
             })
             .collect();
+        let threads = if rows.len() < ROWS_FOR_PARTS {
+            1
+        } else {
+            self.threads
+        };
         parallel::for_each(threads, &mut tasks, |task| {
-            if parts == 1 {
-                task.small.fill([0.0; 2]);
-                let block = &self.matrix.blocks[task.block];
-                accumulate(block, rows, self.gradients, task.small);
-            }
             if small_open {
                 task.best_small = self.best_of_block(task.block, task.small, &small_state);
             }
@@ -249,24 +236,25 @@ impl Ground<'_> {
         }
     }
 
-    fn add_up_in_parts(&self, cells: &mut [Cell], rows: &[u32], spare: &mut Vec<Vec<Cell>>) {
-        let length = rows.len().div_ceil(PARTS);
+    /// Adds up rows; many of them in parts, which are added in order.
+    fn add_up(&self, cells: &mut [Cell], rows: &[u32], spare: &mut Vec<Vec<Cell>>) {
+        let parts = if rows.len() >= ROWS_FOR_PARTS {
+            PARTS
+        } else {
+            1
+        };
         spare.resize_with(PARTS - 1, || vec![[0.0; 2]; cells.len()]);
-        let mut tasks: Vec<(usize, &[u32], &mut [Cell])> = Vec::new();
-        let targets = std::iter::once(&mut *cells).chain(spare.iter_mut().map(Vec::as_mut_slice));
-        for (rows, target) in rows.chunks(length).zip(targets) {
-            for (block, cells) in target.chunks_exact_mut(BLOCK_CELLS).enumerate() {
-                if !self.searched[block].is_empty() {
-                    tasks.push((block, rows, cells));
-                }
-            }
-        }
-        parallel::for_each(self.threads, &mut tasks, |(block, rows, cells)| {
+        let mut tasks: Vec<(&[u32], &mut [Cell])> = rows
+            .chunks(rows.len().div_ceil(parts).max(1))
+            .zip(std::iter::once(&mut *cells).chain(spare.iter_mut().map(Vec::as_mut_slice)))
+            .collect();
+        parallel::for_each(self.threads, &mut tasks, |(rows, cells)| {
             cells.fill([0.0; 2]);
-            accumulate(&self.matrix.blocks[*block], rows, self.gradients, cells);
+            let wanted = |block: usize| !self.searched[block].is_empty();
+            accumulate(self.matrix, wanted, rows, self.gradients, cells);
         });
         drop(tasks);
-        for part in spare {
+        for part in &spare[..parts - 1] {
             add(cells, part);
         }
     }
@@ -277,7 +265,7 @@ impl Ground<'_> {
 
     fn best_of_block(&self, block: usize, cells: &[Cell], leaf: &LeafState) -> Option<Split> {
         best(self.searched[block].iter().map(|searched| {
-            let lane = searched.feature as usize % super::bins::LANES;
+            let lane = searched.feature as usize % LANES;
             let cells = &cells[lane * LANE_CELLS..][..BINS];
             best_of_feature(cells, searched, leaf, &self.limits)
         }))
@@ -312,14 +300,11 @@ impl Ground<'_> {
     }
 
     fn divide_part(&self, rows: &mut [u32], aside: &mut [u32], split: &Split) -> usize {
-        let feature = split.feature as usize;
-        let block = &self.matrix.blocks[feature / super::bins::LANES];
-        let shift = 8 * (feature % super::bins::LANES);
+        let bins = self.matrix.columns[split.feature as usize].as_slice();
         let (mut left, mut right) = (0, 0);
         for position in 0..rows.len() {
             let row = rows[position];
-            let bin = (block[row as usize] >> shift) as u8;
-            let goes_left = bin.wrapping_sub(split.low) <= split.span;
+            let goes_left = bins[row as usize].wrapping_sub(split.low) <= split.span;
             rows[left] = row;
             aside[right] = row;
             left += usize::from(goes_left);
@@ -349,7 +334,7 @@ impl Ground<'_> {
     }
 
     fn take(&self, buffers: &mut Buffers) -> Vec<Cell> {
-        let cells = self.matrix.blocks.len() * BLOCK_CELLS;
+        let cells = self.matrix.width * BLOCK_CELLS;
         buffers.free.pop().unwrap_or_else(|| vec![[0.0; 2]; cells])
     }
 }

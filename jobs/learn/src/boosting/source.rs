@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 
 use super::BoostOptions;
-use super::bins::{BinnedFeature, LANES, Matrix};
+use super::bins::{BinnedFeature, LANES, Matrix, pack};
 use super::fit::TrainingRows;
 use crate::column::{self, ColumnData, EntityKeys, MISSING};
 use crate::dataset::Dataset;
@@ -35,7 +35,8 @@ struct PartSummary {
 struct PartTarget<'a> {
     part: usize,
     rows: usize,
-    blocks: Vec<&'a mut [u64]>,
+    words: &'a mut [u64],
+    columns: Vec<&'a mut [u8]>,
     labels: &'a mut [bool],
     weights: Option<&'a mut [f32]>,
     groups: Option<&'a mut [u64]>,
@@ -48,18 +49,27 @@ pub(crate) fn bin_batches(
     task: &LearningTask,
     options: &BoostOptions,
 ) -> Result<(Vec<BinnedFeature>, TrainingRows), LearnError> {
-    let mut parts: Vec<(usize, Result<PartSummary, LearnError>)> = (0..batches.parts())
-        .map(|part| (part, Ok(PartSummary::default())))
-        .collect();
-    parallel::for_each(options.threads, &mut parts, |(part, summary)| {
-        *summary = summarise(batches, *part, task, options.seed);
-    });
-    let summaries = parts
-        .into_iter()
-        .map(|(_, summary)| summary)
-        .collect::<Result<Vec<_>, _>>()?;
-    let sizes: Vec<usize> = summaries.iter().map(|summary| summary.rows).collect();
-    let features = features_of(summaries, task, options);
+    let mut all = PartSummary::of(task);
+    let mut sizes = Vec::with_capacity(batches.parts());
+    // A few parts at a time: what a part's sample holds is let go before the next are read, and they draw no more than
+    // still can be among the smallest.
+    let numbers: Vec<usize> = (0..batches.parts()).collect();
+    for round in numbers.chunks(2 * options.threads.max(1)) {
+        let threshold = all.threshold;
+        let mut parts: Vec<(usize, Result<PartSummary, LearnError>)> = round
+            .iter()
+            .map(|part| (*part, Ok(PartSummary::default())))
+            .collect();
+        parallel::for_each(options.threads, &mut parts, |(part, summary)| {
+            *summary = summarise(batches, *part, task, options.seed, threshold);
+        });
+        for (_, summary) in parts {
+            let summary = summary?;
+            sizes.push(summary.rows);
+            all.merge(summary);
+        }
+    }
+    let features = all.features(task, options);
     let rows = sizes.iter().sum();
     if rows == 0 {
         return Err(LearnError::NoRows {
@@ -118,28 +128,29 @@ pub(crate) fn bin_dataset(
     });
     let features: Vec<BinnedFeature> = features.into_iter().flatten().collect();
     let mut matrix = Matrix::zeros(rows.len(), features.len());
-    let mut blocks: Vec<(usize, &mut Vec<u64>, Result<(), LearnError>)> = matrix
-        .blocks
+    let mut binned: Vec<(usize, &mut Vec<u8>, Result<(), LearnError>)> = matrix
+        .columns
         .iter_mut()
         .enumerate()
-        .map(|(block, words)| (block, words, Ok(())))
+        .map(|(position, column)| (position, column, Ok(())))
         .collect();
-    parallel::for_each(options.threads, &mut blocks, |(block, words, result)| {
-        let first = *block * LANES;
-        for (lane, feature) in features[first..].iter().take(LANES).enumerate() {
-            let data = &dataset.features[first + lane];
-            let mut words = words.iter_mut();
-            let written = feature.bin(data, rows.iter().map(|row| *row as usize), |bin| {
-                if let Some(word) = words.next() {
-                    *word |= u64::from(bin) << (8 * lane);
+    parallel::for_each(
+        options.threads,
+        &mut binned,
+        |(position, column, result)| {
+            let data = &dataset.features[*position];
+            let rows = rows.iter().map(|row| *row as usize);
+            let mut bins = column.iter_mut();
+            *result = features[*position].bin(data, rows, |bin| {
+                if let Some(place) = bins.next() {
+                    *place = bin;
                 }
             });
-            if written.is_err() {
-                *result = written;
-            }
-        }
-    });
-    blocks.into_iter().try_for_each(|(_, _, result)| result)?;
+        },
+    );
+    binned.into_iter().try_for_each(|(_, _, result)| result)?;
+    let columns: Vec<&[u8]> = matrix.columns.iter().map(Vec::as_slice).collect();
+    pack(&columns, matrix.width, &mut matrix.words);
     let days = rows
         .iter()
         .map(|row| dataset.entered_on[*row as usize])
@@ -173,11 +184,11 @@ fn summarise(
     part: usize,
     task: &LearningTask,
     seed: u64,
+    threshold: Option<u64>,
 ) -> Result<PartSummary, LearnError> {
     let mut summary = PartSummary {
-        values: vec![Vec::new(); task.features.len()],
-        categories: vec![BTreeMap::new(); task.features.len()],
-        ..PartSummary::default()
+        threshold,
+        ..PartSummary::of(task)
     };
     batches.read(part, &mut |batch| {
         let labels = known_labels(batch, task)?;
@@ -204,10 +215,11 @@ fn summarise(
             }
         }
         if summary.draws.len() > 2 * SAMPLE_ROWS {
-            summary.keep_smallest_draws(SAMPLE_ROWS);
+            summary.keep_smallest_draws();
         }
         Ok(())
     })?;
+    summary.keep_smallest_draws();
     Ok(summary)
 }
 
@@ -234,67 +246,66 @@ fn count_categories(
 }
 
 impl PartSummary {
-    fn keep_smallest_draws(&mut self, count: usize) {
-        if self.draws.len() > count {
+    fn of(task: &LearningTask) -> Self {
+        PartSummary {
+            values: vec![Vec::new(); task.features.len()],
+            categories: vec![BTreeMap::new(); task.features.len()],
+            ..PartSummary::default()
+        }
+    }
+
+    fn keep_smallest_draws(&mut self) {
+        if self.draws.len() > SAMPLE_ROWS {
             self.threshold = Some(parallel::keep_smallest(
                 &mut self.draws,
                 &mut self.values,
-                count,
+                SAMPLE_ROWS,
             ));
         }
     }
-}
 
-/// Bins from what all parts told; the sample is uniform over all rows.
-fn features_of(
-    summaries: Vec<PartSummary>,
-    task: &LearningTask,
-    options: &BoostOptions,
-) -> Vec<BinnedFeature> {
-    let mut all = PartSummary {
-        values: vec![Vec::new(); task.features.len()],
-        categories: vec![BTreeMap::new(); task.features.len()],
-        ..PartSummary::default()
-    };
-    for mut summary in summaries {
-        summary.keep_smallest_draws(SAMPLE_ROWS);
-        all.rows += summary.rows;
-        all.positives += summary.positives;
-        all.draws.append(&mut summary.draws);
-        for (values, part) in all.values.iter_mut().zip(&mut summary.values) {
+    /// Adds the summary of the next part; the sample stays uniform over all rows.
+    fn merge(&mut self, mut part: PartSummary) {
+        self.rows += part.rows;
+        self.positives += part.positives;
+        self.draws.append(&mut part.draws);
+        for (values, part) in self.values.iter_mut().zip(&mut part.values) {
             values.append(part);
         }
-        for (totals, part) in all.categories.iter_mut().zip(summary.categories) {
+        for (totals, part) in self.categories.iter_mut().zip(part.categories) {
             for (name, [rows, positives]) in part {
                 let total = totals.entry(name).or_default();
                 total[0] += rows;
                 total[1] += positives;
             }
         }
-        if all.draws.len() > 2 * SAMPLE_ROWS {
-            all.keep_smallest_draws(SAMPLE_ROWS);
-        }
+        self.keep_smallest_draws();
     }
-    all.keep_smallest_draws(SAMPLE_ROWS);
-    let rate = share_of_positives(all.positives, all.rows);
-    task.features
-        .iter()
-        .zip(all.values.iter_mut().zip(&all.categories))
-        .map(|(spec, (values, categories))| match spec.kind {
-            FeatureKind::Categorical => {
-                let counts = categories.iter().map(|(name, counts)| (name, *counts));
-                of_categories(spec, counts, rate, options)
-            }
-            _ => BinnedFeature::of_numbers(spec, values),
-        })
-        .collect()
+
+    /// The features with their bins.
+    fn features(mut self, task: &LearningTask, options: &BoostOptions) -> Vec<BinnedFeature> {
+        let rate = share_of_positives(self.positives, self.rows);
+        task.features
+            .iter()
+            .zip(self.values.iter_mut().zip(&self.categories))
+            .map(|(spec, (values, categories))| match spec.kind {
+                FeatureKind::Categorical => {
+                    let counts = categories.iter().map(|(name, counts)| (name, *counts));
+                    of_categories(spec, counts, rate, options)
+                }
+                _ => BinnedFeature::of_numbers(spec, values),
+            })
+            .collect()
+    }
 }
 
 /// Cuts the rows into the places of each part.
 fn targets<'a>(data: &'a mut TrainingRows, sizes: &[usize]) -> Vec<PartTarget<'a>> {
-    let mut blocks: Vec<&mut [u64]> = data
+    let width = data.matrix.width;
+    let mut words = data.matrix.words.as_mut_slice();
+    let mut columns: Vec<&mut [u8]> = data
         .matrix
-        .blocks
+        .columns
         .iter_mut()
         .map(Vec::as_mut_slice)
         .collect();
@@ -308,7 +319,11 @@ fn targets<'a>(data: &'a mut TrainingRows, sizes: &[usize]) -> Vec<PartTarget<'a
         .map(|(part, rows)| PartTarget {
             part,
             rows: *rows,
-            blocks: blocks.iter_mut().map(|block| cut(block, *rows)).collect(),
+            words: cut(&mut words, *rows * width),
+            columns: columns
+                .iter_mut()
+                .map(|column| cut(column, *rows))
+                .collect(),
             labels: cut(&mut labels, *rows),
             weights: weights.as_mut().map(|weights| cut(weights, *rows)),
             groups: groups.as_mut().map(|groups| cut(groups, *rows)),
@@ -340,14 +355,24 @@ fn write_part(
             let array = column::find(batch, &feature.spec.name, "feature")?;
             let mut data = ColumnData::new(feature.spec.kind);
             data.append(feature.spec.kind, &feature.spec.name, array)?;
-            let mut words = target.blocks[position / LANES][first..first + rows].iter_mut();
-            let shift = 8 * (position % LANES);
+            let mut bins = target.columns[position][first..].iter_mut();
             feature.bin(&data, 0..rows, |bin| {
-                if let Some(word) = words.next() {
-                    *word |= u64::from(bin) << shift;
+                if let Some(place) = bins.next() {
+                    *place = bin;
                 }
             })?;
         }
+        let columns: Vec<&[u8]> = target
+            .columns
+            .iter()
+            .map(|column| &column[first..])
+            .collect();
+        let width = features.len().div_ceil(LANES);
+        pack(
+            &columns,
+            width,
+            &mut target.words[first * width..][..rows * width],
+        );
         let labels = known_labels(batch, task)?;
         for (target, label) in target.labels[first..].iter_mut().zip(labels.values()) {
             *target = label;

@@ -63,7 +63,7 @@ impl Tree {
     }
 
     pub(crate) fn leaf_of_row(&self, matrix: &Matrix, row: usize) -> usize {
-        self.leaf_of(|feature| matrix.bin(row, feature))
+        self.leaf_of(|feature| matrix.columns[feature][row])
     }
 
     /// Levels below the root.

@@ -107,7 +107,7 @@ const WORDS: Dictionary = Dictionary(&[
 ]);
 
 /// What the rules say of cleared rows, in Korean.
-const CLEARED_BY: [(&str, &str); 32] = [
+const CLEARED_BY: [(&str, &str); 35] = [
     ("a call-up of no more than seven days", "7일 이하의 소집"),
     (
         "a layoff whose people nothing else ties",
@@ -119,6 +119,7 @@ const CLEARED_BY: [(&str, &str); 32] = [
         "센터가 미리 안 계절 휴업",
     ),
     ("a single late report", "늦은 신고가 한 건뿐임"),
+    ("an account of an institution", "기관의 계좌"),
     ("certified in person", "방문하여 실업인정을 받음"),
     ("closed on the day it opened", "개업한 날 폐업함"),
     (
@@ -186,8 +187,16 @@ const CLEARED_BY: [(&str, &str); 32] = [
     ),
     ("the business closed", "사업장이 문을 닫음"),
     (
+        "the business had closed",
+        "그때 사업장이 이미 문을 닫은 것이 등록부에 있음",
+    ),
+    (
         "the claim follows a later employment",
         "그 뒤의 취업에서 이직하여 수급함",
+    ),
+    (
+        "the statements for the pay due on leaving are not due yet",
+        "이직하며 받을 임금의 명세서가 아직 제출 기한 전임",
     ),
     (
         "too few came back while the benefit could be paid",

@@ -137,12 +137,16 @@ fn every_kind_of_look_alike_is_planted() {
         ("F06", "documented_correction"),
         ("F06", "fewer_hired"),
         ("F06", "usual_turnover"),
+        ("F07", "paid_on_leaving"),
         ("F07", "statements_filed_late"),
+        ("F08", "closing_reported_late"),
         ("F08", "single_late_report"),
         ("F09", "declared_preparation"),
         ("F10", "centre_kiosk"),
         ("F10", "family_account"),
         ("F10", "family_device"),
+        ("F10", "family_in_two_households"),
+        ("F10", "institution_account"),
         ("F10", "library_computer"),
         ("F11", "approved_secondment"),
     ]
@@ -168,6 +172,184 @@ fn fewer_are_hired_beside_an_honest_redundancy() {
     assert_most(&leavers(&told("fewer_hired")), |group| {
         (1..group.persons.len()).contains(&group.hired_beside())
     });
+}
+
+/// What a claim was certified with: accounts and devices.
+#[derive(Default)]
+struct Access {
+    accounts: BTreeSet<String>,
+    devices: BTreeSet<String>,
+}
+
+fn access() -> BTreeMap<String, Access> {
+    let mut access: BTreeMap<String, Access> = BTreeMap::new();
+    for row in rows(country(), "ei_certification") {
+        let one = access.entry(row[0].clone()).or_default();
+        one.accounts.insert(row[13].clone());
+        if !row[14].is_empty() {
+            one.devices.insert(row[14].clone());
+        }
+    }
+    access
+}
+
+/// Claims of look-alikes by the account they are paid to.
+fn by_account(reason: &str) -> Vec<Vec<String>> {
+    let access = access();
+    let mut claims: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for claim in told(reason) {
+        for account in access.get(&claim).into_iter().flat_map(|one| &one.accounts) {
+            claims
+                .entry(account.clone())
+                .or_default()
+                .push(claim.clone());
+        }
+    }
+    claims.into_values().collect()
+}
+
+#[test]
+fn a_ring_may_share_a_device_and_nothing_else() {
+    let (access, claims) = (access(), claims());
+    let mut rings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in truth(country(), "fraud.csv") {
+        if row[6].contains("-device-") {
+            assert_eq!(row[1], "F10");
+            rings
+                .entry(row[6].clone())
+                .or_default()
+                .push(row[0].clone());
+        }
+    }
+    // Who was not paid yet is none of the truth's.
+    let whole = rings.values().filter(|members| members.len() >= 4).count();
+    assert!(whole >= 5 && whole * 5 >= rings.len() * 4, "{rings:?}");
+    for (ring, members) in &rings {
+        let of = |values: fn(&Access) -> &BTreeSet<String>| -> BTreeSet<&String> {
+            let members = members.iter().filter_map(|claim| access.get(claim));
+            members.flat_map(values).collect()
+        };
+        assert!(members.len() <= 7, "{ring}: {members:?}");
+        assert!(of(|one| &one.devices).len() <= 1, "{ring}");
+        assert_eq!(of(|one| &one.accounts).len(), members.len(), "{ring}");
+        let separated: BTreeSet<(&String, i32)> = members
+            .iter()
+            .filter_map(|claim| claims.get(claim))
+            .map(|claim| (&claim.workplace, claim.separated))
+            .collect();
+        assert!(separated.len() * 2 > members.len(), "{ring}: {separated:?}");
+    }
+}
+
+#[test]
+fn residents_of_an_institution_come_over_time_from_many_employers() {
+    let (access, claims) = (access(), claims());
+    let institutions = by_account("institution_account");
+    assert!(!institutions.is_empty());
+    for residents in institutions {
+        let known: Vec<&ClaimRow> = residents.iter().filter_map(|one| claims.get(one)).collect();
+        let employers: BTreeSet<&String> = known.iter().map(|claim| &claim.workplace).collect();
+        let devices: BTreeSet<&String> = residents
+            .iter()
+            .flat_map(|one| &access[one].devices)
+            .collect();
+        let separated = known.iter().map(|claim| claim.separated);
+        let span = separated.clone().max().unwrap() - separated.min().unwrap();
+        assert!(residents.len() >= 10, "{residents:?}");
+        assert!(
+            employers.len() * 10 >= residents.len() * 9,
+            "{} {}",
+            employers.len(),
+            residents.len()
+        );
+        // Some have certified in person so far.
+        assert!(
+            devices.len() * 3 >= residents.len(),
+            "{} {}",
+            devices.len(),
+            residents.len()
+        );
+        assert!(span > 365, "{span}");
+    }
+}
+
+#[test]
+fn the_register_has_a_family_as_two_households_at_one_address() {
+    let claims = claims();
+    let mut registered = BTreeMap::new();
+    for row in rows(country(), "mois_household") {
+        registered.insert(row[0].clone(), (row[1].clone(), row[2].clone()));
+    }
+    let families = by_account("family_in_two_households");
+    let whole: Vec<_> = families.iter().filter(|one| one.len() >= 3).collect();
+    assert!(whole.len() >= 2, "{families:?}");
+    for family in whole {
+        let homes = family.iter().filter_map(|claim| claims.get(claim));
+        let homes = homes.filter_map(|claim| registered.get(&claim.rrn));
+        let (households, addresses): (BTreeSet<_>, BTreeSet<_>) = homes.cloned().unzip();
+        assert_eq!((households.len(), addresses.len()), (2, 1), "{family:?}");
+    }
+}
+
+#[test]
+fn a_closing_is_reported_late_at_once_and_the_tax_office_knew() {
+    let claims = claims();
+    let told: BTreeSet<String> = told("closing_reported_late").into_iter().collect();
+    let mut closed = BTreeSet::new();
+    for row in rows(country(), "nts_business_registration") {
+        if is_day(&row[4]) {
+            closed.insert((row[0].clone(), date(&row[4])));
+        }
+    }
+    let mut reported = BTreeMap::new();
+    for row in rows(country(), "ei_insured_spell") {
+        let days = (is_day(&row[3]), row.last().filter(|day| is_day(day)));
+        if let (true, Some(day)) = days {
+            reported.insert((row[0].clone(), row[1].clone()), date(day));
+        }
+    }
+    let (mut known, mut claimed) = (0, 0);
+    let mut days: BTreeMap<&String, BTreeSet<i32>> = BTreeMap::new();
+    for claim in told.iter().filter_map(|claim| claims.get(claim)) {
+        if let Some(day) = reported.get(&(claim.rrn.clone(), claim.workplace.clone())) {
+            let waited = day - claim.separated;
+            assert!((100..=150).contains(&waited), "{waited}");
+            days.entry(&claim.workplace).or_default().insert(*day);
+        }
+        claimed += 1;
+        known += usize::from(closed.contains(&(claim.workplace[..10].to_owned(), claim.separated)));
+    }
+    assert!(days.values().all(|days| days.len() == 1), "{days:?}");
+    assert!(told.len() >= 5, "{told:?}");
+    assert!(known * 10 >= claimed * 9, "{known} of {claimed}");
+}
+
+#[test]
+fn who_is_paid_on_leaving_has_statements_of_that_day_for_all_months() {
+    let claims = claims();
+    let mut paid: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for row in rows(country(), "nts_wage_statement") {
+        let key = (row[0].clone(), row[1].clone());
+        paid.entry(key).or_default().insert(row[2].clone());
+    }
+    let mut with_statements = 0;
+    for claim in told("paid_on_leaving")
+        .iter()
+        .filter_map(|claim| claims.get(claim))
+    {
+        let key = (claim.rrn.clone(), claim.workplace[..10].to_owned());
+        let Some(months) = paid.get(&key) else {
+            continue;
+        };
+        let (year, month, _) = crate::calendar::civil(claim.separated + 14);
+        assert_eq!(months.len(), 1, "{months:?}");
+        assert!(
+            months.contains(&format!("{year}{month:02}")),
+            "{months:?} {year} {month}"
+        );
+        with_statements += 1;
+    }
+    assert!(with_statements >= 10, "{with_statements}");
 }
 
 #[test]

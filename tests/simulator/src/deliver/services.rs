@@ -121,7 +121,7 @@ pub(super) const SERVICES: [Layout; 14] = [
     },
     Layout {
         name: "mois_household",
-        header: &["주민등록번호", "세대식별값", "전입일"],
+        header: &["주민등록번호", "세대식별값", "주소식별값", "전입일"],
         known_day: 5,
         ..SERVICE
     },

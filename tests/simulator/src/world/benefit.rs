@@ -36,6 +36,10 @@ pub(super) struct Claim {
     pub delivered: bool,
     pub account: u64,
     pub device: u64,
+    /// The account or the device is shared with somebody.
+    pub shares: bool,
+    /// A delivered and paid round was certified from the device.
+    pub used_device: bool,
     pub last_paid_month: i32,
     pub closed: bool,
     pub ring: u32,
@@ -184,6 +188,9 @@ impl Block<'_> {
             .truth
             .add(self.scenario, month, Measure::NewClaims, 1);
         self.count_repeat(&claim_number, applied, month);
+        if plan == Plan::None {
+            self.join_family(person, applied);
+        }
         self.deliver_household(person, applied);
 
         let end = (applied + WAITING_DAYS + entitled - 1).min(separated + 365);
@@ -220,6 +227,8 @@ impl Block<'_> {
             delivered: false,
             account,
             device,
+            shares: shared.is_some(),
+            used_device: false,
             last_paid_month: 0,
             closed: false,
             ring,
@@ -394,6 +403,7 @@ impl Block<'_> {
                 row.text(b"")
             };
             row.finish(amount);
+            claim.used_device |= round.online && days > 0;
         }
         let truth = &mut self.out.truth;
         truth.add(self.scenario, month, Measure::BenefitWon, amount);

@@ -42,17 +42,24 @@ impl Block<'_> {
     /// The household a claimant is registered in.
     pub(super) fn deliver_household(&mut self, person: u32, applied: Day) {
         let who = &self.persons[person as usize];
-        let household = splitmix(
+        let own = splitmix(
             self.scenario.seed
                 ^ splitmix(4 << 40 ^ u64::from(self.index))
                 ^ u64::from(who.household),
         );
+        let (household, address) = self
+            .registered_with_kin(person)
+            .unwrap_or((own, splitmix(own)));
         let rrn = who.rrn;
         let since = self.scenario.first_day - 30 - (who.household % 4_000) as Day;
         let month = month_of(applied);
         let row = self.out.row(self.scenario, Source::Household, month, true);
         if let Some(row) = row {
-            row.text(&rrn).text(&hex16(household)).day(since).finish(0);
+            row.text(&rrn)
+                .text(&hex16(household))
+                .text(&hex16(address))
+                .day(since)
+                .finish(0);
         }
     }
 

@@ -2,13 +2,44 @@
 
 use crate::calendar::{Day, NEVER, first_of, next_weekday};
 use crate::law::QUALIFYING_CALENDAR_DAYS;
-use crate::scenario::magnitude;
+use crate::random::Random;
+use crate::scenario::{Scenario, magnitude};
 use crate::world::employment::{Cover, Kind};
 use crate::world::fraud::Plan;
 use crate::world::person::NONE;
 use crate::world::{Block, Flow};
 
+/// Plants whose owner reports what closed only months later, from a stream of random numbers of
+/// their own.
+pub(super) struct LateClosings {
+    random: Random,
+    due: f64,
+}
+
+impl LateClosings {
+    pub(super) fn new(scenario: &Scenario, index: u32) -> Self {
+        let mut random = Random::new(scenario.seed, 0xc105_0000_0000 + u64::from(index));
+        let due = random.unit();
+        Self { random, due }
+    }
+}
+
 impl Block<'_> {
+    /// Closings that resemble late reports made for the benefit.
+    pub(super) fn stage_late_closings(&mut self, month: i32) {
+        if month < self.scenario.start_month {
+            return;
+        }
+        let claims = magnitude::CLAIMS * self.scale;
+        self.late_closings.due += claims * 0.001 / 10.0 * self.scenario.fraud_rate;
+        while self.late_closings.due >= 1.0 {
+            self.late_closings.due -= 1.0;
+            std::mem::swap(&mut self.random, &mut self.late_closings.random);
+            self.close_plant(month, Plan::ReportsClosingLate);
+            std::mem::swap(&mut self.random, &mut self.late_closings.random);
+        }
+    }
+
     /// Closings that resemble collusion.
     pub(super) fn stage_closings(&mut self, month: i32) {
         let claims = magnitude::CLAIMS * self.scale;
@@ -75,6 +106,12 @@ impl Block<'_> {
     }
 
     fn let_all_go(&mut self, plant: u32, last: Day, plan: Plan) {
+        let reports_late = plan == Plan::ReportsClosingLate;
+        let reported = if reports_late {
+            last + self.random.between(100, 150)
+        } else {
+            last + 2
+        };
         for index in self.staff_of(plant) {
             let job = &self.jobs[index as usize];
             let (person, who) = (job.person, &self.persons[job.person as usize]);
@@ -86,15 +123,21 @@ impl Block<'_> {
                 && !who.searching(last)
                 && who.claim == NONE
                 && self.insured_days_between(person, last - 547, last) >= QUALIFYING_CALENDAR_DAYS;
-            if !claims {
+            let told_late = reports_late && job.insured();
+            if !(claims || told_late) {
                 self.separate_job(index, last, 22);
                 continue;
             }
             self.end_job(index, last, 22);
             let job = &mut self.jobs[index as usize];
-            job.lost_reported = (last + 2).max(job.acquired_reported);
+            job.lost_reported = reported.max(job.acquired_reported);
             self.deliver_spell(index, true);
-            let applied = next_weekday(last + self.random.between(3, 10));
+            if !claims {
+                self.note_eligible(index);
+                continue;
+            }
+            let known = if reports_late { reported } else { last };
+            let applied = next_weekday(known + self.random.between(3, 10));
             self.grant(person, index, applied, plan, NONE);
         }
     }

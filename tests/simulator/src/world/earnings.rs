@@ -3,7 +3,7 @@
 use crate::calendar::{Day, NEVER, civil, first_of, month_of};
 use crate::deliver::Source;
 use crate::identity::{business_number, put};
-use crate::law::{self, delivery_month, report_due};
+use crate::law::{self, PAID_AFTER_LEAVING, delivery_month, report_due};
 use crate::scenario::magnitude;
 use crate::truth::Measure;
 use crate::world::employment::{Cover, Job};
@@ -483,6 +483,12 @@ impl Block<'_> {
         job.cover == Cover::Unreported && small && job.person % 100 < OFF_THE_BOOKS_PER_CENT
     }
 
+    /// Whether a firm that files late pays its short-lived staff when they leave: its statements
+    /// are then due in the half-year of that day and not in those of the work.
+    pub(super) fn pays_on_leaving(&self, workplace: u32) -> bool {
+        self.workplaces[workplace as usize].files_late && workplace.is_multiple_of(2)
+    }
+
     /// Wage statements of employees, insured or not, and of the civil service.
     pub(super) fn pay_wages(&mut self, month: i32) {
         if self.scenario.index(month).is_none() {
@@ -502,10 +508,14 @@ impl Block<'_> {
             let extra = 1_000 + self.random.below(60) as i64;
             let gross = (job.wage_won * days / length * extra / 1_000 / 10 * 10).max(10);
             let (person, workplace, ended) = (job.person, job.workplace, job.last);
+            let contract_end = job.contract_end;
             let off_the_books = self.off_the_books(job);
             // Some employers pay the last wage late: the statement names the days it is for.
             let arrears = ended <= to && self.random.chance(0.04);
-            let paid_month = if files_late {
+            let paid_month = if files_late && self.pays_on_leaving(workplace) {
+                // The pay of all months, when the job ends.
+                month_of(contract_end + PAID_AFTER_LEAVING)
+            } else if files_late {
                 month + 2
             } else if arrears {
                 month + self.random.between(1, 3)

@@ -2,6 +2,7 @@
 
 use crate::calendar::{Day, NEVER, first_of, month_of, next_weekday};
 use crate::deliver::Source;
+use crate::law::PAID_AFTER_LEAVING;
 use crate::random::splitmix;
 use crate::truth::{Measure, TruthFile};
 use crate::world::benefit::{Claim, Round};
@@ -53,6 +54,8 @@ pub(super) enum Plan {
     UsualTurnover,
     /// Honest: the plant closed for good.
     PlantClosed,
+    /// Honest: the plant closed for good, and its owner reported who left only months later.
+    ReportsClosingLate,
     /// Honest: the owner of several businesses closed one of them.
     OneOfSeveralClosed,
 }
@@ -75,13 +78,24 @@ impl Plan {
     }
 
     /// Share of such frauds that an investigation finds.
-    fn detected(self) -> f64 {
+    pub(super) fn detected(self) -> f64 {
         match self {
             Self::HiddenJob | Self::HiddenPay => 0.40,
             Self::Abroad | Self::Service => 0.40,
             _ => 0.14,
         }
     }
+}
+
+/// A fraud as the truth tells it.
+pub(super) struct Settled<'r> {
+    pub typology: &'static str,
+    pub from: Day,
+    pub to: Day,
+    pub amount: i64,
+    pub detected: bool,
+    pub ring: &'r str,
+    pub evident: bool,
 }
 
 impl Block<'_> {
@@ -249,17 +263,27 @@ impl Block<'_> {
                 self.note_look_alike(index, "F06", "documented_correction", applied, end);
             }
             Plan::FilesLate => {
-                self.note_look_alike(index, "F07", "statements_filed_late", applied, end);
+                let workplace = self.jobs[self.claims[index as usize].job as usize].workplace;
+                let reason = if self.pays_on_leaving(workplace) {
+                    "paid_on_leaving"
+                } else {
+                    "statements_filed_late"
+                };
+                self.note_look_alike(index, "F07", reason, applied, end);
             }
-            Plan::FewerHired => self.note_look_alike(index, "F06", "fewer_hired", applied, end),
             Plan::UsualTurnover => {
                 self.note_look_alike(index, "F06", "usual_turnover", applied, end);
             }
             Plan::PlantClosed => self.note_look_alike(index, "F05", "plant_closed", applied, end),
+            Plan::ReportsClosingLate => {
+                self.note_look_alike(index, "F08", "closing_reported_late", applied, end);
+            }
             Plan::OneOfSeveralClosed => {
                 self.note_look_alike(index, "F05", "one_of_several_closed", applied, end);
             }
             Plan::None => self.note_late_report(index),
+            // Told once all hires are known.
+            Plan::FewerHired => {}
             Plan::HiddenJob | Plan::Abroad => {}
         }
     }
@@ -398,8 +422,11 @@ impl Block<'_> {
             Plan::Collusion => claim.applied + 130 <= end,
             Plan::ReasonChanged => job.last >= start,
             Plan::Replaced => self.replaced_by(claim, end + 15),
-            // Three months' wages are missing.
-            Plan::Fictitious => job.last >= first_of(self.scenario.start_month + 2),
+            // Three months' wages are missing, and what is due on leaving too.
+            Plan::Fictitious => {
+                job.last >= first_of(self.scenario.start_month + 2)
+                    && job.last + PAID_AFTER_LEAVING <= end
+            }
             // The others have claimed too.
             Plan::LateLoss => claim.applied + 85 <= end,
             Plan::Ring => claim.applied + 60 <= end && claim.applied >= start - 60,
@@ -411,7 +438,7 @@ impl Block<'_> {
     /// Records a fraud when its claim ends, and the decision when it is found.
     pub(super) fn settle_fraud(&mut self, index: u32) {
         let claim = &self.claims[index as usize];
-        let (plan, from, number, ring) = (claim.plan, claim.fraud_from, claim.number, claim.ring);
+        let (plan, from, ring) = (claim.plan, claim.fraud_from, claim.ring);
         let (to, amount) = (
             if claim.fraud_to == NEVER {
                 from
@@ -420,7 +447,6 @@ impl Block<'_> {
             },
             claim.overpaid_won,
         );
-        let rrn = self.persons[claim.person as usize].rrn;
         let Some(typology) = plan.typology() else {
             return;
         };
@@ -443,19 +469,17 @@ impl Block<'_> {
             .add(self.scenario, month_of(from), Measure::Frauds, 1);
         let evident = self.is_evident(&self.claims[index as usize]);
         let start = first_of(self.scenario.start_month);
+        let settled = Settled {
+            typology,
+            from,
+            to,
+            amount,
+            detected,
+            ring: &ring,
+            evident,
+        };
         if to >= start || self.claims[index as usize].delivered {
-            self.out.truth.frauds += 1;
-            self.out.truth.line(
-                TruthFile::Fraud,
-                format_args!(
-                    "{},{typology},{},{},{amount},{},{ring},{}",
-                    String::from_utf8_lossy(&number),
-                    iso(from),
-                    iso(to),
-                    u8::from(detected),
-                    u8::from(evident),
-                ),
-            );
+            self.tell_fraud(index, &settled);
         }
         if !detected {
             return;
@@ -465,9 +489,43 @@ impl Block<'_> {
             [&b"none"[..], b"upheld", b"overturned"][self.random.weighted(&[90.0, 8.0, 2.0])];
         // Of organised fraud only a part can be proven round by round.
         let recovered = if alone { amount } else { amount * 22 / 100 };
+        self.decide(index, typology, decided, recovered, appeal);
+    }
+
+    /// A fraud for the truth.
+    pub(super) fn tell_fraud(&mut self, index: u32, settled: &Settled) {
+        let number = &self.claims[index as usize].number;
+        self.out.truth.frauds += 1;
+        self.out.truth.line(
+            TruthFile::Fraud,
+            format_args!(
+                "{},{},{},{},{},{},{},{}",
+                String::from_utf8_lossy(number),
+                settled.typology,
+                iso(settled.from),
+                iso(settled.to),
+                settled.amount,
+                u8::from(settled.detected),
+                settled.ring,
+                u8::from(settled.evident),
+            ),
+        );
+    }
+
+    /// The decision on a fraud that was found.
+    pub(super) fn decide(
+        &mut self,
+        index: u32,
+        typology: &str,
+        decided: Day,
+        recovered: i64,
+        appeal: &[u8],
+    ) {
+        let claim = &self.claims[index as usize];
+        let rrn = self.persons[claim.person as usize].rrn;
         let month = month_of(decided);
         if let Some(row) = self.out.row(self.scenario, Source::Sanction, month, false) {
-            row.text(&number)
+            row.text(&claim.number)
                 .text(&rrn)
                 .text(typology.as_bytes())
                 .day(decided)

@@ -17,6 +17,7 @@ mod registers;
 mod residents;
 mod search;
 mod services;
+mod sharing;
 mod subsidy_fraud;
 mod surroundings;
 mod survey;
@@ -34,12 +35,14 @@ use crate::random::Random;
 use crate::run::FinishedBlock;
 use crate::scenario::{NATION, Scenario};
 use benefit::Claim;
+use closing::LateClosings;
 use earnings::{Business, Contract, DailyWork};
 use employment::{Eligible, Job};
 use matching::{Seeker, Vacancy};
 use person::Person;
 use redundancy::Redundancies;
 use services::ServiceLog;
+use sharing::Sharing;
 use subsidy_fraud::BackDatedHire;
 use workplace::Workplace;
 
@@ -118,6 +121,8 @@ pub(crate) struct Block<'s> {
     /// Hires whose subsidy is claimed for months before they began.
     back_dated: Vec<BackDatedHire>,
     redundancies: Redundancies,
+    late_closings: LateClosings,
+    sharing: Sharing,
     /// What the employment services saw, for their own records.
     service_log: ServiceLog,
     /// Numbers given out: businesses, claims, seekers, vacancies, courses.
@@ -145,10 +150,12 @@ pub(crate) fn play(scenario: &Scenario, index: u32, persons: usize) -> FinishedB
         block.play_month(month);
     }
     block.settle_open_frauds();
+    block.note_fewer_hired();
     block.write_daily_work();
     block.record_services();
     block.record_subsidy_frauds();
     block.record_kiosks();
+    block.settle_device_rings();
     FinishedBlock {
         residents: block.count_residents(),
         registers: block.register_workplaces(),
@@ -186,6 +193,8 @@ impl<'s> Block<'s> {
             carry: [0.0; FLOWS],
             back_dated: Vec::new(),
             redundancies: Redundancies::default(),
+            late_closings: LateClosings::new(scenario, index),
+            sharing: Sharing::new(scenario, index),
             service_log: ServiceLog::default(),
             numbers: [0; 5],
             out: BlockOutput::new(scenario, index),
@@ -211,9 +220,11 @@ impl<'s> Block<'s> {
         self.stage_frauds(month);
         self.stage_redundancies(month);
         self.stage_closings(month);
+        self.stage_late_closings(month);
         self.stage_back_dated_hires(month);
         self.open_vacancies(month);
         self.open_claims(month);
+        self.stage_sharing(month);
         self.register_seekers(month);
         self.start_found_jobs(month);
         self.hire_the_rest(month);

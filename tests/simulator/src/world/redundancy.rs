@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::calendar::{Day, NEVER, first_of, next_weekday};
 use crate::scenario::magnitude;
 use crate::world::benefit::Claim;
-use crate::world::employment::{Cover, Kind};
+use crate::world::employment::{Cover, Job, Kind};
 use crate::world::fraud::Plan;
 use crate::world::person::NONE;
 use crate::world::{Block, Flow};
@@ -181,30 +181,64 @@ impl Block<'_> {
     /// Whether as many others were hired for the occupation as were made redundant, and their
     /// acquisitions were reported by a day.
     pub(super) fn replaced_by(&self, claim: &Claim, reported: Day) -> bool {
-        let job = &self.jobs[claim.job as usize];
-        let is_beside = |other: u32| {
-            let other = &self.jobs[other as usize];
-            other.workplace == job.workplace && other.occupation == job.occupation
-        };
         let made_redundant = self
             .claims
             .iter()
             .filter(|other| {
                 other.plan == Plan::Replaced
-                    && is_beside(other.job)
+                    && self.is_beside(claim, &self.jobs[other.job as usize])
                     && (other.separated - claim.separated).abs() <= TOGETHER
             })
             .count();
-        let hired: BTreeSet<u32> = (0..self.jobs.len() as u32)
-            .filter(|other| is_beside(*other))
-            .map(|other| &self.jobs[other as usize])
+        self.hired_beside(claim, reported) >= made_redundant
+    }
+
+    /// Tells which redundancies had fewer hires beside them, now that all hires are known: an
+    /// employer who meant to hire fewer may have come to as many in the ordinary way.
+    pub(super) fn note_fewer_hired(&mut self) {
+        for index in 0..self.claims.len() as u32 {
+            let claim = &self.claims[index as usize];
+            let (applied, end) = (claim.applied, claim.expected_end);
+            if claim.plan == Plan::FewerHired
+                && self.hired_beside(claim, NEVER) < self.let_go(claim)
+            {
+                self.note_look_alike(index, "F06", "fewer_hired", applied, end);
+            }
+        }
+    }
+
+    fn is_beside(&self, claim: &Claim, other: &Job) -> bool {
+        let job = &self.jobs[claim.job as usize];
+        other.workplace == job.workplace && other.occupation == job.occupation
+    }
+
+    /// People hired for the occupation around a separation, reported by a day.
+    fn hired_beside(&self, claim: &Claim, reported: Day) -> usize {
+        let around = claim.separated - BEFORE..=claim.separated + AFTER;
+        let hired: BTreeSet<u32> = self
+            .jobs
+            .iter()
+            .filter(|other| self.is_beside(claim, other))
             .filter(|other| {
                 other.insured()
-                    && (claim.separated - BEFORE..=claim.separated + AFTER).contains(&other.first)
+                    && around.contains(&other.first)
                     && other.acquired_reported <= reported
             })
             .map(|other| other.person)
             .collect();
-        hired.len() >= made_redundant
+        hired.len()
+    }
+
+    /// People made redundant in the occupation around a separation, whether they claim or not.
+    fn let_go(&self, claim: &Claim) -> usize {
+        let around = claim.separated - TOGETHER..=claim.separated + TOGETHER;
+        let let_go: BTreeSet<u32> = self
+            .jobs
+            .iter()
+            .filter(|other| self.is_beside(claim, other))
+            .filter(|other| other.insured() && other.reason == 23 && around.contains(&other.last))
+            .map(|other| other.person)
+            .collect();
+        let_go.len()
     }
 }

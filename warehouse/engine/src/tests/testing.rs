@@ -150,6 +150,54 @@ fn select_that_breaks_its_contract_does_not_run_and_names_every_difference() {
 }
 
 #[test]
+fn failing_rows_show_no_person_whatever_a_column_is_called() {
+    run(async {
+        let fixture = Fixture::new().await;
+        fixture.deliver("2024-01-01", &[(771, -5), (772, 3)]).await;
+        let mut files = sql();
+        let income = files["core/income.sql"]
+            .replace("{tests: [{range: {min: 0}}]}", "{tags: [quasi_identifier]}");
+        files.insert("core/income.sql".into(), income);
+        let view = "/*---\ndescription: d\ngrain: [who]\nmaterialized: view\ncolumns:\n  paid_won: {tests: [{range: {min: 0}}]}\n---*/\n\
+            select person_key as who, paid_won from {{ ref('income') }}";
+        files.insert("marts/renamed.sql".into(), view.into());
+        let mart = "/*---\ndescription: d\ngrain: [month]\nmaterialized: table\n---*/\n\
+            select month, sum(paid_won) as total_won from {{ ref('income') }} group by month";
+        files.insert("marts/by_month.sql".into(), mart.into());
+        let check = "select count(*) as persons, person_key as who, concat('p', cast(person_key as varchar)) as tag, \
+            max(paid_won) as most from {{ ref('income') }} group by person_key";
+        files.insert("checks/nobody.sql".into(), check.into());
+        let of_mart = "select month, total_won from {{ ref('by_month') }}";
+        files.insert("checks/no_month.sql".into(), of_mart.into());
+        let report = fixture.build(&files).await;
+        let shown = |name: &str| {
+            let failure = report
+                .check_failures
+                .iter()
+                .find(|failure| failure.subject == name);
+            failure
+                .map(|failure| failure.examples.clone())
+                .unwrap_or_default()
+        };
+        let masked = "persons = 1, who = [masked], tag = [masked], most = [masked]";
+        assert_eq!(shown("nobody"), [masked, masked], "{report:#?}");
+        assert_eq!(shown("no_month"), ["month = 2024-01-01, total_won = -2"]);
+        let of_view = report
+            .models
+            .iter()
+            .find_map(|model| model.test_failures.first());
+        let of_view = of_view.unwrap();
+        assert_eq!(of_view.examples, ["who = [masked], paid_won = [masked]"]);
+        let rows = "select failing_row from ops.test_failures";
+        let kept = texts(&fixture, &files, rows).await;
+        assert!(
+            kept.len() >= 4 && kept.iter().all(|row| !row.contains("77")),
+            "{kept:?}"
+        );
+    });
+}
+
+#[test]
 fn failing_rows_are_kept_masked_and_leave_when_the_test_passes() {
     run(async {
         let fixture = Fixture::new().await;
