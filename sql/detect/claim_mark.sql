@@ -21,6 +21,7 @@ columns:
   reopens_on: {description: when that closure was to end}
   statements: {description: months of the employment for which the payer stated wages}
   months_observed: {description: months of the employment with statements delivered}
+  statements_until: {description: last month with statements delivered}
   is_unpaid: {description: "three or more months with statements delivered, those of the pay due within 14 days of leaving (근로기준법 제36조) too, and none of them from this payer"}
 ---*/
 with claim as (
@@ -175,6 +176,7 @@ claim_mark as (
     greatest(0, months_between(
       greatest(month_start(spell.acquired_on), observed.first_month),
       least(month_start(ended.separated_on), observed.last_month)) + 1) as months_observed,
+    observed.last_month as statements_until,
     -- amounts
     ended.amount_won
   from ended

@@ -37,14 +37,16 @@ columns:
   document: {description: "F06, F11: what was filed or approved that explains the row"}
   statements: {description: "F07, F11, R01: months for which the employer stated wages of the person"}
   months_observed: {description: "F07, R01: insured months whose statements are due and delivered"}
+  statements_until: {description: "F07, R01: last month whose statements are due and delivered"}
   expected: {description: "F06: hires that the turnover of the workplace gives"}
   p_value: {description: "F06, R01: chance of as many", tests: [{range: {min: 0, max: 1}}]}
   tests: {description: "F06: redundancies that were tested together"}
   users: {description: "F10: claimants who share the account or device and whose claims are on record"}
   households: {description: "R01: households of those tied"}
   staff: {description: "R01: insured with the business on the first day of the window"}
-  group_alike: {description: "F10, R01: most of a device's claimants who share an account or a former employer"}
-  together_p_value: {description: "F10, R01: chance that a device's claimants applied so close to each other", tests: [{range: {min: 0, max: 1}}]}
+  group_alike: {description: "F10, R01: most claimants who share an employer, and an account of a device or a device of an account"}
+  together: {description: "F10, R01: most claimants who applied within 61 days of one; null for hubs and for accounts of fewer than ten"}
+  together_p_value: {description: "F10, R01: chance that the claimants applied so close to each other", tests: [{range: {min: 0, max: 1}}]}
   window_from: {description: "R01: first day of the window in which they left together"}
   window_to: {description: "R01: its last day"}
   applied_on: {description: "R01: application of one who left"}
@@ -66,16 +68,16 @@ with evidence as (
   union all
   {{ rule_rows('f06', 'high', 'claim', ['loss_reason_before', 'loss_reason', 'document', 'expected', 'p_value', 'tests']) }}
   union all
-  {{ rule_rows('f07', 'critical', 'claim', ['statements', 'months_observed']) }}
+  {{ rule_rows('f07', 'critical', 'claim', ['statements', 'months_observed', 'statements_until']) }}
   union all
   {{ rule_rows('f08', 'high', 'claim', ['ended_workplace_no', 'ended_on']) }}
   union all
   {{ rule_rows('f09', 'medium', 'round', ['declared_work', 'claim_paid_from', 'income_won']) }}
   union all
-  {{ rule_rows('f10', 'critical', 'claim', ['users', 'group_alike', 'together_p_value']) }}
+  {{ rule_rows('f10', 'critical', 'claim', ['users', 'group_alike', 'together', 'together_p_value']) }}
   union all
   {{ rule_rows('f11', 'high', 'subsidy', ['statements', 'document']) }}
   union all
-  {{ rule_rows('r01', 'critical', 'claim', ['p_value', 'households', 'group_alike', 'together_p_value', 'window_from', 'window_to', 'staff', 'applied_on', 'rehired_on', 'reopens_on', 'closed_on', 'statements', 'months_observed', 'link_probability']) }}
+  {{ rule_rows('r01', 'critical', 'claim', ['p_value', 'households', 'group_alike', 'together', 'together_p_value', 'window_from', 'window_to', 'staff', 'applied_on', 'rehired_on', 'reopens_on', 'closed_on', 'statements', 'months_observed', 'statements_until', 'link_probability']) }}
 )
 select * from evidence

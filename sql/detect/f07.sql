@@ -27,6 +27,7 @@ columns:
   group_matched: {description: those without a wage statement of the payer}
   months_observed: {description: insured months whose statements are due and delivered}
   statements: {description: months for which that payer stated wages of the person}
+  statements_until: {description: last month whose statements are due and delivered}
   amount_at_risk_won: {description: the whole claim since the employment itself is false, tests: [{range: {min: 0}}]}
 ---*/
 with insured_spell as (
@@ -149,7 +150,8 @@ f07 as (
       when unpaid_staff.group_matched < unpaid_spell.group_size then 'others there were paid according to statements' end as cleared_by,
     -- what derives it again
     paid.amount_won as paid_won,
-    unpaid_spell.statements
+    unpaid_spell.statements,
+    unpaid_spell.last_month as statements_until
   from unpaid_spell
   inner join unpaid_staff
     on unpaid_staff.workplace_no = unpaid_spell.workplace_no

@@ -29,8 +29,9 @@ columns:
   group_size: {description: claimants who share it, tests: [{range: {min: 3}}]}
   group_matched: {description: "households they are registered in, two at one address as one; a claimant without a known one counts as one"}
   users: {description: claimants who share it and whose claims are on record}
-  together_p_value: {description: "chance that the claimants of a device applied so close to each other; null for accounts and hubs"}
-  group_alike: {description: "most of a device's claimants who share an account or a former employer; null for accounts and hubs"}
+  together: {description: "most claimants who applied within 61 days of one; null for hubs and for accounts of fewer than ten"}
+  together_p_value: {description: "chance that the claimants applied so close to each other; null where together is"}
+  group_alike: {description: "most claimants who share an employer, and an account of a device or a device of an account; null where together is"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -150,6 +151,7 @@ f10 as (
     -- what derives it again
     paid.amount_won as paid_won,
     shared_value.claimants as users,
+    shared_value.together,
     shared_value.together_p_value,
     shared_value.alike as group_alike
   from use_of_claim

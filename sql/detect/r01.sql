@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 3
+version: 4
 legal_basis: 고용보험법 제61조 · 제62조 · 제116조
 meta:
   severity: critical
@@ -41,6 +41,8 @@ columns:
   statements: {description: months of the employment for which the payer stated wages}
   link_probability: {description: "lowest probability of the links between businesses that the tie rests on; null where all are by number"}
   months_observed: {description: months of the employment with statements delivered}
+  statements_until: {description: last month with statements delivered}
+  together: {description: "most claimants who applied within 61 days of one; null for hubs, for accounts of fewer than ten and for those who left together"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with tie as (
@@ -76,7 +78,7 @@ r01 as (
   select
     -- rule
     'R01' as rule_id,
-    3 as rule_version,
+    4 as rule_version,
     -- ids
     ring.pivot_key,
     tie.person_key,
@@ -101,8 +103,9 @@ r01 as (
     member.amount_won as paid_won,
     tie.p_value,
     tie.households,
-    case when tie.tie_kind = 'device' then shared.together_p_value end as together_p_value,
-    case when tie.tie_kind = 'device' then shared.alike end as group_alike,
+    shared.together,
+    shared.together_p_value,
+    shared.alike as group_alike,
     clustered.window_from,
     clustered.window_to,
     clustered.staff,
@@ -112,6 +115,7 @@ r01 as (
     case when clustered.window_from is not null then mark.reopens_on end as reopens_on,
     case when clustered.window_from is not null then mark.statements end as statements,
     case when clustered.window_from is not null then mark.months_observed end as months_observed,
+    case when clustered.window_from is not null then mark.statements_until end as statements_until,
     nullif(least(
       coalesce(linked_tie.link_probability, 2.0),
       case when tie.tie_kind = 'rehired' then coalesce(mark.rehired_link, 2.0) else 2.0 end), 2.0) as link_probability

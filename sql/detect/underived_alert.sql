@@ -78,6 +78,16 @@ whole_staff as (
   where evidence.evidence_kind = 'whole_staff'
   group by evidence.evidence_key
 ),
+-- R01: when those left whose losses were reported late together
+late_report as (
+  select
+    evidence.evidence_key,
+    min(evidence.evidence_from) as first_on,
+    max(evidence.evidence_from) as last_on
+  from evidence
+  where evidence.evidence_kind = 'late_report'
+  group by evidence.evidence_key
+),
 -- what the rule says, of the row alone; null and false alike break it
 row_holds as (
   select
@@ -132,6 +142,7 @@ row_holds as (
             and stands.entitling = 'yes' end
       when 'F07' then evidence.statements = 0
         and evidence.months_observed >= 3
+        and evidence.statements_until >= month_start(add_days(evidence.evidence_to, 14))
         and evidence.group_matched = evidence.group_size
         and days_between(evidence.evidence_from, evidence.evidence_to) <= 270
         and days_between(evidence.evidence_to, evidence.fact_on) between -31 and 90 + 31
@@ -150,6 +161,7 @@ row_holds as (
         and case evidence.evidence_kind
           when 'shared_account' then evidence.group_size >= 3
             and coalesce(evidence.users, evidence.group_size) <= 100
+            and not coalesce(evidence.together_p_value > 0.01 and 3 * evidence.together <= evidence.users and 2 * evidence.group_alike <= evidence.users, false)
           else evidence.group_size >= 4
             and coalesce(evidence.users, evidence.group_size) <= 30
             and not coalesce(evidence.together_p_value > 0.01 and 2 * evidence.group_alike <= evidence.users, false) end
@@ -168,6 +180,7 @@ row_holds as (
         and case
           when evidence.evidence_kind = 'account' then evidence.group_matched >= 2
             and evidence.group_size between 3 and 100
+            and not coalesce(evidence.together_p_value > 0.01 and 3 * evidence.together <= evidence.group_size and 2 * evidence.group_alike <= evidence.group_size, false)
           when evidence.evidence_kind = 'device' then evidence.group_matched >= 2
             and evidence.group_size between 3 and 30
             and not coalesce(evidence.together_p_value > 0.01 and 2 * evidence.group_alike <= evidence.group_size, false)
@@ -180,8 +193,10 @@ row_holds as (
                 and coalesce(evidence.fact_on < add_days(evidence.reopens_on, -7), true)
               when 'late_report' then evidence.fact_on >= add_months(evidence.evidence_from, 3)
                 and evidence.applied_on between evidence.fact_on and add_days(evidence.fact_on, 60)
+                and not coalesce(evidence.closed_on between add_days(late_report.last_on, -7) and add_days(late_report.first_on, 32), false)
               when 'unpaid' then evidence.statements = 0
                 and evidence.months_observed >= 3
+                and evidence.statements_until >= month_start(add_days(evidence.evidence_from, 14))
               when 'whole_staff' then evidence.group_matched = evidence.group_size
                 and 10 * evidence.group_size >= 8 * evidence.staff
                 and not coalesce(evidence.closed_on between add_days(evidence.window_from, -31) and add_days(evidence.window_to, 92), false)
@@ -205,6 +220,9 @@ row_holds as (
   left join whole_staff
     on whole_staff.evidence_key = evidence.evidence_key
     and evidence.evidence_kind = 'whole_staff'
+  left join late_report
+    on late_report.evidence_key = evidence.evidence_key
+    and evidence.evidence_kind = 'late_report'
   left join reason as before
     on before.loss_reason = evidence.loss_reason_before
   left join reason as stands

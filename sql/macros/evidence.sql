@@ -85,9 +85,10 @@ least(
       ('channel', 'varchar'), ('seen_on', 'date'), ('abroad_until', 'date'), ('claim_paid_from', 'date'),
       ('ended_workplace_no', 'varchar'), ('ended_acquired_on', 'date'), ('ended_on', 'date'),
       ('loss_reason_before', 'varchar'), ('loss_reason', 'varchar'), ('document', 'varchar'),
-      ('statements', 'bigint'), ('months_observed', 'bigint'),
+      ('statements', 'bigint'), ('months_observed', 'bigint'), ('statements_until', 'date'),
       ('expected', 'double'), ('p_value', 'double'), ('tests', 'bigint'),
-      ('users', 'bigint'), ('households', 'bigint'), ('staff', 'bigint'), ('group_alike', 'bigint'), ('together_p_value', 'double'),
+      ('users', 'bigint'), ('households', 'bigint'), ('staff', 'bigint'), ('group_alike', 'bigint'),
+      ('together', 'bigint'), ('together_p_value', 'double'),
       ('window_from', 'date'), ('window_to', 'date'), ('applied_on', 'date'), ('rehired_on', 'date'),
       ('reopens_on', 'date'), ('closed_on', 'date'), ('link_probability', 'double')] %},
     {% if name in facts %}cast({{ rule }}.{{ name }} as {{ kind }}){% else %}cast(null as {{ kind }}){% endif %} as {{ name }}
