@@ -21,6 +21,7 @@ columns:
   rules: {description: "rules that contribute, joined by commas"}
   persons: {description: people in the evidence, tests: [{range: {min: 1}}]}
   evidence_count: {tests: [{range: {min: 1}}]}
+  link_probability: {description: "the lowest one of its evidence; null where businesses are joined by number or not at all", tests: [{range: {min: 0, max: 1}}]}
   subjects: {description: "certified rounds, claims and subsidies in question"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
   severity: {tests: [{accepted_values: [low, medium, high, critical]}]}
@@ -77,7 +78,8 @@ grouped as (
     max(case
       when evidence.subject_kind = 'round' then least(coalesce(evidence.evidence_to, evidence.subject_to), evidence.subject_to)
       else evidence.subject_to end) as last_on,
-    max(evidence.known_on) as known_on
+    max(evidence.known_on) as known_on,
+    min(evidence.link_probability) as link_probability
   from evidence
   group by evidence.pivot_key
 ),
@@ -98,6 +100,7 @@ candidate as (
     grouped.first_on,
     grouped.last_on,
     grouped.known_on,
+    grouped.link_probability,
     -- amounts
     risk.amount_at_risk_won,
     case

@@ -10,12 +10,18 @@ owner: detection
 legal_basis: 고용보험법 제40조 · 제61조 · 제62조
 columns:
   person_key: {tags: [pseudonym]}
-  business_group: {tags: [firm]}
+  business_group: {tags: [firm], description: "the group of linked_business where the link is sure, otherwise the workplace"}
+  link_probability: {description: "that the workplace belongs to the business, where no number says so"}
+  rehired_link: {description: "that the workplace left and the one that hired are one business, where no number says so"}
   household_digest: {tags: [quasi_identifier], description: "the household, two at one address as one, or the person where none is known"}
   rehired_on: {description: "the first employment after the separation, when it is at the same group; whether the benefit could still be paid or not"}
   is_rehired: {description: the first employment after the separation is at the same group and began while the benefit could be paid and before a seasonal closure was to end}
   is_season: {description: the workplace told its centre of a seasonal closure before the separation}
   is_late: {description: the loss was reported three months late or more and the claim followed within 60 days}
+  reopens_on: {description: when that closure was to end}
+  statements: {description: months of the employment for which the payer stated wages}
+  months_observed: {description: months of the employment with statements delivered}
+  statements_until: {description: last month with statements delivered}
   is_unpaid: {description: "three or more months with statements delivered, those of the pay due within 14 days of leaving (근로기준법 제36조) too, and none of them from this payer"}
 ---*/
 with claim as (
@@ -52,7 +58,8 @@ ended as (
     claim.claim_no,
     claim.person_key,
     claim.workplace_no,
-    coalesce(linked.business_group, claim.workplace_no) as business_group,
+    coalesce(linked.sure_group, claim.workplace_no) as business_group,
+    case when {{ is_sure_link('linked.link_probability') }} then linked.link_probability end as link_probability,
     workplace.biz_no,
     coalesce(workplace.section, '-') as section,
     claim.separated_on,
@@ -94,7 +101,13 @@ next_spell as (
   group by ended.claim_no
 ),
 rehired as (
-  select ended.claim_no, min(insured_spell.acquired_on) as rehired_on, min(insured_spell.known_on) as known_on
+  select
+    ended.claim_no,
+    min(insured_spell.acquired_on) as rehired_on,
+    min(insured_spell.known_on) as known_on,
+    -- the surest way: the same workplace, a number, the higher probability
+    max(case when insured_spell.workplace_no = ended.workplace_no then 2.0
+      else least(coalesce(ended.link_probability, 2.0), coalesce(linked.link_probability, 2.0)) end) as surest_link
   from next_spell
   inner join ended
     on ended.claim_no = next_spell.claim_no
@@ -103,14 +116,14 @@ rehired as (
     and insured_spell.acquired_on = next_spell.acquired_on
   left join linked
     on linked.workplace_no = insured_spell.workplace_no
-  where coalesce(linked.business_group, insured_spell.workplace_no) = ended.business_group
+  where coalesce(linked.sure_group, insured_spell.workplace_no) = ended.business_group
   group by ended.claim_no
 ),
 season as (
   {{ told_closure('ended') }}
 ),
 stated as (
-  select distinct ended.claim_no
+  select ended.claim_no, count(*) as statements
   from ended
   inner join spell
     on spell.claim_no = ended.claim_no
@@ -119,6 +132,7 @@ stated as (
     and income.payer_biz_no = ended.biz_no
   where income.month >= month_start(spell.acquired_on)
     and income.month <= month_start(ended.separated_on)
+  group by ended.claim_no
 ),
 claim_mark as (
   select
@@ -154,6 +168,15 @@ claim_mark as (
         least(month_start(ended.separated_on), observed.last_month)) + 1 >= 3
       and observed.last_month >= month_start(add_days(ended.separated_on, 14)), false) as is_unpaid,
     season.claim_no is not null as is_season,
+    -- what the marks rest on
+    season.reopens_on,
+    ended.link_probability,
+    case when rehired.surest_link <= 1.0 then rehired.surest_link end as rehired_link,
+    coalesce(stated.statements, 0) as statements,
+    greatest(0, months_between(
+      greatest(month_start(spell.acquired_on), observed.first_month),
+      least(month_start(ended.separated_on), observed.last_month)) + 1) as months_observed,
+    observed.last_month as statements_until,
     -- amounts
     ended.amount_won
   from ended

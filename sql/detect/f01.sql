@@ -10,6 +10,8 @@ legal_basis: 고용보험법 제47조 · 제61조 · 제62조
 meta:
   severity: high
   evidence: spell or work days x certification, day by day
+  sources: [ei_insured_spell, ei_daily_work, ei_benefit_claim, ei_certification]
+  look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
     - {ko: "그 회차의 실업인정 신청서에 신고함", en: "declared in that certification"}
     - {ko: "자격이 나중에 취소됨(취소된 자격은 하루도 보험에 들지 않은 것이어서 증거가 되지 않음)", en: "spell cancelled later (such a spell insures no day and gives no evidence)"}
@@ -20,6 +22,10 @@ columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [insured_spell, daily_work]}]}
   overlap_days: {description: worked or insured days inside the certified days, tests: [{range: {min: 1}}]}
+  paid_won: {description: what the round was paid}
+  ended_workplace_no: {description: the workplace of the employment that the claim ended}
+  ended_acquired_on: {description: acquisition of that employment; null when its spell is not on record}
+  ended_on: {description: last insured day of it}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
   cleared: {description: a fact on record already explains the row; it is shown and not counted}
 ---*/
@@ -145,10 +151,21 @@ f01 as (
     case
       when certification.declared_work then 'declared in that certification'
       when overlap_row.ended_by_claim then 'ended by the claim itself, loss not on record'
-      when overlap_row.is_superseded then 'followed by the employment the claim ended, loss not on record' end as cleared_by
+      when overlap_row.is_superseded then 'followed by the employment the claim ended, loss not on record' end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    certification.declared_work,
+    claim.workplace_no as ended_workplace_no,
+    ended.acquired_on as ended_acquired_on,
+    claim.separated_on as ended_on
   from overlap_row
   inner join certification
     on certification.claim_no = overlap_row.claim_no
     and certification.round = overlap_row.round
+  left join claim
+    on claim.claim_no = overlap_row.claim_no
+  left join ended
+    on ended.claim_no = overlap_row.claim_no
 )
 select * from f01

@@ -11,6 +11,8 @@ meta:
   severity: medium
   evidence: statement x certification, refused unless every paid day is a certified day of the claim, in one round or in rounds that follow each other
   context_only: statements that straddle the first or last certified day, whole-month statements, daily and business income without paid days
+  sources: [nts_wage_statement, ei_certification]
+  look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
     - {ko: "이 날들의 실업인정 신청서에 근로나 소득을 신고함", en: "work or income declared in a certification of these days"}
     - {ko: "먼저 한 일의 대가임(지급 대상 기간이 인정받은 날보다 앞섬)", en: "pay for earlier work (its paid days then lie before the certified days)"}
@@ -18,6 +20,10 @@ columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [wage_statement]}]}
   overlap_days: {description: paid days inside the certified days of the round, tests: [{range: {min: 1}}]}
+  paid_won: {description: what the round was paid}
+  declared_work: {description: in any round that certifies one of the paid days}
+  declared_income_won: {description: the highest income declared in one of these rounds}
+  income_won: {description: pay of the statement}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -45,6 +51,7 @@ touched as (
     dated.month,
     dated.paid_from,
     dated.paid_to,
+    dated.gross_won,
     dated.known_on,
     days_overlap(dated.paid_from, dated.paid_to, paid.period_from, paid.period_to) as overlap_days,
     paid.declared_work,
@@ -63,7 +70,8 @@ inside as (
     touched.payer_biz_no,
     touched.month,
     bool_or(touched.declared_work) as declared_work,
-    bool_or(touched.declared_income_won > 0) as declared_income
+    bool_or(touched.declared_income_won > 0) as declared_income,
+    max(touched.declared_income_won) as declared_income_won
   from touched
   group by touched.claim_no, touched.payer_biz_no, touched.month, touched.paid_from, touched.paid_to
   having sum(touched.overlap_days) = days_between(touched.paid_from, touched.paid_to) + 1
@@ -91,7 +99,13 @@ f02 as (
     inside.declared_work or inside.declared_income as cleared,
     case
       when inside.declared_work then 'work declared in that certification'
-      when inside.declared_income then 'income declared in that certification' end as cleared_by
+      when inside.declared_income then 'income declared in that certification' end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    inside.declared_work,
+    inside.declared_income_won,
+    touched.gross_won as income_won
   from inside
   inner join touched
     on touched.claim_no = inside.claim_no

@@ -10,6 +10,8 @@ legal_basis: 고용보험법 제44조 · 제47조 · 제61조
 meta:
   severity: high
   evidence: stay abroad x day of certification
+  sources: [moj_border, ei_benefit_claim, ei_certification]
+  look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
     - {ko: "그날 입국했거나 그날 출국함", en: "entered on that day or left on that day"}
     - {ko: "방문하여 실업인정을 받음(두 기록 가운데 하나가 틀림)", en: "certified in person (then one of the two records is wrong)"}
@@ -19,6 +21,8 @@ columns:
   evidence_kind: {tests: [{accepted_values: [border_stay]}]}
   fact_on: {description: day of certification}
   overlap_days: {description: days abroad inside the certified days, tests: [{range: {min: 0}}]}
+  seen_on: {description: last day on which the person stood in a centre}
+  abroad_until: {description: "day of return, or the last day covered by deliveries while there is none"}
   amount_at_risk_won: {description: the whole round since the certification itself is void, tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -72,7 +76,13 @@ f03 as (
       when stay.left_on = certification.certified_on then 'left on that day'
       when certification.channel = 'visit' then 'certified in person'
       when stay.entered_on is null and presence.present_on > stay.left_on then 'seen in person later, return not on record'
-      end as cleared_by
+      end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    certification.channel,
+    presence.present_on as seen_on,
+    stay.abroad_until
   from certification
   inner join stay
     on stay.person_key = certification.person_key

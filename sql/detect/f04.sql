@@ -54,7 +54,11 @@ f04 as (
     case
       when service.kind = 'reserve_training' then 'reserve training'
       when days_between(service.service_from, service.service_to) < 7 then 'a call-up of no more than seven days'
-      when certification.declared_work then 'declared in that certification' end as cleared_by
+      when certification.declared_work then 'declared in that certification' end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    certification.declared_work
   from certification
   inner join service
     on service.person_key = certification.person_key

@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 2
+version: 3
 legal_basis: 고용보험법 제40조 · 제58조 · 제61조 · 제62조 · 제116조
 meta:
   severity: critical
@@ -16,6 +16,7 @@ meta:
   clears:
     - {ko: "이직 전에 사업장이 센터에 계절 휴업을 알렸고, 끝나기로 한 날보다 일찍 돌아오지 않음", en: "the workplace told its centre of a seasonal closure before they left, and they came back no earlier than it was to end"}
     - {ko: "계절 휴업 뒤처럼, 급여를 받을 수 있는 기간이 지난 뒤 재고용됨", en: "hired back after the benefit could be paid, as after a seasonal closure"}
+    - {ko: "다시 고용한 사업장이 번호가 아닌 연계로 같은 사업주의 것이고 그 확률이 0.95보다 낮음", en: "the workplace that hired belongs to the business by linkage without a number, with a probability below 0.95"}
     - {ko: "받을 수 있는 동안 돌아온 사람이 세 사람 또는 절반이 안 됨", en: "fewer than three, or fewer than half, came back while it could"}
 columns:
   person_key: {tags: [pseudonym]}
@@ -25,6 +26,8 @@ columns:
   fact_on: {description: day of the new acquisition}
   group_size: {description: claimants who left on that day, tests: [{range: {min: 3}}]}
   group_matched: {description: those of them hired back while the benefit could be paid}
+  link_probability: {description: "that the workplace left and the one that hired are one business, where no number says so"}
+  reopens_on: {description: when the seasonal closure that the centre was told of before was to end}
   amount_at_risk_won: {description: the whole claim since the separation itself is false, tests: [{range: {min: 0}}]}
 ---*/
 with insured_spell as (
@@ -49,6 +52,7 @@ leaver as (
     claim.person_key,
     claim.workplace_no,
     coalesce(linked.business_group, claim.workplace_no) as business,
+    linked.link_probability,
     claim.separated_on,
     {{ entitled_until('claim') }} as payable_until,
     paid.paid_from,
@@ -86,15 +90,19 @@ next_spell as (
     and insured_spell.acquired_on <= add_days(leaver.separated_on, 730)
   group by leaver.claim_no, separation.group_size
 ),
-returned as (
+came_back as (
   select
     leaver.*,
     next_spell.group_size,
     next_spell.acquired_on,
+    season.reopens_on,
     coalesce(next_spell.acquired_on >= add_days(season.reopens_on, -7), false) as is_season,
     next_spell.acquired_on <= leaver.payable_until
       and not coalesce(next_spell.acquired_on >= add_days(season.reopens_on, -7), false) as is_while_payable,
-    min(insured_spell.known_on) as spell_known_on
+    min(insured_spell.known_on) as spell_known_on,
+    -- the surest way to the business that hired: the same workplace, a number, the higher probability
+    max(case when insured_spell.workplace_no = leaver.workplace_no then 2.0
+      else least(coalesce(leaver.link_probability, 2.0), coalesce(linked.link_probability, 2.0)) end) as surest_link
   from next_spell
   inner join leaver
     on leaver.claim_no = next_spell.claim_no
@@ -108,12 +116,19 @@ returned as (
   where coalesce(linked.business_group, insured_spell.workplace_no) = leaver.business
   group by all
 ),
+returned as (
+  select
+    came_back.*,
+    case when came_back.surest_link <= 1.0 then came_back.surest_link end as rehired_link,
+    {{ is_sure_link('came_back.surest_link') }} as is_sure
+  from came_back
+),
 matched as (
   select
     returned.workplace_no,
     returned.separated_on,
     count(*) as returned,
-    count(*) filter (where returned.is_while_payable) as group_matched
+    count(*) filter (where returned.is_while_payable and returned.is_sure) as group_matched
   from returned
   group by returned.workplace_no, returned.separated_on
 ),
@@ -133,7 +148,7 @@ f05 as (
   select
     -- rule
     'F05' as rule_id,
-    2 as rule_version,
+    3 as rule_version,
     -- ids
     'workplace/' || judged.workplace_no as pivot_key,
     judged.person_key,
@@ -152,11 +167,16 @@ f05 as (
     judged.amount_won as amount_at_risk_won,
     greatest(judged.known_on, judged.spell_known_on) as known_on,
     -- what clears it
-    not (judged.is_pattern and judged.is_while_payable) as cleared,
+    not (judged.is_pattern and judged.is_while_payable and judged.is_sure) as cleared,
     case
       when judged.is_season then 'a seasonal closure that the centre knew of'
       when not judged.is_while_payable then 'hired back after the benefit could be paid'
-      when not judged.is_pattern then 'too few came back while the benefit could be paid' end as cleared_by
+      when not judged.is_sure then 'linked to the business that hired with too little certainty'
+      when not judged.is_pattern then 'too few came back while the benefit could be paid' end as cleared_by,
+    -- what derives it again
+    judged.amount_won as paid_won,
+    judged.reopens_on,
+    judged.rehired_link as link_probability
   from judged
 )
 select * from f05

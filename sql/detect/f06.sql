@@ -32,6 +32,12 @@ columns:
   fact_on: {description: "day of the report that changed the reason, or of the first hire"}
   group_size: {description: "one, the person; or people made redundant in the occupation"}
   group_matched: {description: "one; or people hired for it"}
+  loss_reason_before: {description: reason of the first report; null where none was changed}
+  loss_reason: {description: reason that stands}
+  document: {description: the document that the correction was filed with}
+  expected: {description: hires for the occupation that the turnover of the workplace gives these days}
+  p_value: {description: upper bound of the Poisson tail for so many hires}
+  tests: {description: "redundancies that were tested together, those of one, of two, or of three or more people"}
   amount_at_risk_won: {description: the whole claim since its condition is false, tests: [{range: {min: 0}}]}
 ---*/
 with change as (
@@ -212,7 +218,15 @@ changed as (
     greatest(claim.known_on, paid.known_on, change.known_on) as known_on,
     -- what clears it
     change.document is not null as cleared,
-    case when change.document is not null then 'corrected with a document: ' || change.document end as cleared_by
+    case when change.document is not null then 'corrected with a document: ' || change.document end as cleared_by,
+    -- what derives it again
+    paid.amount_won as paid_won,
+    change.first_reason as loss_reason_before,
+    change.reason as loss_reason,
+    change.document,
+    cast(null as double) as expected,
+    cast(null as double) as p_value,
+    cast(null as bigint) as tests
   from change
   inner join claim
     on claim.person_key = change.person_key
@@ -253,7 +267,15 @@ beside_hires as (
     judged.group_matched < judged.group_size or judged.false_share > 0.05 as cleared,
     case
       when judged.group_matched < judged.group_size then 'fewer hired than made redundant'
-      when judged.false_share > 0.05 then 'no more hired than the usual turnover' end as cleared_by
+      when judged.false_share > 0.05 then 'no more hired than the usual turnover' end as cleared_by,
+    -- what derives it again
+    judged.amount_won as paid_won,
+    cast(null as varchar) as loss_reason_before,
+    '23' as loss_reason,
+    cast(null as varchar) as document,
+    judged.expected_hires as expected,
+    judged.p_value,
+    judged.separations as tests
   from judged
 ),
 f06 as (

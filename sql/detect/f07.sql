@@ -26,6 +26,8 @@ columns:
   group_size: {description: people ever insured there, tests: [{range: {min: 1}}]}
   group_matched: {description: those without a wage statement of the payer}
   months_observed: {description: insured months whose statements are due and delivered}
+  statements: {description: months for which that payer stated wages of the person}
+  statements_until: {description: last month whose statements are due and delivered}
   amount_at_risk_won: {description: the whole claim since the employment itself is false, tests: [{range: {min: 0}}]}
 ---*/
 with insured_spell as (
@@ -82,6 +84,14 @@ staff as (
     and days_between(min(insured_spell.insured_to), max(insured_spell.insured_to)) <= 31
     and days_between(max(insured_spell.insured_to), closed.closed_on) between -31 and 90
 ),
+stated as (
+  select staff.workplace_no, income.person_key, count(*) as statements
+  from staff
+  inner join income
+    on income.payer_biz_no = staff.biz_no
+  where income.month >= month_start(staff.first_on)
+  group by staff.workplace_no, income.person_key
+),
 unpaid_spell as (
   select
     staff.*,
@@ -90,6 +100,7 @@ unpaid_spell as (
     insured_spell.insured_to,
     insured_spell.known_on as spell_known_on,
     observed.last_month,
+    coalesce(stated.statements, 0) as statements,
     month_start(add_days(insured_spell.insured_to, 14)) as last_pay_month,
     greatest(0, months_between(
       greatest(month_start(insured_spell.acquired_on), observed.first_month),
@@ -98,12 +109,10 @@ unpaid_spell as (
   inner join insured_spell
     on insured_spell.workplace_no = staff.workplace_no
   cross join observed
-  where not exists (
-    select 1 from income
-    where income.person_key = insured_spell.person_key
-      and income.payer_biz_no = staff.biz_no
-      and income.month >= month_start(staff.first_on)
-  )
+  left join stated
+    on stated.workplace_no = staff.workplace_no
+    and stated.person_key = insured_spell.person_key
+  where coalesce(stated.statements, 0) = 0
 ),
 unpaid_staff as (
   select unpaid_spell.workplace_no, count(distinct unpaid_spell.person_key) as group_matched
@@ -138,7 +147,11 @@ f07 as (
     case
       when unpaid_spell.months_observed < 3 then 'fewer than three of these months have statements that are due and delivered'
       when unpaid_spell.last_month < unpaid_spell.last_pay_month then 'the statements for the pay due on leaving are not due yet'
-      when unpaid_staff.group_matched < unpaid_spell.group_size then 'others there were paid according to statements' end as cleared_by
+      when unpaid_staff.group_matched < unpaid_spell.group_size then 'others there were paid according to statements' end as cleared_by,
+    -- what derives it again
+    paid.amount_won as paid_won,
+    unpaid_spell.statements,
+    unpaid_spell.last_month as statements_until
   from unpaid_spell
   inner join unpaid_staff
     on unpaid_staff.workplace_no = unpaid_spell.workplace_no

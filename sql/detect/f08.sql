@@ -25,6 +25,8 @@ columns:
   fact_on: {description: day the loss was reported}
   group_size: {description: losses of the workplace within half a year before and after, tests: [{range: {min: 1}}]}
   group_matched: {description: those of them reported as late and claimed on, tests: [{range: {min: 0}}]}
+  ended_workplace_no: {description: the workplace of the employment that the claim ended}
+  ended_on: {description: last insured day of it}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with insured_spell as (
@@ -67,6 +69,8 @@ late_claim as (
     late.lost_reported_on,
     claim.claim_no,
     claim.applied_on,
+    claim.workplace_no as ended_workplace_no,
+    claim.separated_on as ended_on,
     claim.workplace_no = late.workplace_no and claim.separated_on = late.insured_to as is_for_this_loss,
     paid.paid_from,
     paid.paid_to,
@@ -177,7 +181,11 @@ f08 as (
       when not judged.is_for_this_loss then 'the claim follows a later employment'
       when closing.claim_no is not null then 'the business had closed'
       when judged.group_matched < 2 or (standing.persons < 2 and closed_with.workplace_no is not null) then 'a single late report'
-      when not judged.is_pattern or standing.persons < 2 then 'fewer than a tenth of the losses of the workplace' end as cleared_by
+      when not judged.is_pattern or standing.persons < 2 then 'fewer than a tenth of the losses of the workplace' end as cleared_by,
+    -- what derives it again
+    judged.amount_won as paid_won,
+    judged.ended_workplace_no,
+    judged.ended_on
   from judged
   left join standing
     on standing.claim_no = judged.claim_no

@@ -10,15 +10,23 @@ legal_basis: 고용보험법 제47조 · 제61조 · 제62조 · 같은 법 시�
 meta:
   severity: medium
   evidence: registration x certification from the round of the opening on, while the business is open
-  sources: [nts_business_registration, ei_certification]
+  revenue: >-
+    no source states what a business took in on which days. Statements of business income (nts_business_income) are by
+    month, of what others paid the owner, with or without the business; returns of value added and income tax are by
+    half-year and year and are not delivered. So revenue proves nothing here and its absence is not asked for:
+    preparation that was declared clears, and what was stated for the months stands beside the row as context
+  sources: [nts_business_registration, nts_business_income, ei_certification]
   look_back: three years from the certified days (고용보험법 제62조 제3항)
   clears:
-    - {ko: "개업한 뒤 그 회차나 그 전 회차에 근로나 창업 준비로 신고함", en: "declared as work or as preparation in that certification or an earlier one since the opening"}
+    - {ko: "개업한 뒤 그 회차나 그 전 회차에 근로나 창업 준비로 신고함(매출이 있었는지는 조사관이 확인함)", en: "declared as work or as preparation in that certification or an earlier one since the opening; whether there was revenue is for the officer to ask"}
     - {ko: "개업한 날 폐업함", en: "closed on the day it opened"}
 columns:
   person_key: {tags: [pseudonym]}
   evidence_kind: {tests: [{accepted_values: [business]}]}
   overlap_days: {description: days of the open business inside the certified days, tests: [{range: {min: 1}}]}
+  declared_work: {description: in that certification or an earlier one since the opening}
+  income_won: {description: "context, never proof: business income that others stated for the owner in the months of these days; null when none did"}
+  claim_paid_from: {description: first day that the claim was paid for}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -27,6 +35,10 @@ with certification as (
 business as (
   select * from {{ ref('business') }}
 ),
+income as (
+  select * from {{ ref('income_month') }}
+  where income_kind = 'business'
+),
 paid as (
   {{ paid_claim() }}
 ),
@@ -34,6 +46,7 @@ paid as (
 opened as (
   select
     paid.claim_no,
+    paid.paid_from,
     business.biz_no,
     business.opened_on,
     business.closed_on,
@@ -51,6 +64,18 @@ declared as (
   where certification.declared_work
     and certification.period_to >= opened.opened_on
   group by opened.claim_no, opened.biz_no
+),
+-- by months, which reach beyond the certified days: shown, and decides nothing
+stated as (
+  select opened.claim_no, opened.biz_no, certification.round, sum(income.gross_won) as income_won
+  from opened
+  inner join certification
+    on certification.claim_no = opened.claim_no
+  inner join income
+    on income.person_key = certification.person_key
+  where income.month >= month_start(greatest(opened.opened_on, certification.period_from))
+    and income.month <= month_start(least(coalesce(opened.closed_on, certification.period_to), certification.period_to))
+  group by opened.claim_no, opened.biz_no, certification.round
 ),
 f09 as (
   select
@@ -76,13 +101,23 @@ f09 as (
       or coalesce(opened.closed_on = opened.opened_on, false) as cleared,
     case
       when certification.period_from >= declared.declared_from then 'declared in that certification or an earlier one'
-      when opened.closed_on = opened.opened_on then 'closed on the day it opened' end as cleared_by
+      when opened.closed_on = opened.opened_on then 'closed on the day it opened' end as cleared_by,
+    -- what derives it again
+    certification.amount_won as paid_won,
+    certification.benefit_daily_won,
+    coalesce(certification.period_from >= declared.declared_from, false) as declared_work,
+    opened.paid_from as claim_paid_from,
+    stated.income_won
   from opened
   inner join certification
     on certification.claim_no = opened.claim_no
   left join declared
     on declared.claim_no = opened.claim_no
     and declared.biz_no = opened.biz_no
+  left join stated
+    on stated.claim_no = opened.claim_no
+    and stated.biz_no = opened.biz_no
+    and stated.round = certification.round
   where certification.days_paid > 0
     and certification.period_to >= opened.opened_on
     and (opened.closed_on is null or opened.closed_on >= certification.period_from)

@@ -28,6 +28,10 @@ columns:
   fact_on: {description: day of the first certification by another claimant}
   group_size: {description: claimants who share it, tests: [{range: {min: 3}}]}
   group_matched: {description: "households they are registered in, two at one address as one; a claimant without a known one counts as one"}
+  users: {description: claimants who share it and whose claims are on record}
+  together: {description: "most claimants who applied within 61 days of one; null for hubs and for accounts of fewer than ten"}
+  together_p_value: {description: "chance that the claimants applied so close to each other; null where together is"}
+  group_alike: {description: "most claimants who share an employer, and an account of a device or a device of an account; null where together is"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with certification as (
@@ -143,7 +147,13 @@ f10 as (
       when use_of_claim.group_matched = 1 then 'one household'
       when shared_value.is_hub then 'more users than a ring has'
       when shared_value.is_public then 'a public computer'
-      when shared_value.is_institution then 'an account of an institution' end as cleared_by
+      when shared_value.is_institution then 'an account of an institution' end as cleared_by,
+    -- what derives it again
+    paid.amount_won as paid_won,
+    shared_value.claimants as users,
+    shared_value.together,
+    shared_value.together_p_value,
+    shared_value.alike as group_alike
   from use_of_claim
   inner join pattern
     on pattern.evidence_kind = use_of_claim.evidence_kind

@@ -24,6 +24,9 @@ columns:
   fact_on: {description: "day the acquisition was reported, or first day paid for elsewhere"}
   group_size: {description: people the subsidy was paid for, tests: [{range: {min: 1}}]}
   group_matched: {description: those named of whom this is so}
+  paid_won: {description: the whole subsidy}
+  statements: {description: "months with subsidised days for which the employer stated wages of the person"}
+  document: {description: "secondment, when it was approved"}
   amount_at_risk_won: {description: the person's share of the subsidy, tests: [{range: {min: 0}}]}
 ---*/
 with subsidy as (
@@ -51,6 +54,7 @@ subsidised as (
     subsidy.workplace_no,
     subsidy.biz_no,
     subsidy.heads,
+    subsidy.amount_won as paid_won,
     cast(round(subsidy.amount_won / subsidy.heads) as decimal(18, 0)) as amount_won,
     named.person_key,
     named.secondment_approved,
@@ -69,7 +73,7 @@ pay as (
   select
     subsidised.decision_no,
     subsidised.person_key,
-    bool_or(income.payer_biz_no = subsidised.biz_no) as is_paid_here,
+    count(*) filter (where income.payer_biz_no = subsidised.biz_no) as statements,
     min(greatest(income.paid_from, subsidised.subsidised_from)) as first_on,
     max(least(income.paid_to, subsidised.subsidised_to)) as last_on,
     max(income.known_on) as known_on
@@ -103,17 +107,16 @@ found as (
     back_dated.acquired_on as evidence_from,
     add_days(back_dated.reported_on, -1) as evidence_to,
     back_dated.reported_on as fact_on,
+    coalesce(pay.statements, 0) as statements,
     back_dated.known_on as evidence_known_on
   from subsidised
   inner join back_dated
     on back_dated.decision_no = subsidised.decision_no
     and back_dated.person_key = subsidised.person_key
-  where not exists (
-    select 1 from pay
-    where pay.decision_no = subsidised.decision_no
-      and pay.person_key = subsidised.person_key
-      and pay.is_paid_here
-  )
+  left join pay
+    on pay.decision_no = subsidised.decision_no
+    and pay.person_key = subsidised.person_key
+  where coalesce(pay.statements, 0) = 0
   union all
   select
     subsidised.*,
@@ -121,12 +124,13 @@ found as (
     pay.first_on as evidence_from,
     pay.last_on as evidence_to,
     pay.first_on as fact_on,
+    pay.statements,
     pay.known_on as evidence_known_on
   from subsidised
   inner join pay
     on pay.decision_no = subsidised.decision_no
     and pay.person_key = subsidised.person_key
-  where not pay.is_paid_here
+  where pay.statements = 0
     -- most of the subsidised days, so that a job left or begun in a month is none
     and 2 * (days_between(pay.first_on, pay.last_on) + 1)
       > days_between(subsidised.subsidised_from, subsidised.subsidised_to) + 1
@@ -160,7 +164,11 @@ f11 as (
     greatest(found.known_on, found.evidence_known_on) as known_on,
     -- what clears it
     found.secondment_approved as cleared,
-    case when found.secondment_approved then 'secondment approved' end as cleared_by
+    case when found.secondment_approved then 'secondment approved' end as cleared_by,
+    -- what derives it again
+    found.paid_won,
+    found.statements,
+    case when found.secondment_approved then 'secondment' end as document
   from found
   inner join counted
     on counted.decision_no = found.decision_no

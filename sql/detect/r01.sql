@@ -5,7 +5,7 @@ description:
 grain: [claim_no, evidence_kind, evidence_key]
 materialized: table
 owner: detection
-version: 3
+version: 4
 legal_basis: 고용보험법 제61조 · 제62조 · 제116조
 meta:
   severity: critical
@@ -33,6 +33,16 @@ columns:
   fact_on: {description: "hired back, reported or applied; null for accounts and devices"}
   group_size: {description: "claims of the business in the window; of an account or device its claimants"}
   group_matched: {description: "claims with the mark; of an account or device the households", tests: [{range: {min: 1}}]}
+  p_value: {description: "chance of the tie, corrected", tests: [{range: {min: 0, max: 1}}]}
+  households: {description: households of those tied}
+  window_from: {description: "first day of the window; null for accounts and devices, as all that follows"}
+  staff: {description: insured with the business on that day}
+  closed_on: {description: last day on which a workplace that they left closed}
+  statements: {description: months of the employment for which the payer stated wages}
+  link_probability: {description: "lowest probability of the links between businesses that the tie rests on; null where all are by number"}
+  months_observed: {description: months of the employment with statements delivered}
+  statements_until: {description: last month with statements delivered}
+  together: {description: "most claimants who applied within 61 days of one; null for hubs, for accounts of fewer than ten and for those who left together"}
   amount_at_risk_won: {tests: [{range: {min: 0}}]}
 ---*/
 with tie as (
@@ -45,11 +55,30 @@ ring as (
 member as (
   select * from {{ ref('ring_member') }}
 ),
+mark as (
+  select * from {{ ref('claim_mark') }}
+),
+shared as (
+  select * from {{ ref('shared_value') }}
+),
+clustered as (
+  select * from {{ ref('separation_cluster') }}
+),
+-- who left one workplace together needs no link between businesses
+linked_tie as (
+  select tie.tie_kind, tie.tie_key, min(mark.link_probability) as link_probability
+  from tie
+  inner join mark
+    on mark.claim_no = tie.claim_no
+  where tie.tie_kind not in ('account', 'device')
+  group by tie.tie_kind, tie.tie_key
+  having count(distinct mark.workplace_no) > 1
+),
 r01 as (
   select
     -- rule
     'R01' as rule_id,
-    3 as rule_version,
+    4 as rule_version,
     -- ids
     ring.pivot_key,
     tie.person_key,
@@ -69,12 +98,43 @@ r01 as (
     tie.known_on,
     -- what clears it
     tie.cleared_by is not null as cleared,
-    tie.cleared_by
+    tie.cleared_by,
+    -- what derives it again
+    member.amount_won as paid_won,
+    tie.p_value,
+    tie.households,
+    shared.together,
+    shared.together_p_value,
+    shared.alike as group_alike,
+    clustered.window_from,
+    clustered.window_to,
+    clustered.staff,
+    clustered.closed_on,
+    case when clustered.window_from is not null then mark.applied_on end as applied_on,
+    case when clustered.window_from is not null then mark.rehired_on end as rehired_on,
+    case when clustered.window_from is not null then mark.reopens_on end as reopens_on,
+    case when clustered.window_from is not null then mark.statements end as statements,
+    case when clustered.window_from is not null then mark.months_observed end as months_observed,
+    case when clustered.window_from is not null then mark.statements_until end as statements_until,
+    nullif(least(
+      coalesce(linked_tie.link_probability, 2.0),
+      case when tie.tie_kind = 'rehired' then coalesce(mark.rehired_link, 2.0) else 2.0 end), 2.0) as link_probability
   from tie
   inner join ring
     on ring.ring_id = tie.ring_id
   inner join member
     on member.ring_id = tie.ring_id
     and member.claim_no = tie.claim_no
+  left join mark
+    on mark.claim_no = tie.claim_no
+  left join linked_tie
+    on linked_tie.tie_kind = tie.tie_kind
+    and linked_tie.tie_key = tie.tie_key
+  left join shared
+    on shared.tie_kind = tie.tie_kind
+    and shared.digest = tie.tie_key
+  left join clustered
+    on clustered.mark = case when tie.tie_kind in ('whole_staff', 'separation') then 'any' else tie.tie_kind end
+    and clustered.business_group || '/' || cast(clustered.window_from as varchar) = tie.tie_key
 )
 select * from r01

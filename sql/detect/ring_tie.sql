@@ -77,6 +77,7 @@ owner as (
   inner join linked
     on linked.workplace_no = mark.workplace_no
   where linked.linked_by = 'owner'
+    and linked.business_group = mark.business_group
   group by member.ring_id, mark.business_group
 ),
 ring_tie as (

@@ -114,7 +114,7 @@ staffed as (
   select started.business_group, started.window_from, count(distinct insured_spell.person_key) as staff
   from started
   inner join linked
-    on linked.business_group = started.business_group
+    on linked.sure_group = started.business_group
   inner join insured_spell
     on insured_spell.workplace_no = linked.workplace_no
   where insured_spell.insured_from <= started.window_from

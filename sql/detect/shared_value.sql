@@ -32,6 +32,7 @@ columns:
   is_hub: {description: shared by more claimants than a ring has}
   together: {description: "most claimants who applied within 61 days of one; null for hubs and for accounts of fewer than ten"}
   together_p_value: {description: null where together is, tests: [{range: {min: 0, max: 1}}]}
+  alike: {description: "most claimants who share an employer, and an account of a device or a device of an account; null where together is"}
   is_public: {description: "a device whose claimants neither applied together nor share an account or an employer"}
   is_institution: {description: "an account of ten or more claimants who came over time and share neither a device nor an employer"}
 ---*/
@@ -196,6 +197,7 @@ shared_value as (
     -- whether its claimants belong together
     burst.together,
     burst.p_value as together_p_value,
+    alike.claimants as alike,
     coalesce(
       counted.tie_kind = 'device'
       and burst.p_value > 0.01

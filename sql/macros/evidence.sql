@@ -6,6 +6,12 @@ cast(least(
     ) as decimal(18, 0))
 {%- endmacro %}
 
+{#- Whether a link is sure enough to count against somebody: by a number, or by linkage with at least this probability.
+    Linkage itself joins from one half on, which serves figures; below the bound a link is shown and joins nobody. -#}
+{% macro is_sure_link(probability) -%}
+coalesce({{ probability }} >= {{ var('link_probability', '0.95') }}, true)
+{%- endmacro %}
+
 {#- What a claim was paid so far: one row per claim with a paid round. `known_on` is that of the first payment: a
     claim is at risk from then on, and later rounds raise the amount without being new evidence. -#}
 {% macro paid_claim() -%}
@@ -42,8 +48,9 @@ least(
 {%- endmacro %}
 
 {#- The rows of a rule as the evidence table wants them. `subject` says what a row is about: a certified `round`, a
-    whole `claim`, or a `subsidy`. Rules about people give no pivot: the person is the case. -#}
-{% macro rule_rows(rule, severity, subject) %}
+    whole `claim`, or a `subsidy`. Rules about people give no pivot: the person is the case. `facts` are the columns of
+    the rule, beside those that all have, from which it is derived again. -#}
+{% macro rule_rows(rule, severity, subject, facts) %}
   select
     {% if subject == 'round' %}'person/' || cast({{ rule }}.person_key as varchar){% else %}{{ rule }}.pivot_key{% endif %} as pivot_key,
     {{ rule }}.person_key,
@@ -70,6 +77,21 @@ least(
     {{ rule }}.amount_at_risk_won,
     {{ rule }}.known_on,
     {{ rule }}.cleared,
-    {{ rule }}.cleared_by
+    {{ rule }}.cleared_by,
+    {{ rule }}.paid_won,
+    {% if subject == 'round' %}{{ rule }}.benefit_daily_won{% else %}cast(null as decimal(18, 0)){% endif %} as benefit_daily_won
+    {%- for name, kind in [
+      ('declared_work', 'boolean'), ('declared_income_won', 'decimal(18, 0)'), ('income_won', 'decimal(18, 0)'),
+      ('channel', 'varchar'), ('seen_on', 'date'), ('abroad_until', 'date'), ('claim_paid_from', 'date'),
+      ('ended_workplace_no', 'varchar'), ('ended_acquired_on', 'date'), ('ended_on', 'date'),
+      ('loss_reason_before', 'varchar'), ('loss_reason', 'varchar'), ('document', 'varchar'),
+      ('statements', 'bigint'), ('months_observed', 'bigint'), ('statements_until', 'date'),
+      ('expected', 'double'), ('p_value', 'double'), ('tests', 'bigint'),
+      ('users', 'bigint'), ('households', 'bigint'), ('staff', 'bigint'), ('group_alike', 'bigint'),
+      ('together', 'bigint'), ('together_p_value', 'double'),
+      ('window_from', 'date'), ('window_to', 'date'), ('applied_on', 'date'), ('rehired_on', 'date'),
+      ('reopens_on', 'date'), ('closed_on', 'date'), ('link_probability', 'double')] %},
+    {% if name in facts %}cast({{ rule }}.{{ name }} as {{ kind }}){% else %}cast(null as {{ kind }}){% endif %} as {{ name }}
+    {%- endfor %}
   from {{ ref(rule) }} as {{ rule }}
 {% endmacro %}

@@ -304,6 +304,43 @@ fn embedded_project_is_valid() {
     Project::embedded().unwrap();
 }
 
+#[test]
+fn every_rule_states_law_version_severity_evidence_look_back_sources_and_what_clears() {
+    let project = Project::embedded().unwrap();
+    let delivered: BTreeSet<String> = project
+        .contracts()
+        .values()
+        .map(|contract| contract.source.to_string())
+        .collect();
+    let mut seen = 0;
+    for (table, model) in project.models() {
+        let name = table.to_string();
+        let rule = name
+            .strip_prefix("detect.")
+            .and_then(|rule| rule.strip_prefix(['f', 'r']));
+        if !rule.is_some_and(|number| number.parse::<u8>().is_ok()) {
+            continue;
+        }
+        let header = &model.header;
+        assert!(header.version.is_some(), "{name}: version");
+        assert!(header.legal_basis.is_some(), "{name}: legal_basis");
+        for key in ["severity", "evidence", "look_back"] {
+            let text = header.meta.get(key).and_then(|value| value.as_str());
+            assert!(text.is_some_and(|text| !text.is_empty()), "{name}: {key}");
+        }
+        for key in ["clears", "sources"] {
+            let list = header.meta.get(key).and_then(|value| value.as_sequence());
+            assert!(list.is_some_and(|list| !list.is_empty()), "{name}: {key}");
+        }
+        for source in header.meta["sources"].as_sequence().unwrap() {
+            let source = source.as_str().unwrap();
+            assert!(delivered.contains(source), "{name}: no source {source}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 12);
+}
+
 const PARENT: &str = "\
 source: post
 title: posts
