@@ -36,7 +36,7 @@ columns:
   loss_reason: {description: reason that stands}
   document: {description: the document that the correction was filed with}
   expected: {description: hires for the occupation that the turnover of the workplace gives these days}
-  p_value: {description: upper bound of the Poisson tail for so many hires}
+  p_value: {description: upper bound of the Poisson tail for so many hires, tests: [{range: {min: 0, max: 1}}]}
   tests: {description: "redundancies that were tested together, those of one, of two, or of three or more people"}
   amount_at_risk_won: {description: the whole claim since its condition is false, tests: [{range: {min: 0}}]}
 ---*/
@@ -174,8 +174,8 @@ tested as (
     weighed.*,
     case
       when weighed.hires > weighed.expected_hires
-        then exp(-{{ poisson_ratio('weighed.hires', 'weighed.expected_hires') }})
-          * (weighed.hires + 1.0) / (weighed.hires + 1.0 - weighed.expected_hires) / sqrt(2.0 * pi() * weighed.hires)
+        then least(1.0, exp(-{{ poisson_ratio('weighed.hires', 'weighed.expected_hires') }})
+          * (weighed.hires + 1.0) / (weighed.hires + 1.0 - weighed.expected_hires) / sqrt(2.0 * pi() * weighed.hires))
       else 1.0 end as p_value
   from weighed
 ),

@@ -35,9 +35,9 @@ hired as (
     least(evidence.group_size, 3) as size,
     case
       when cast(evidence.group_matched as double) > evidence.expected
-        then exp(-{{ poisson_ratio('cast(evidence.group_matched as double)', 'evidence.expected') }})
+        then least(1.0, exp(-{{ poisson_ratio('cast(evidence.group_matched as double)', 'evidence.expected') }})
           * (cast(evidence.group_matched as double) + 1.0) / (cast(evidence.group_matched as double) + 1.0 - evidence.expected)
-          / sqrt(2.0 * pi() * cast(evidence.group_matched as double))
+          / sqrt(2.0 * pi() * cast(evidence.group_matched as double)))
       else 1.0 end as tail
   from evidence
   where evidence.evidence_kind = 'redundant_beside_hires'
