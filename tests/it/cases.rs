@@ -163,13 +163,14 @@ fn a_case_goes_from_the_night_to_a_label_and_one_edited_byte_is_found() {
         "select count(*) from alerts.case_label where outcome = 'false_positive'",
     );
     assert_eq!(labels, evidence.len().to_string());
-    let events = query_one(
-        &folder,
-        &format!(
-            "select count(*) from alerts.case_event where case_no = {case} and officer not in ('kim', 'lee')"
-        ),
-    );
-    assert_eq!(events, "5");
+    let events = |of: &str| {
+        let sql = format!(
+            "select count(*) from alerts.case_event where case_no = {case} and officer not in ('kim', 'lee') and {of}"
+        );
+        query_one(&folder, &sql)
+    };
+    assert_eq!(events("action <> 'open_evidence'"), "5");
+    assert_ne!(events("action = 'open_evidence'"), "0");
     let state = query_one(
         &folder,
         &format!("select state from alerts.case where case_no = {case}"),

@@ -136,8 +136,12 @@ fn no_path_leads_from_a_case_to_a_payment() {
         let name = dependency["name"].as_str().unwrap();
         assert!(OF_CASES.contains(&name), "goyong-cases may not use {name}");
     }
-    // Only the job that merges, what orders, the commands of officers, and what follows pseudonyms know cases at all.
+    // Only the job that merges, what orders, the commands of officers, their letters, and what follows pseudonyms know
+    // cases at all.
     let users = [
+        "case_allegations.rs",
+        "case_members.rs",
+        "case_notice.rs",
         "configuration.rs",
         "export_case.rs",
         "lib.rs",

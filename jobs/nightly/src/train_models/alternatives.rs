@@ -44,6 +44,11 @@ pub(super) async fn serve(
         }
     }
     let champion = registry.champion(&declared.model);
+    let table = table_of(declared)?;
+    // Before a version serves there is nothing to say, and no table that says it.
+    if champion.is_none() && project.warehouse().snapshot(&table).await?.is_none() {
+        return Ok(false);
+    }
     hasher.update(format!("{as_of} {}", champion.unwrap_or_default()));
     let state: String = hasher
         .finalize()
@@ -71,7 +76,6 @@ pub(super) async fn serve(
         Field::new("probability", DataType::Float64, false),
         Field::new("model_version", DataType::Utf8, false),
     ]));
-    let table = table_of(declared)?;
     let said = "scores of rows as they could be by the version that serves, one row per entity, day of entry and alternative";
     let mut writer = writer(project, declared, &table, &schema, said, None).await?;
     if let Some(version) = champion {
