@@ -142,7 +142,8 @@ pub(crate) mod tests {
             );
         }
         found.sort();
-        assert!(found.len() >= 23, "{found:?}");
+        let rules: BTreeSet<&str> = found.iter().map(|(rule, _)| rule.as_str()).collect();
+        assert_eq!(rules.len(), 12, "{found:?}");
         found
     }
 
