@@ -59,7 +59,7 @@ pub(crate) fn like_rows(predicted: &[f64], bins: usize) -> Vec<Vec<u32>> {
     groups
 }
 
-/// The calibration table: the groups of [`like_rows`] with what was observed.
+/// The calibration table: the groups of `like_rows` with what was observed.
 pub fn calibration_table(predicted: &[f64], labels: &[bool], bins: usize) -> Vec<CalibrationBin> {
     like_rows(predicted, bins)
         .into_iter()
