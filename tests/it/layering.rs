@@ -147,6 +147,8 @@ fn no_path_leads_from_a_case_to_a_payment() {
         "lib.rs",
         "merge_cases.rs",
         "mirror_cases.rs",
+        // Takes the pseudonyms of officers from there, and nothing of a case.
+        "override_score.rs",
         "rank_cases.rs",
         "render_cases.rs",
         "rotate_keys.rs",

@@ -318,7 +318,7 @@ fn every_rule_states_law_version_severity_evidence_look_back_sources_and_what_cl
         let rule = name
             .strip_prefix("detect.")
             .and_then(|rule| rule.strip_prefix(['f', 'r']));
-        if !rule.is_some_and(|number| number.parse::<u8>().is_ok()) {
+        if rule.is_none_or(|number| number.parse::<u8>().is_err()) {
             continue;
         }
         let header = &model.header;
