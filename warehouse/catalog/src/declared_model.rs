@@ -409,13 +409,9 @@ impl DeclaredModel {
             .with_nearest(name, columns)
     }
 
-    /// A problem at the first line that holds a word.
+    /// A problem where the file first holds a word.
     pub fn problem(&self, word: &str, message: String) -> Problem {
-        let line = self.text.lines().position(|line| {
-            line.split(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '.'))
-                .any(|found| found == word)
-        });
-        Problem::new(&format!("sql/{}", self.file), message).at_line(line.map(|line| line + 1))
+        Problem::new(&format!("sql/{}", self.file), message).at_word(&self.text, word)
     }
 }
 
@@ -423,15 +419,16 @@ impl DeclaredModel {
 pub(crate) fn read_all(
     files: &ProjectFiles,
     models: &BTreeMap<TableName, Model>,
+    broken: &BTreeSet<TableName>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, DeclaredModel> {
     let mut declared = BTreeMap::new();
     for (path, text) in files.below(FOLDER, "yml") {
-        match parse_yaml::<DeclaredModel>(path, 1, text) {
+        match parse_yaml::<DeclaredModel>(path, "", text) {
             Ok(mut model) => {
                 model.file = path.to_owned();
                 model.text = text.to_owned();
-                check(&model, models, problems);
+                check(&model, models, broken, problems);
                 declared.insert(model.model.clone(), model);
             }
             Err(problem) => problems.push(problem),
@@ -443,6 +440,7 @@ pub(crate) fn read_all(
 fn check(
     declared: &DeclaredModel,
     models: &BTreeMap<TableName, Model>,
+    broken: &BTreeSet<TableName>,
     problems: &mut Vec<Problem>,
 ) {
     let name = stem(&declared.file);
@@ -461,6 +459,9 @@ fn check(
     .into_iter()
     .chain(alternatives.map(|table| ("alternatives", table)))
     {
+        if broken.contains(table) {
+            continue;
+        }
         let Some(model) = models.get(table) else {
             let known: Vec<String> = models.keys().map(TableName::to_string).collect();
             let message = format!("`{key}`: no model makes {table}");
@@ -766,7 +767,7 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
             (
                 "capacity:",
                 "capacitiy:",
-                "models/outcome.yml:16: unknown field `capacitiy`",
+                "models/outcome.yml:16:1: unknown field `capacitiy`",
             ),
             (
                 "kind: logistic",
@@ -776,7 +777,7 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
             (
                 "features: features.outcome\n",
                 "features: features.outcom\n",
-                "sql/models/outcome.yml:5: `features`: no model makes features.outcom; did you mean `features.outcome`?",
+                "sql/models/outcome.yml:5:1: `features`: no model makes features.outcom; did you mean `features.outcome`?",
             ),
             (
                 "labels: features.outcome_label",
@@ -791,12 +792,12 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
             (
                 "capacity:",
                 "alternatives: features.outcom\ncapacity:",
-                "sql/models/outcome.yml:16: `alternatives`: no model makes features.outcom; did you mean `features.outcome`?",
+                "sql/models/outcome.yml:16:1: `alternatives`: no model makes features.outcom; did you mean `features.outcome`?",
             ),
             (
                 "[age, trade]",
                 "[age, label]",
-                "sql/models/outcome.yml:11: `use`: `label` names the row or its outcome",
+                "sql/models/outcome.yml:11:41: `use`: `label` names the row or its outcome",
             ),
             ("[age, trade]", "[age, age]", "twice"),
             ("share: 0.2", "share: 20", "`share`: 20 is no share"),
@@ -825,7 +826,7 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
             (
                 "capacity:",
                 "gates: {slope: [1.2, 1.3]}\ncapacity:",
-                "sql/models/outcome.yml:16: `slope`: [1.2, 1.3] is no range around 1",
+                "sql/models/outcome.yml:16:9: `slope`: [1.2, 1.3] is no range around 1",
             ),
             (
                 "capacity:",
@@ -850,7 +851,7 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
             (
                 "capacity:",
                 "complete: [agee]\ncapacity:",
-                "sql/models/outcome.yml:16: `complete`: `agee` is not among `use`; did you mean `age`?",
+                "sql/models/outcome.yml:16:1: `complete`: `agee` is not among `use`; did you mean `age`?",
             ),
             (
                 "title: sex}",
@@ -872,7 +873,7 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
             declared.unknown_column("use", "trade", &declared.features, ["age", "trades"]);
         assert_eq!(
             problem.to_string(),
-            "sql/models/outcome.yml:11: `use`: features.outcome has no column `trade`; did you mean `trades`?"
+            "sql/models/outcome.yml:11:41: `use`: features.outcome has no column `trade`; did you mean `trades`?"
         );
     }
 }

@@ -202,8 +202,8 @@ pub struct CheckHeader {
 /// Header text and body of an SQL file.
 pub(crate) struct SplitFile<'a> {
     pub header: Option<&'a str>,
-    /// 1-based line of the header's first line of YAML.
-    pub header_line: usize,
+    /// What stands before the header's YAML.
+    pub before_header: &'a str,
     /// The file with its header blanked out, so that lines stay where they are.
     pub body: String,
 }
@@ -214,7 +214,7 @@ pub(crate) fn split_file<'a>(file: &str, text: &'a str) -> Result<SplitFile<'a>,
     let Some(start) = text.find("/*---") else {
         return Ok(SplitFile {
             header: None,
-            header_line: 1,
+            before_header: "",
             body: text.to_owned(),
         });
     };
@@ -236,29 +236,37 @@ pub(crate) fn split_file<'a>(file: &str, text: &'a str) -> Result<SplitFile<'a>,
     let blank = "\n".repeat(text[..body_start].matches('\n').count());
     Ok(SplitFile {
         header: Some(&text[yaml_start..yaml_start + length]),
-        header_line: line_of(text, yaml_start),
+        before_header: &text[..yaml_start],
         body: format!("{blank}{}", &text[body_start..]),
     })
 }
 
-/// Reads YAML that begins at a line of a file; errors name the file's line and the nearest key.
+/// Reads YAML that stands after other text in a file; errors name the place in the file and the nearest key.
 pub(crate) fn parse_yaml<T: DeserializeOwned>(
     file: &str,
-    first_line: usize,
+    before: &str,
     yaml: &str,
 ) -> Result<T, Problem> {
     serde_yaml_ng::from_str(yaml).map_err(|error| {
-        let line = error.location().map(|location| {
-            // A struct's missing field is reported where the struct begins.
-            first_line + location.line().saturating_sub(1)
-        });
+        // A struct's missing field is reported where the struct begins.
+        let (line, column) = match error.location().map(|at| (at.line(), at.column())) {
+            Some((1, column)) => {
+                let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+                (1, Some(column + before[line_start..].chars().count()))
+            }
+            Some((line, column)) => (line, Some(column)),
+            None => (1, None),
+        };
+        let line = line + before.matches('\n').count();
         let message = error.to_string();
         let message = message
             .split(" at line ")
             .next()
             .unwrap_or_default()
             .to_owned();
-        let problem = Problem::new(file, message.clone()).at_line(line.or(Some(first_line)));
+        let problem = Problem::new(file, message.clone())
+            .at_line(line)
+            .at_column(column);
         match unknown_and_known(&message) {
             Some((unknown, known)) => problem.with_nearest(unknown, known),
             None => problem,
@@ -327,7 +335,7 @@ columns:
 
     #[test]
     fn header_with_every_kind_of_test_is_read() {
-        let header: ModelHeader = parse_yaml("core/x.sql", 2, HEADER).unwrap();
+        let header: ModelHeader = parse_yaml("core/x.sql", "", HEADER).unwrap();
         assert_eq!(header.reads["income_month"], (-2, 0));
         assert_eq!(header.partitions_from, ["income_month"]);
         assert_eq!(header.tests.len(), 2);
@@ -344,9 +352,13 @@ columns:
         let text = format!("/*---\n{HEADER}materialised: table\n---*/\nselect 1");
         let split = split_file("core/x.sql", &text).unwrap();
         let problem =
-            parse_yaml::<ModelHeader>("core/x.sql", split.header_line, split.header.unwrap())
+            parse_yaml::<ModelHeader>("core/x.sql", split.before_header, split.header.unwrap())
                 .unwrap_err();
-        assert_eq!(problem.line, Some(14), "{problem}");
+        assert_eq!(
+            (problem.line, problem.column),
+            (Some(14), Some(1)),
+            "{problem}"
+        );
         assert_eq!(
             problem.help.as_deref(),
             Some("did you mean `materialized`?")

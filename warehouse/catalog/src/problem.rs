@@ -34,9 +34,15 @@ impl Problem {
     }
 
     /// The same problem at a column of its line.
-    pub fn at_column(mut self, column: usize) -> Self {
-        self.column = Some(column);
+    pub fn at_column(mut self, column: impl Into<Option<usize>>) -> Self {
+        self.column = column.into();
         self
+    }
+
+    /// The same problem where a text first holds a word.
+    pub(crate) fn at_word(self, text: &str, word: &str) -> Self {
+        let (line, column) = position_of(text, word).unzip();
+        self.at_line(line).at_column(column)
     }
 
     /// The same problem with advice.
@@ -78,6 +84,36 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Line and column, from 1, of the first place outside comments where a text holds a word, or holds it as a part of
+/// longer ones where it never stands alone.
+pub(crate) fn position_of(text: &str, word: &str) -> Option<(usize, usize)> {
+    if word.is_empty() {
+        return None;
+    }
+    let in_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let joins = |one: Option<char>, other: Option<char>| {
+        one.is_some_and(in_word) && other.is_some_and(in_word)
+    };
+    let mut part_of_longer = None;
+    for (number, line) in text.lines().enumerate() {
+        let start = line.trim_start();
+        if start.starts_with('#') || start.starts_with("--") {
+            continue;
+        }
+        for (at, _) in line.match_indices(word) {
+            let (before, after) = (&line[..at], &line[at + word.len()..]);
+            let place = (number + 1, 1 + before.chars().count());
+            let alone = !joins(before.chars().next_back(), word.chars().next())
+                && !joins(word.chars().next_back(), after.chars().next());
+            if alone {
+                return Some(place);
+            }
+            part_of_longer = part_of_longer.or(Some(place));
+        }
+    }
+    part_of_longer
+}
+
 /// A project that cannot be used: everything wrong with it, in file order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ProjectError {
@@ -117,5 +153,21 @@ impl fmt::Display for ProjectError {
             write!(formatter, "{problem}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn word_is_found_alone_before_it_is_found_in_a_longer_one() {
+        let text = "# grain: [a]\ngrains: x\n  이름: 3, grain: [b]\n";
+        assert_eq!(position_of(text, "grain"), Some((3, 10)));
+        assert_eq!(position_of(text, "grain:"), Some((3, 10)));
+        assert_eq!(position_of(text, "rains"), Some((2, 2)));
+        assert_eq!(position_of(text, "이름"), Some((3, 3)));
+        assert_eq!(position_of(text, "none"), None);
+        assert_eq!(position_of(text, ""), None);
     }
 }

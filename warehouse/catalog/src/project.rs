@@ -69,19 +69,14 @@ impl Project {
         let mut problems = Vec::new();
         let mut contracts = read_contracts(&files, &mut problems);
         let seeds = read_seeds(&files, &mut problems);
-        code_lists::resolve(&mut contracts, &seeds, &mut problems);
-        references::check(&contracts, &mut problems);
-        let mut drafts = read_models(&files, &mut problems);
+        code_lists::resolve(&files, &mut contracts, &seeds, &mut problems);
+        references::check(&files, &contracts, &mut problems);
+        let (mut drafts, unreadable) = read_models(&files, &mut problems);
         if let Some(text) = references::pending_model(&contracts) {
             read_generated(references::PENDING_FILE, &text, &mut drafts, &mut problems);
         }
         let names = Arc::new(Names {
-            models: drafts.keys().fold(BTreeMap::new(), |mut stems, table| {
-                let tables: &mut Vec<TableName> =
-                    stems.entry(table.table().to_owned()).or_default();
-                tables.push(table.clone());
-                stems
-            }),
+            models: by_stem(drafts.keys().chain(&unreadable)),
             sources: contracts.keys().cloned().collect(),
             seeds: seeds.keys().cloned().collect(),
         });
@@ -95,19 +90,25 @@ impl Project {
         };
 
         let mut models = BTreeMap::new();
+        // Models with a problem of their own: nothing is said of those that only name them.
+        let mut broken = unreadable;
         for (table, draft) in drafts {
             match resolve_model(draft, &macros, &names) {
                 Ok(model) => {
                     models.insert(table, model);
                 }
-                Err(mut found) => problems.append(&mut found),
+                Err(mut found) => {
+                    problems.append(&mut found);
+                    broken.insert(table);
+                }
             }
         }
         let checks = read_checks(&files, &macros, &names, &mut problems);
-        let unit_tests = unit_test::read_all(&files, &names, &models, &mut problems);
-        let declared_models = declared_model::read_all(&files, &models, &mut problems);
+        let unit_tests = unit_test::read_all(&files, &names, &models, &broken, &mut problems);
+        let declared_models = declared_model::read_all(&files, &models, &broken, &mut problems);
         for model in models.values() {
-            check_reads(model, &models, &contracts, &mut problems);
+            let text = files.text(&model.file).unwrap_or_default();
+            check_reads(model, text, &models, &contracts, &mut problems);
         }
         ProjectError::from_problems(problems)?;
         let order = graph::order(&models)?;
@@ -287,6 +288,15 @@ impl Project {
         let vars = VarValues::Given(vars.clone());
         render(file, &self.macros, body, &self.names, vars)
     }
+}
+
+fn by_stem<'a>(tables: impl Iterator<Item = &'a TableName>) -> BTreeMap<String, Vec<TableName>> {
+    let mut stems: BTreeMap<String, Vec<TableName>> = BTreeMap::new();
+    for table in tables {
+        let tables = stems.entry(table.table().to_owned()).or_default();
+        tables.push(table.clone());
+    }
+    stems
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl Project {
     /// Every role by name; none where the project has no `roles.yml`.
     pub fn roles(&self) -> Result<BTreeMap<String, Role>, Problem> {
         match self.files().text(FILE) {
-            Some(text) => Ok(parse_yaml::<Roles>(FILE, 1, text)?.roles),
+            Some(text) => Ok(parse_yaml::<Roles>(FILE, "", text)?.roles),
             None => Ok(BTreeMap::new()),
         }
     }

@@ -7,7 +7,7 @@ use goyong_types::{TableName, nearest_name};
 use minijinja::value::Rest;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, position_of};
 use crate::source_map::{Marked, SourceMap};
 
 /// Values of `var()`, by name.
@@ -116,6 +116,14 @@ impl Prelude<'_> {
 
     fn lines(&self) -> usize {
         self.text().map(|text| text.matches('\n').count()).sum()
+    }
+
+    /// Where a body first names something of a macro file, as `:line:column`; empty where only another macro does.
+    fn call_of(&self, place: &str, body: &str) -> String {
+        let file = self.files.iter().find(|(path, _)| path == place);
+        let names = file.into_iter().flat_map(|(_, text)| names_given(text));
+        let first = names.filter_map(|name| position_of(body, name)).min();
+        first.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"))
     }
 
     /// The macro file that has a line of all of them together, and the lines before it.
@@ -273,7 +281,7 @@ pub(crate) fn render(
     let text: String = prelude.text().chain([body]).collect();
     let sql = environment
         .render_str(&text, ())
-        .map_err(|error| problem_of(file, &prelude, &text, &error))?;
+        .map_err(|error| problem_of(file, &prelude, body, &text, &error))?;
     let mut compiled = recorded
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -378,7 +386,7 @@ fn add_var(environment: &mut Environment<'_>, vars: VarValues, recorded: &Arc<Mu
     );
 }
 
-fn problem_of(file: &str, prelude: &Prelude<'_>, text: &str, error: &Error) -> Problem {
+fn problem_of(file: &str, prelude: &Prelude<'_>, body: &str, text: &str, error: &Error) -> Problem {
     let message = message_of(error);
     let Some(line) = error.line() else {
         return Problem::new(file, message);
@@ -386,7 +394,10 @@ fn problem_of(file: &str, prelude: &Prelude<'_>, text: &str, error: &Error) -> P
     let problem = match prelude.file_of_line(line) {
         Some((place, first_line)) => Problem::new(place, message)
             .at_line(line - first_line)
-            .with_help(format!("the macro is called by {file}")),
+            .with_help(format!(
+                "the macro is called by {file}{}",
+                prelude.call_of(place, body)
+            )),
         None => Problem::new(file, message).at_line(line - prelude.lines()),
     };
     at_column_of(problem, text, error)

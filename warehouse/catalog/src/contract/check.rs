@@ -9,6 +9,7 @@ mod rules;
 use goyong_types::nearest_name;
 
 use super::{Contract, ContractError};
+use crate::problem::position_of;
 
 /// Reads the text, then checks what YAML cannot say.
 pub(super) fn parse(yaml: &str, file_name: &str) -> Result<Contract, ContractError> {
@@ -28,29 +29,21 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn error(&self, near: &str, message: String, hint: Option<String>) -> ContractError {
+        let (line, column) = position_of(self.yaml, near).unzip();
         ContractError {
             file: self.file_name.to_owned(),
-            line: self.line_of(near),
+            line,
+            column,
             message,
             hint,
         }
     }
 
-    /// First line that holds the text outside a comment.
-    fn line_of(&self, near: &str) -> Option<usize> {
-        if near.is_empty() {
-            return None;
-        }
-        self.yaml
-            .lines()
-            .position(|line| !line.trim_start().starts_with('#') && line.contains(near))
-            .map(|index| index + 1)
-    }
-
     /// A YAML error in one line; an unknown word gets its nearest neighbour.
     fn yaml_error(&self, error: &serde_yaml_ng::Error) -> ContractError {
         let text = error.to_string();
-        let line = error.location().map(|location| location.line());
+        let place = error.location();
+        let (line, column) = place.map(|at| (at.line(), at.column())).unzip();
         // The library repeats the place at the end of its message.
         let message = match text.rfind(" at line ") {
             Some(end) => text[..end].to_owned(),
@@ -66,6 +59,7 @@ impl Source<'_> {
         ContractError {
             file: self.file_name.to_owned(),
             line,
+            column,
             message,
             hint,
         }

@@ -7,6 +7,8 @@ pub struct ContractError {
     pub file: String,
     /// Line, counted from 1, when known.
     pub line: Option<usize>,
+    /// Column in characters, counted from 1, when known.
+    pub column: Option<usize>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -18,6 +20,9 @@ impl fmt::Display for ContractError {
         formatter.write_str(&self.file)?;
         if let Some(line) = self.line {
             write!(formatter, ":{line}")?;
+            if let Some(column) = self.column {
+                write!(formatter, ":{column}")?;
+            }
         }
         write!(formatter, ": {}", self.message)?;
         match &self.hint {

@@ -7,6 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use goyong_types::nearest_name;
 
 use crate::contract::{CodeList, Codes, Contract};
+use crate::files::ProjectFiles;
 use crate::problem::Problem;
 use crate::seed::Seed;
 
@@ -14,6 +15,7 @@ use crate::seed::Seed;
 const EPOCH_FROM_CE: i32 = 719_163;
 
 pub(super) fn resolve(
+    files: &ProjectFiles,
     contracts: &mut BTreeMap<String, Contract>,
     seeds: &BTreeMap<String, Seed>,
     problems: &mut Vec<Problem>,
@@ -28,7 +30,8 @@ pub(super) fn resolve(
                 Ok(codes) => list.codes = Some(Arc::new(codes)),
                 Err((message, help)) => {
                     let message = format!("code list of column `{}`: {message}", column.name);
-                    let problem = Problem::new(&file, message);
+                    let text = files.text(&file).unwrap_or_default();
+                    let problem = Problem::new(&file, message).at_word(text, &list.seed);
                     problems.push(match help {
                         Some(help) => problem.with_help(help),
                         None => problem,

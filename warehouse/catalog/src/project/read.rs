@@ -30,34 +30,41 @@ pub(super) fn read_contracts(
             Err(ContractError {
                 file,
                 line,
+                column,
                 message,
                 hint,
             }) => problems.push(Problem {
                 file,
                 line,
-                column: None,
+                column,
                 message,
                 help: hint,
             }),
         }
     }
-    check_children(&contracts, problems);
+    check_children(files, &contracts, problems);
     contracts
 }
 
 /// A child is read from its parent's files, so what is said of the files must be said of both.
-fn check_children(contracts: &BTreeMap<String, Contract>, problems: &mut Vec<Problem>) {
+fn check_children(
+    files: &ProjectFiles,
+    contracts: &BTreeMap<String, Contract>,
+    problems: &mut Vec<Problem>,
+) {
     for child in contracts.values() {
         let Some(name) = &child.child_of else {
             continue;
         };
         let file = format!("sources/{}.yml", child.source);
+        let text = files.text(&file).unwrap_or_default();
         let Some(parent) = contracts.get(name) else {
             problems.push(
                 Problem::new(
                     &file,
                     format!("`child_of` names `{name}`, which is no source"),
                 )
+                .at_word(text, "child_of")
                 .with_nearest(name, contracts.keys().map(String::as_str)),
             );
             continue;
@@ -77,6 +84,7 @@ fn check_children(contracts: &BTreeMap<String, Contract>, problems: &mut Vec<Pro
         for (key, _) in differs.iter().filter(|(_, differs)| *differs) {
             problems.push(
                 Problem::new(&file, format!("`{key}` differs from that of `{name}`"))
+                    .at_word(text, key)
                     .with_help("a child stands in its parent's files: write the same in both"),
             );
         }
@@ -99,9 +107,9 @@ pub(super) fn read_seeds(
             );
             continue;
         };
-        match parse_yaml::<SeedHeader>(&yaml_path, 1, yaml) {
+        match parse_yaml::<SeedHeader>(&yaml_path, "", yaml) {
             Ok(header) if header.seed == name => {
-                check_seed(&header, csv, path, &yaml_path, problems);
+                check_seed(&header, (path, csv), (&yaml_path, yaml), problems);
                 let seed = Seed {
                     name: name.to_owned(),
                     header,
@@ -110,10 +118,10 @@ pub(super) fn read_seeds(
                 };
                 seeds.insert(name.to_owned(), seed);
             }
-            Ok(header) => problems.push(Problem::new(
-                &yaml_path,
-                format!("calls the seed `{}`, its file `{name}`", header.seed),
-            )),
+            Ok(header) => {
+                let message = format!("calls the seed `{}`, its file `{name}`", header.seed);
+                problems.push(Problem::new(&yaml_path, message).at_word(yaml, &header.seed));
+            }
             Err(problem) => problems.push(problem),
         }
     }
@@ -122,9 +130,8 @@ pub(super) fn read_seeds(
 
 fn check_seed(
     header: &SeedHeader,
-    csv: &str,
-    csv_path: &str,
-    yaml_path: &str,
+    (csv_path, csv): (&str, &str),
+    (yaml_path, yaml): (&str, &str),
     problems: &mut Vec<Problem>,
 ) {
     let first = csv.trim_start_matches('\u{feff}').lines().next();
@@ -144,12 +151,14 @@ fn check_seed(
     for column in &header.columns {
         if column.format.as_deref().is_some_and(|f| f != "%Y-%m-%d") {
             let message = format!("{}: dates of a seed are written 2024-08-01", column.name);
-            problems.push(Problem::new(yaml_path, message).with_help("remove `format`"));
+            let problem = Problem::new(yaml_path, message).at_word(yaml, "format");
+            problems.push(problem.with_help("remove `format`"));
         }
     }
     for key in &header.key {
         if !declared.contains(&key.as_str()) {
             let problem = Problem::new(yaml_path, format!("key names no column `{key}`"));
+            let problem = problem.at_word(yaml, "key");
             problems.push(problem.with_nearest(key, declared.iter().copied()));
         }
     }
@@ -160,15 +169,18 @@ pub(super) struct Draft {
     table: TableName,
     file: String,
     header: ModelHeader,
-    header_line: usize,
+    /// The file up to the header's end, to find words of the header in.
+    written: String,
     body: String,
 }
 
+/// The models by the table they make, and the tables of those whose header cannot be read.
 pub(super) fn read_models(
     files: &ProjectFiles,
     problems: &mut Vec<Problem>,
-) -> BTreeMap<TableName, Draft> {
+) -> (BTreeMap<TableName, Draft>, BTreeSet<TableName>) {
     let mut drafts: BTreeMap<TableName, Draft> = BTreeMap::new();
+    let mut unreadable = BTreeSet::new();
     for (path, text) in files.iter() {
         let Some((folder, _)) = path.split_once('/') else {
             continue;
@@ -185,10 +197,13 @@ pub(super) fn read_models(
                     drafts.insert(draft.table.clone(), draft);
                 }
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => {
+                problems.push(problem);
+                unreadable.extend(TableName::new(folder, stem(path)));
+            }
         }
     }
-    drafts
+    (drafts, unreadable)
 }
 
 /// Adds a model that the project writes itself, into a schema no file may write to.
@@ -216,7 +231,7 @@ fn read_model(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
             path,
             format!("the schema `{schema}` is not a model's to write"),
         )
-        .at_line(draft.header_line));
+        .at_word(&draft.written, "schema"));
     }
     Ok(draft)
 }
@@ -228,7 +243,7 @@ fn draft_of(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
             .at_line(1)
             .with_help("begin it with /*--- description: … grain: […] ---*/, see sql/README.md"));
     };
-    let header: ModelHeader = parse_yaml(path, split.header_line, yaml)?;
+    let header: ModelHeader = parse_yaml(path, split.before_header, yaml)?;
     let schema = header.schema.as_deref().unwrap_or(folder);
     let table = TableName::new(schema, stem(path))
         .map_err(|error| Problem::new(path, error.to_string()))?;
@@ -236,7 +251,7 @@ fn draft_of(path: &str, folder: &str, text: &str) -> Result<Draft, Problem> {
         table,
         file: path.to_owned(),
         header,
-        header_line: split.header_line,
+        written: format!("{}{yaml}", split.before_header),
         body: split.body,
     })
 }
@@ -250,24 +265,28 @@ pub(super) fn resolve_model(
         table,
         file,
         header,
-        header_line,
+        written,
         body,
     } = draft;
     let rendered = render(&file, macros, &body, names, VarValues::Any).map_err(|p| vec![p])?;
     let mut problems = Vec::new();
-    let mut wrong = |message: String| {
-        problems.push(Problem::new(&file, message).at_line(header_line));
+    let mut wrong = |word: &str, message: String| {
+        problems.push(Problem::new(&file, message).at_word(&written, word));
     };
 
     if header.description.is_empty() {
-        wrong("description says nothing".into());
+        wrong("description", "description says nothing".into());
     }
     if header.grain.is_empty() {
-        wrong("grain names no column".into());
+        wrong("grain", "grain names no column".into());
     }
     let partitioned = header.materialized == Materialized::Partitioned;
     if partitioned != header.partition_by.is_some() {
-        wrong("`materialized: partitioned` and `partition_by` belong together".into());
+        let word = ["partition_by", "materialized"][usize::from(partitioned)];
+        wrong(
+            word,
+            "`materialized: partitioned` and `partition_by` belong together".into(),
+        );
     }
     let by_month = [
         header.reads.is_empty(),
@@ -275,16 +294,24 @@ pub(super) fn resolve_model(
         header.partitions_from.is_empty(),
     ];
     if !partitioned && by_month.contains(&false) {
-        wrong("`reads`, `during` and `partitions_from` are for `materialized: partitioned`".into());
+        let keys = ["reads", "during", "partitions_from"]
+            .into_iter()
+            .zip(by_month);
+        for (key, _) in keys.filter(|(_, absent)| !absent) {
+            wrong(key, format!("`{key}` is for `materialized: partitioned`"));
+        }
     }
     if partitioned && header.reads.is_empty() && header.partitions_from.is_empty() {
         wrong(
+            "materialized",
             "a partitioned model says in `reads` or `partitions_from` where its months come from"
                 .into(),
         );
     }
 
-    check_key(&header).into_iter().for_each(&mut wrong);
+    for (word, message) in check_key(&header) {
+        wrong(word, message);
+    }
 
     let inputs = &rendered.inputs;
     let input = |name: &str| -> Result<TableName, String> {
@@ -304,29 +331,29 @@ pub(super) fn resolve_model(
             Ok(table) if window.0 <= window.1 => {
                 reads.insert(table, *window);
             }
-            Ok(_) => wrong(format!("reads: `{name}` ends before it begins")),
-            Err(message) => wrong(format!("reads: {message}")),
+            Ok(_) => wrong(name, format!("reads: `{name}` ends before it begins")),
+            Err(message) => wrong(name, format!("reads: {message}")),
         }
     }
     let mut during = BTreeMap::new();
     for (name, days) in &header.during {
         match input(name) {
             Ok(table) if reads.contains_key(&table) => {
-                wrong(format!(
-                    "`{name}` is in `reads` and in `during`; a table is read in one way"
-                ));
+                let message =
+                    format!("`{name}` is in `reads` and in `during`; a table is read in one way");
+                wrong("during", message);
             }
             Ok(table) => {
                 during.insert(table, days.clone());
             }
-            Err(message) => wrong(format!("during: {message}")),
+            Err(message) => wrong(name, format!("during: {message}")),
         }
     }
     let mut partitions_from = Vec::new();
     for name in &header.partitions_from {
         match input(name) {
             Ok(table) => partitions_from.push(table),
-            Err(message) => wrong(format!("partitions_from: {message}")),
+            Err(message) => wrong(name, format!("partitions_from: {message}")),
         }
     }
     let mut key_of = BTreeMap::new();
@@ -335,7 +362,7 @@ pub(super) fn resolve_model(
             Ok(table) => {
                 key_of.insert(table, column.clone());
             }
-            Err(message) => wrong(format!("key_of: {message}")),
+            Err(message) => wrong(name, format!("key_of: {message}")),
         }
     }
     if partitions_from.is_empty() {
@@ -351,7 +378,7 @@ pub(super) fn resolve_model(
                     severity: test.severity,
                     condition: test.condition.clone(),
                 }),
-                Err(message) => wrong(format!("tests of {column}: {message}")),
+                Err(message) => wrong(column, format!("tests of {column}: {message}")),
             }
         }
     }
@@ -362,7 +389,7 @@ pub(super) fn resolve_model(
                 severity: test.severity,
                 condition: test.condition.clone(),
             })),
-            Err(message) => wrong(format!("tests: {message}")),
+            Err(message) => wrong("tests", format!("tests: {message}")),
         }
     }
     check_types(&header, &mut wrong);
@@ -386,7 +413,7 @@ pub(super) fn resolve_model(
             Ok(table) => {
                 expects.insert(table, columns.clone());
             }
-            Err(message) => wrong(format!("expects: {message}")),
+            Err(message) => wrong(name, format!("expects: {message}")),
         }
     }
     if !problems.is_empty() {
@@ -409,24 +436,33 @@ pub(super) fn resolve_model(
     })
 }
 
-/// What is wrong with `key` and `snapshot`.
-fn check_key(header: &ModelHeader) -> Vec<String> {
+/// What is wrong with `key` and `snapshot`, each with the key of the header it is about.
+fn check_key(header: &ModelHeader) -> Vec<(&'static str, String)> {
     let mut problems = Vec::new();
     match (header.materialized, &header.key) {
         (Materialized::Keyed, None) => {
-            problems.push("a keyed model names its column in `key`".into());
+            problems.push((
+                "materialized",
+                "a keyed model names its column in `key`".into(),
+            ));
         }
         (Materialized::View | Materialized::Table | Materialized::Snapshot, Some(_)) => {
-            problems.push("`key` is for `materialized: keyed` or `partitioned`".into());
+            problems.push((
+                "key",
+                "`key` is for `materialized: keyed` or `partitioned`".into(),
+            ));
         }
         _ => {}
     }
     if header.key.is_none() && !header.key_of.is_empty() {
-        problems.push("`key_of` needs `key`".into());
+        problems.push(("key_of", "`key_of` needs `key`".into()));
     }
     match (header.materialized, &header.snapshot) {
         (Materialized::Snapshot, None) => {
-            problems.push("a snapshot says `snapshot: {key: […], valid_from: …}`".into());
+            problems.push((
+                "materialized",
+                "a snapshot says `snapshot: {key: […], valid_from: …}`".into(),
+            ));
         }
         (Materialized::Snapshot, Some(snapshot)) => {
             let mut grain: Vec<&str> = header.grain.iter().map(String::as_str).collect();
@@ -435,15 +471,19 @@ fn check_key(header: &ModelHeader) -> Vec<String> {
             grain.sort_unstable();
             wanted.sort_unstable();
             if snapshot.key.is_empty() {
-                problems.push("snapshot: key names no column".into());
+                problems.push(("snapshot", "snapshot: key names no column".into()));
             } else if grain != wanted {
-                problems.push(format!(
+                let message = format!(
                     "the grain of a snapshot is its key and valid_from: [{}, valid_from]",
                     snapshot.key.join(", ")
-                ));
+                );
+                problems.push(("grain", message));
             }
         }
-        (_, Some(_)) => problems.push("`snapshot` is for `materialized: snapshot`".into()),
+        (_, Some(_)) => problems.push((
+            "snapshot",
+            "`snapshot` is for `materialized: snapshot`".into(),
+        )),
         (_, None) => {}
     }
     problems
@@ -523,25 +563,30 @@ fn range_test(column: String, range: Range) -> Result<TestKind, String> {
 }
 
 /// Declared types are words of a contract, and an enforced contract declares all of them.
-fn check_types(header: &ModelHeader, wrong: &mut impl FnMut(String)) {
+fn check_types(header: &ModelHeader, wrong: &mut impl FnMut(&str, String)) {
     for (column, described) in &header.columns {
         match &described.column_type {
             Some(text) if text.parse::<ColumnType>().is_err() => {
                 let advice = nearest_name(text, ColumnType::WORDS)
                     .map(|nearest| format!("; did you mean `{nearest}`?"))
                     .unwrap_or_default();
-                wrong(format!(
-                    "type of {column}: `{text}` is no column type{advice}"
-                ));
+                let message = format!("type of {column}: `{text}` is no column type{advice}");
+                wrong(column, message);
             }
-            None if header.contract.enforced => wrong(format!(
-                "contract: {column} has no type; an enforced contract gives every column one"
-            )),
+            None if header.contract.enforced => {
+                let message = format!(
+                    "contract: {column} has no type; an enforced contract gives every column one"
+                );
+                wrong(column, message);
+            }
             _ => {}
         }
     }
     if header.contract.enforced && header.columns.is_empty() {
-        wrong("contract: enforced, but `columns` lists none".into());
+        wrong(
+            "contract",
+            "contract: enforced, but `columns` lists none".into(),
+        );
     }
 }
 
@@ -549,6 +594,7 @@ fn check_types(header: &ModelHeader, wrong: &mut impl FnMut(String)) {
 /// the rest of it.
 pub(super) fn check_reads(
     model: &Model,
+    text: &str,
     models: &BTreeMap<TableName, Model>,
     contracts: &BTreeMap<String, Contract>,
     problems: &mut Vec<Problem>,
@@ -560,7 +606,7 @@ pub(super) fn check_reads(
                     &model.file,
                     format!("during names {input}, which the model also reads through {view}"),
                 )
-                .at_line(1)
+                .at_word(text, "during")
                 .with_help("read the table only, or leave it out of `during`"),
             );
         }
@@ -580,7 +626,7 @@ pub(super) fn check_reads(
                     &model.file,
                     format!("reads or partitions_from names {input}, which is not stored by month"),
                 )
-                .at_line(1)
+                .at_word(text, input.table())
                 .with_help("leave it out of `reads` (it is then read whole) or partition it"),
             );
         }
@@ -634,7 +680,7 @@ fn read_check(
 ) -> Result<Check, Problem> {
     let split = split_file(path, text)?;
     let header: CheckHeader = match split.header {
-        Some(yaml) => parse_yaml(path, split.header_line, yaml)?,
+        Some(yaml) => parse_yaml(path, split.before_header, yaml)?,
         None => CheckHeader::default(),
     };
     let rendered = render(path, macros, &split.body, names, VarValues::Any)?;

@@ -6,17 +6,24 @@ use std::fmt::Write;
 use goyong_types::nearest_name;
 
 use crate::contract::{Contract, Reference, StagingType};
+use crate::files::ProjectFiles;
 use crate::problem::Problem;
 
 /// Where the generated table would stand if it were written by hand.
 pub(super) const PENDING_FILE: &str = "ops/pending_references.sql";
 
 /// Every reference must lead to columns of the same type in a source of the project.
-pub(super) fn check(contracts: &BTreeMap<String, Contract>, problems: &mut Vec<Problem>) {
+pub(super) fn check(
+    files: &ProjectFiles,
+    contracts: &BTreeMap<String, Contract>,
+    problems: &mut Vec<Problem>,
+) {
     for contract in contracts.values() {
         for reference in &contract.references {
             if let Err((message, help)) = check_one(contract, reference, contracts) {
-                let problem = Problem::new(&format!("sources/{}.yml", contract.source), message);
+                let file = format!("sources/{}.yml", contract.source);
+                let text = files.text(&file).unwrap_or_default();
+                let problem = Problem::new(&file, message).at_word(text, "references");
                 problems.push(match help {
                     Some(help) => problem.with_help(help),
                     None => problem,

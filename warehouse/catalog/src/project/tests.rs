@@ -102,6 +102,58 @@ fn compiled_text_tells_which_variables_it_used() {
 }
 
 #[test]
+fn header_that_cannot_be_read_is_one_problem_however_many_name_the_model() {
+    let found = problems(&[
+        (
+            "core/a.sql",
+            model("grainn: [x]\n", "select 1 as person_key"),
+        ),
+        ("core/b.sql", model("", "select * from {{ ref('a') }}")),
+        (
+            "core/a.test.yml",
+            "unit_tests:\n  - {name: t, expect: {rows: []}}\n".to_owned(),
+        ),
+    ]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with("core/a.sql:4:1: unknown field `grainn`"),
+        "{found:?}"
+    );
+    // A problem of the header's meaning, of which the readers are not to blame either.
+    let found = problems(&[
+        (
+            "core/a.sql",
+            model("key: person_key\n", "select 1 as person_key"),
+        ),
+        (
+            "core/a.test.yml",
+            "unit_tests:\n  - {name: t, expect: {rows: []}}\n".to_owned(),
+        ),
+    ]);
+    assert_eq!(
+        found,
+        ["core/a.sql:4:1: `key` is for `materialized: keyed` or `partitioned`"]
+    );
+}
+
+#[test]
+fn fault_inside_a_macro_names_the_place_of_the_call() {
+    let found = problems(&[
+        (
+            "macros/rate.sql",
+            "{% macro rate() %}\n{{ seed('no_rate') }}\n{% endmacro %}".to_owned(),
+        ),
+        ("marts/a.sql", model("", "select 1 from\n  {{ rate() }}")),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "macros/rate.sql:2:4: no seed is called `no_rate`; the macro is called by marts/a.sql:6:6"
+        ]
+    );
+}
+
+#[test]
 fn misspelt_reference_names_line_and_nearest_model() {
     let found = problems(&[(
         "marts/a.sql",
@@ -202,7 +254,10 @@ fn histories_are_read_by_day_only_where_no_view_shows_the_rest() {
             "no model is called `stays`; did you mean `stay`?",
         ),
         ("core/c.sql", "a table is read in one way"),
-        ("core/d.sql", "are for `materialized: partitioned`"),
+        (
+            "core/d.sql",
+            "core/d.sql:4:1: `during` is for `materialized: partitioned`",
+        ),
     ] {
         assert!(
             found
