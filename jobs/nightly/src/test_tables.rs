@@ -88,14 +88,11 @@ pub async fn test_project(
     };
     let selection = selection(&opened, &build_options).await?;
     let models = selection.resolve(opened.project())?;
-    let workers = opened.configuration().worker_threads();
-    summary.add_unit_tests(run_unit_tests(opened.project(), &models, workers).await?);
-    if summary.failed && options.fail_fast {
-        return Ok(summary);
-    }
     let as_of = match opened.as_of_or_latest(options.as_of).await {
         Ok(as_of) => as_of,
         Err(nothing) => {
+            let workers = opened.configuration().worker_threads();
+            summary.add_unit_tests(run_unit_tests(opened.project(), &models, workers).await?);
             summary
                 .notes
                 .push(format!("only unit tests run: {nothing}"));

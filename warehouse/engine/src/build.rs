@@ -23,6 +23,7 @@ use crate::run_model::{Computed, run_model};
 use crate::seeds::{build_seed, seed_table};
 use crate::tables::TableCache;
 use crate::targets::{Scope, Targets};
+use crate::unit_tests;
 
 /// What a task tells the loop that started it.
 enum Message {
@@ -73,6 +74,18 @@ pub(crate) async fn build(
         .collect();
 
     let project = &inner.project;
+    let mut unit_tested = match plan.mode.test {
+        true => {
+            unit_tests::run_changed(
+                inner,
+                &plan.lineage,
+                &plan.models,
+                inner.slot_count as usize,
+            )
+            .await?
+        }
+        false => BTreeMap::new(),
+    };
     let mut waiting: Vec<&TableName> = plan.models.iter().collect();
     let mut running: JoinSet<Result<ModelReport>> = JoinSet::new();
     loop {
@@ -96,16 +109,22 @@ pub(crate) async fn build(
                     still_waiting.push(table);
                     continue;
                 }
+                let tested = unit_tested.remove(table).unwrap_or_default();
                 let held = match stopped {
                     true => Some(ModelReport::new(
                         table,
                         Outcome::HeldBack,
                         "something failed before and --fail-fast was given",
                     )),
+                    // Taking in the failure says which test it is.
+                    false if !tested.failures.is_empty() => {
+                        Some(ModelReport::new(table, Outcome::Failed, ""))
+                    }
                     false => held_back(model, &selected, &done),
                 };
                 match held {
-                    Some(report) => {
+                    Some(mut report) => {
+                        report.take(tested);
                         progress.event(BuildEvent::Finished { report: &report });
                         done.insert(table.clone(), report);
                         settled = true;
@@ -121,7 +140,11 @@ pub(crate) async fn build(
                             .cloned();
                         let shared = Arc::clone(&shared);
                         let model = model.clone();
-                        running.spawn(async move { build_model(&shared, &model, targets).await });
+                        running.spawn(async move {
+                            let mut report = build_model(&shared, &model, targets).await?;
+                            report.take(tested);
+                            Ok(report)
+                        });
                     }
                 }
             }

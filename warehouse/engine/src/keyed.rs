@@ -141,7 +141,7 @@ impl<'a> Keyed<'a> {
         };
         let memo = known.memo.partitions.get(&target.key);
         let stored = content_hash_of(snapshot, &target.key);
-        let now = &target.read;
+        let now = &target.read();
         let (Some(memo), Some(stored)) = (memo, stored) else {
             return everything("it was not built before");
         };

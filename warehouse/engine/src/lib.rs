@@ -51,6 +51,7 @@ mod left_sides;
 pub mod lineage;
 mod locality;
 mod masking;
+mod meaning;
 mod memo;
 mod memory_pool;
 mod model_tests;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
+use crate::targets::Target;
 
 /// Changes whenever the same SQL over the same rows could give other rows or another layout.
 const ENGINE_FORMAT: &str = "goyong-engine 1";
@@ -17,6 +18,7 @@ const ENGINE_FORMAT: &str = "goyong-engine 1";
 const MODEL_SCOPE: &str = "engine.model";
 const CHECK_SCOPE: &str = "engine.check";
 const PROJECT_SCOPE: &str = "engine.project";
+const UNIT_TEST_SCOPE: &str = "engine.unit_tests";
 
 /// Partition key of an unpartitioned table in the memo.
 pub(crate) const WHOLE: &str = "";
@@ -51,7 +53,7 @@ pub(crate) struct PartitionMemo {
 /// What one partition was computed from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReadMemo {
-    /// Digest of all but the rows: SQL, variables, header, columns of the inputs.
+    /// Digest of all but the rows: what the SQL means, variables, header, columns of the inputs.
     pub text: String,
     pub inputs: BTreeMap<TableName, InputMemo>,
 }
@@ -90,6 +92,24 @@ impl ModelMemo {
             && content_hash_of(snapshot, key).is_some_and(|hash| hash == memo.content_hash)
     }
 
+    /// Whether a partition is what a text written otherwise would make of the same rows.
+    pub fn means_the_same(&self, snapshot: Option<&TableSnapshot>, target: &Target) -> bool {
+        let (Some(memo), Some(snapshot)) = (self.partitions.get(&target.key), snapshot) else {
+            return false;
+        };
+        let Some(read) = &memo.read else {
+            return false;
+        };
+        let same_rows = read.inputs.len() == target.inputs.len()
+            && target.inputs.iter().all(|(table, input)| {
+                let was = read.inputs.get(table);
+                was.is_some_and(|was| was.rows == input.rows)
+            });
+        same_rows
+            && content_hash_of(snapshot, &target.key).is_some_and(|hash| hash == memo.content_hash)
+            && read.text == target.text()
+    }
+
     /// The declared order of the files of a version.
     pub fn sorted_by(&self, version: i64) -> &[String] {
         match &self.sorted {
@@ -106,6 +126,30 @@ pub(crate) async fn passed_check(warehouse: &Warehouse, check: &str) -> Result<O
 
 pub(crate) async fn remember_check(warehouse: &Warehouse, check: &str, digest: &str) -> Result<()> {
     Ok(warehouse.memo_put(CHECK_SCOPE, check, digest).await?)
+}
+
+/// The unit tests that passed, all of a model's at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PassedUnitTests {
+    /// Digest of the whole project in which all of `models` are known to pass.
+    pub project: String,
+    /// Digest of all that the tests of a model depend on.
+    pub models: BTreeMap<TableName, String>,
+}
+
+impl PassedUnitTests {
+    pub async fn read(warehouse: &Warehouse) -> Result<Self> {
+        let text = warehouse.memo_get(UNIT_TEST_SCOPE, "passed").await?;
+        // What cannot be read is run again.
+        Ok(text
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
+    }
+
+    pub async fn write(&self, warehouse: &Warehouse) -> Result<()> {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        Ok(warehouse.memo_put(UNIT_TEST_SCOPE, "passed", &text).await?)
+    }
 }
 
 /// What the project said when it was last built, `None` before the first build of all of it.
@@ -129,7 +173,7 @@ pub(crate) fn content_hash_of(snapshot: &TableSnapshot, key: &str) -> Option<Str
 }
 
 /// SHA-256 over named parts; no two different lists of parts give the same text to hash.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fingerprint(Sha256);
 
 impl Fingerprint {
@@ -150,16 +194,19 @@ impl Fingerprint {
     }
 
     pub fn finish(self) -> String {
-        use std::fmt::Write;
-        self.0
-            .finalize()
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        hex(&self.0.finalize())
     }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]

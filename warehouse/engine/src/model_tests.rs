@@ -7,7 +7,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use goyong_catalog::{Materialized, Model, Test, TestKind, Vars};
+use goyong_catalog::{Materialized, Model, Test, TestKind, Vars, normalise_sql};
 use goyong_types::TableName;
 
 use crate::column_contract::check_columns;
@@ -267,7 +267,7 @@ async fn plan_view(
     let mut digest = Fingerprint::new()
         .with("view", &compiled.sql)
         .with("contract", &format!("{:?}", model.header.columns));
-    readable.add_schemas_to(&mut digest);
+    readable.add_schemas_to(&mut digest, normalise_sql);
     let digest = digest.finish();
     if memo.tests.get("plan") == Some(&digest) {
         return Ok(());

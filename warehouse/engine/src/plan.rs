@@ -289,8 +289,8 @@ fn what_changed(model: &Model, known: &KnownTable, stale: &[&Target], vanished: 
             continue;
         };
         match &earlier.read {
-            Some(read) if read.text == target.read.text => {
-                let changed = target.read.inputs.iter().filter(|(table, input)| {
+            Some(read) if read.text == target.text() => {
+                let changed = target.inputs.iter().filter(|(table, input)| {
                     read.inputs
                         .get(*table)
                         .is_none_or(|was| was.rows != input.rows)

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::model_tests::Tested;
 use crate::tables::TableCache;
 use crate::test_log::{self, TestRecord};
+use crate::unit_tests::UNIT;
 
 /// What happened to one model, seed or check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -162,9 +163,9 @@ impl ModelReport {
 
     /// Adds what testing came to; a failing test that is no warning makes the model fail.
     pub(crate) fn take(&mut self, tested: Tested) {
-        self.tests_run = tested.tests_run;
-        self.test_failures = tested.failures;
-        self.tested = tested.records;
+        self.tests_run += tested.tests_run;
+        self.test_failures.extend(tested.failures);
+        self.tested.extend(tested.records);
         let first = self.test_failures.iter().find(|failure| !failure.warning);
         if let Some(first) = first {
             self.outcome = Outcome::Failed;
@@ -175,11 +176,18 @@ impl ModelReport {
         }
     }
 
-    /// The results of its tests; those of a model that was not computed are skipped.
+    /// The results of its tests; those of the rows of a model that was not computed are skipped.
     fn test_records(&self, project: &Project) -> Vec<TestRecord> {
+        let mut records = self.tested.clone();
+        if !records.iter().any(|record| record.kind != UNIT) {
+            records.extend(self.skipped_records(project));
+        }
+        records
+    }
+
+    fn skipped_records(&self, project: &Project) -> Vec<TestRecord> {
         let model = project.models().get(&self.table);
         match self.outcome {
-            _ if !self.tested.is_empty() => self.tested.clone(),
             Outcome::Failed | Outcome::HeldBack | Outcome::InputMissing => model
                 .into_iter()
                 .flat_map(|model| &model.tests)

@@ -439,7 +439,7 @@ async fn finish(
             fingerprint: target.fingerprint.clone(),
             content_hash,
             rows_tested,
-            read: Some(target.read.clone()),
+            read: Some(target.read()),
         };
         memo.partitions.insert(target.key.clone(), partition);
     }

@@ -1,6 +1,7 @@
 //! What a model would be computed from right now, partition by partition.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 use goyong_catalog::{Materialized, Model, Project, Vars, normalise_sql};
@@ -8,7 +9,8 @@ use goyong_types::{Month, TableName};
 
 use crate::error::{EngineError, Result};
 use crate::inputs::{Inputs, Readable};
-use crate::memo::{Fingerprint, ReadMemo, WHOLE};
+use crate::meaning::meaning_of;
+use crate::memo::{Fingerprint, InputMemo, ReadMemo, WHOLE};
 use crate::tables::{KnownTable, TableCache};
 
 /// One partition of a model, or a whole table, as it would be computed.
@@ -22,8 +24,31 @@ pub(crate) struct Target {
     pub vars: Vars,
     pub fingerprint: String,
     pub readable: Readable,
-    /// What it reads.
-    pub read: ReadMemo,
+    /// The rows it reads.
+    pub inputs: BTreeMap<TableName, InputMemo>,
+    /// Digest of variables and header.
+    settings: Fingerprint,
+    text: OnceLock<String>,
+}
+
+impl Target {
+    /// Digest of all but the rows. Parses, so it is asked for only where something changed.
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let mut text = self.settings.clone();
+            text.add("meaning", &meaning_of(&self.sql));
+            self.readable.add_schemas_to(&mut text, meaning_of);
+            text.finish()
+        })
+    }
+
+    /// What it is computed from.
+    pub fn read(&self) -> ReadMemo {
+        ReadMemo {
+            text: self.text().to_owned(),
+            inputs: self.inputs.clone(),
+        }
+    }
 }
 
 /// A model and everything it would be computed from.
@@ -112,17 +137,12 @@ impl Targets {
             let (Some(readable), Some((compiled, normalised))) = (&readable, &compiled_once) else {
                 continue;
             };
-            let mut fingerprint = Fingerprint::new().with("sql", normalised);
+            let mut settings = Fingerprint::new();
             for (name, value) in &compiled.vars {
-                fingerprint.add(name, value);
+                settings.add(name, value);
             }
-            add_header(&mut fingerprint, model);
-            let mut text = fingerprint.clone();
-            readable.add_schemas_to(&mut text);
-            let read = ReadMemo {
-                text: text.finish(),
-                inputs: readable.memos(month),
-            };
+            add_header(&mut settings, model);
+            let mut fingerprint = settings.clone().with("sql", normalised);
             readable.add_to(&mut fingerprint, month);
             targets.push(Target {
                 key: month.map_or(WHOLE.to_owned(), |month| month.first_day().to_string()),
@@ -130,8 +150,10 @@ impl Targets {
                 sql: compiled.sql.clone(),
                 vars: compiled.vars.clone(),
                 fingerprint: fingerprint.finish(),
+                inputs: readable.memos(month),
                 readable: readable.clone(),
-                read,
+                settings,
+                text: OnceLock::new(),
             });
         }
         let probe = if is_probe { targets.pop() } else { None };
@@ -154,12 +176,10 @@ impl Targets {
             .filter(|target| {
                 // A table without months cannot be refreshed for some of them only.
                 let forced = scope.refreshes_tables() || (scope.forced && target.month.is_some());
+                let (memo, snapshot) = (&known.memo, known.snapshot.as_ref());
                 forced
-                    || !known.memo.is_fresh(
-                        known.snapshot.as_ref(),
-                        &target.key,
-                        &target.fingerprint,
-                    )
+                    || !(memo.is_fresh(snapshot, &target.key, &target.fingerprint)
+                        || memo.means_the_same(snapshot, target))
             })
             .collect()
     }

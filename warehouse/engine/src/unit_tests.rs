@@ -8,18 +8,24 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::catalog::{MemTable, TableProvider};
-use goyong_catalog::{Project, TableOrigin, UnitRow, UnitTest};
+use goyong_catalog::{Project, TableOrigin, UnitRow, UnitTest, normalise_sql};
 use goyong_types::{TableName, nearest_name};
 use serde::Serialize;
 
+use crate::engine::Inner;
 use crate::error::{EngineError, Result};
+use crate::lineage::ProjectLineage;
+use crate::memo::{Fingerprint, PassedUnitTests};
+use crate::model_tests::Tested;
 use crate::month_days::Days;
 use crate::planned_schemas::{PlannedSchemas, vars_for};
 use crate::planning;
 use crate::planning_errors::{Written, explain};
+use crate::report::{TestFailure, TestResult};
 use crate::run_model::in_month;
 use crate::seeds::seed_rows;
 use crate::storage::{stored_schema, to_stored};
+use crate::test_log::TestRecord;
 
 /// Differences shown of one test.
 const MOST_DIFFERENCES: usize = 20;
@@ -63,15 +69,150 @@ pub async fn run_unit_tests(
         reports.push(UnitTestReport {
             model: test.model.clone(),
             name: test.name.clone(),
-            place: match test.line {
-                Some(line) => format!("{}:{line}", test.file),
-                None => test.file.clone(),
-            },
+            place: place_of(test),
             passed: differences.is_empty(),
             differences,
         });
     }
     Ok(reports)
+}
+
+fn place_of(test: &UnitTest) -> String {
+    match test.line {
+        Some(line) => format!("{}:{line}", test.file),
+        None => test.file.clone(),
+    }
+}
+
+/// The kind of a unit test in `ops.test_results`.
+pub(crate) const UNIT: &str = "unit";
+
+/// Runs the unit tests of a build, but for those that passed with the same texts; by model what they came to.
+pub(crate) async fn run_changed(
+    inner: &Inner,
+    lineage: &ProjectLineage,
+    models: &[TableName],
+    threads: usize,
+) -> Result<BTreeMap<TableName, Tested>> {
+    let project = &inner.project;
+    let before = PassedUnitTests::read(&inner.warehouse).await?;
+    let mut passed = before.clone();
+    if passed.project != lineage.digest {
+        let now = digests(project, lineage)?;
+        passed
+            .models
+            .retain(|model, digest| now.get(model) == Some(digest));
+        passed.project.clone_from(&lineage.digest);
+    }
+    let mut found: BTreeMap<TableName, Tested> = BTreeMap::new();
+    let mut planned: Option<(PlannedSchemas<'_>, BTreeMap<TableName, String>)> = None;
+    for test in project.unit_tests() {
+        if !models.contains(&test.model) {
+            continue;
+        }
+        let tested = found.entry(test.model.clone()).or_default();
+        if let Some(digest) = passed.models.get(&test.model) {
+            tested.add_unit_test(test, digest.clone(), None);
+            continue;
+        }
+        let (schemas, digests) = match &mut planned {
+            Some(planned) => planned,
+            None => planned.insert((
+                PlannedSchemas::new(project, threads)?,
+                digests(project, lineage)?,
+            )),
+        };
+        let digest = digests.get(&test.model).cloned().unwrap_or_default();
+        let outcome = run(schemas, test).await;
+        tested.tests_run += 1;
+        tested.add_unit_test(test, digest, Some(outcome));
+    }
+    if let Some((_, digests)) = planned {
+        let all_passed = |table: &&TableName| {
+            let tested = found.get(*table);
+            tested.is_some_and(|tested| tested.failures.is_empty())
+        };
+        for table in models.iter().filter(all_passed) {
+            if let Some(digest) = digests.get(table) {
+                passed.models.insert(table.clone(), digest.clone());
+            }
+        }
+    }
+    if passed != before {
+        passed.write(&inner.warehouse).await?;
+    }
+    Ok(found)
+}
+
+/// For each model with unit tests the digest of all that they depend on: their rows, the model's text, the columns
+/// of its inputs and the rows of seeds.
+fn digests(project: &Project, lineage: &ProjectLineage) -> Result<BTreeMap<TableName, String>> {
+    let mut digests: BTreeMap<TableName, Fingerprint> = BTreeMap::new();
+    for test in project.unit_tests() {
+        let Some(model) = project.models().get(&test.model) else {
+            continue;
+        };
+        let digest = digests.entry(test.model.clone()).or_insert_with(|| {
+            let mut digest = Fingerprint::new().with("during", &format!("{:?}", model.during));
+            for input in &model.inputs {
+                let columns = lineage.node(input).map_or("", |node| node.fingerprint());
+                digest.add(&input.to_string(), columns);
+                if let TableOrigin::Seed(seed) = project.origin(input) {
+                    digest.add("seed", &seed.csv);
+                }
+            }
+            digest
+        });
+        let vars = vars_for(model, &test.vars, test.month);
+        let compiled = project.compile(model, &vars);
+        let compiled = compiled.map_err(EngineError::Compile)?;
+        digest.add(&test.name, &normalise_sql(&compiled.sql));
+        let rows = (&test.month, &test.given, &test.expect);
+        digest.add("rows", &format!("{rows:?}"));
+    }
+    let finished = digests.into_iter();
+    Ok(finished
+        .map(|(model, digest)| (model, digest.finish()))
+        .collect())
+}
+
+impl Tested {
+    /// Adds what a unit test came to; `None` where it is known to have passed.
+    fn add_unit_test(
+        &mut self,
+        test: &UnitTest,
+        fingerprint: String,
+        outcome: Option<Result<Vec<String>>>,
+    ) {
+        let subject = test.model.to_string();
+        let name = format!("unit: {}", test.name);
+        let mut record = TestRecord::passed(&subject, &name, UNIT, fingerprint);
+        let mut failure = TestFailure {
+            subject,
+            test: name,
+            failing_rows: 0,
+            examples: Vec::new(),
+            warning: false,
+        };
+        match outcome {
+            Some(Ok(differences)) if !differences.is_empty() => {
+                record.result = TestResult::Fail;
+                record.failing_rows = differences.len() as u64;
+                record.message = format!("{}: {}", place_of(test), differences.join("\n"));
+                failure.failing_rows = record.failing_rows;
+                failure.examples = differences;
+                self.failures.push(failure);
+            }
+            Some(Err(error)) => {
+                record.result = TestResult::Error;
+                record.message = format!("{}: {error}", place_of(test));
+                failure.examples = vec![record.message.clone()];
+                self.failures.push(failure);
+            }
+            Some(Ok(_)) | None => {}
+        }
+        self.records.push(record);
+    }
 }
 
 /// The differences between what a model gives and what is expected.

@@ -626,6 +626,11 @@ impl Planned {
 }
 
 impl LineageNode {
+    /// Digest of the columns and of when their values are known.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
     fn new(kind: NodeKind, file: &str) -> Self {
         Self {
             kind,

@@ -40,6 +40,42 @@ fn comment_and_layout_edits_rebuild_nothing() {
 }
 
 #[test]
+fn text_that_means_the_same_rebuilds_nothing() {
+    run(async {
+        let fixture = Fixture::new().await;
+        fixture.deliver("2024-01-01", &[(1, 100)]).await;
+        let mut files = sql();
+        let written = "/*---\ndescription: d\ngrain: [person_key]\n---*/\n\
+            select i.person_key, sum(i.paid_won) as won from {{ ref('income') }} as i\n\
+            join {{ ref('everyone') }} as e on e.person_key = i.person_key group by i.person_key";
+        files.insert("marts/won.sql".into(), written.to_owned());
+        fixture.build(&files).await;
+        let dressed = written
+            .replace("i.", "pay.")
+            .replace("as i", "as pay")
+            .replace("e.person_key =", "(who.person_key) =")
+            .replace("as e on", "as who on")
+            .replace("join", "inner join");
+        assert_ne!(dressed, written);
+        files.insert("marts/won.sql".into(), dressed);
+        let report = fixture.build(&files).await;
+        assert!(report.did_nothing(), "{report:?}");
+
+        // A view that is written otherwise means the same to those who read through it.
+        let view = files["core/everyone.sql"].clone();
+        let bracketed = view.replace("ref('income') }}", "ref('income') }} as every_month");
+        assert_ne!(view, bracketed);
+        files.insert("core/everyone.sql".into(), bracketed);
+        assert!(fixture.build(&files).await.did_nothing());
+
+        let other = files["marts/won.sql"].replace("sum(pay.paid_won)", "max(pay.paid_won)");
+        files.insert("marts/won.sql".into(), other);
+        let report = fixture.build(&files).await;
+        assert_eq!(of(&report, "marts.won").0, Outcome::Built);
+    });
+}
+
+#[test]
 fn new_month_rebuilds_only_what_reads_it() {
     run(async {
         let fixture = Fixture::new().await;

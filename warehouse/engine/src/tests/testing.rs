@@ -445,6 +445,73 @@ fn unit_tests_run_on_the_project_alone_and_tell_the_difference_by_row() {
 }
 
 #[test]
+fn build_runs_unit_tests_that_changed_keeps_their_results_and_holds_the_model_back() {
+    run(async {
+        let fixture = Fixture::new().await;
+        fixture.deliver("2024-01-01", &[(1, 100)]).await;
+        let results = "select subject || ' ' || result || ' ' || message from ops.test_results \
+                       where kind = 'unit' order by subject, test";
+        let unit = |wanted: &str| with("marts/quarter.test.yml", &UNIT.replace("WANTED", wanted));
+
+        let wrong = unit("12");
+        let report = fixture.build(&wrong).await;
+        assert_eq!(of(&report, "marts.quarter").0, Outcome::Failed);
+        let why = reason(&report, "marts.quarter");
+        assert!(
+            why.starts_with("unit: ") && why.ends_with("fails on 1 rows"),
+            "{why}"
+        );
+        let kept = texts(&fixture, &wrong, results).await;
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert!(
+            kept[0].starts_with("marts.quarter fail marts/quarter.test.yml:")
+                && kept[0].ends_with("paid_won is 11, expected 12"),
+            "{kept:?}"
+        );
+
+        let right = unit("11");
+        let report = fixture.build(&right).await;
+        assert_eq!(of(&report, "marts.quarter").0, Outcome::Built);
+        let tests_run = |report: &BuildReport| {
+            let mut models = report.models.iter();
+            models
+                .find(|model| model.table == table("marts.quarter"))
+                .unwrap()
+                .tests_run
+        };
+        assert!(tests_run(&report) > 0);
+        assert_eq!(
+            texts(&fixture, &right, results).await,
+            ["marts.quarter pass "]
+        );
+
+        // Passed with the same texts: known, not run.
+        let report = fixture.build(&right).await;
+        assert_eq!(tests_run(&report), 0);
+        assert_eq!(
+            texts(&fixture, &right, results).await,
+            ["marts.quarter pass "]
+        );
+
+        // A change elsewhere runs nothing here; one of the model itself does, and finds the fault before it is stored.
+        let mut edited = right.clone();
+        let total = edited["marts/total.sql"].replace("select", "select 1 as one,");
+        edited.insert("marts/total.sql".into(), total);
+        assert_eq!(tests_run(&fixture.build(&edited).await), 0);
+        let quarter = edited["marts/quarter.sql"].replace("sum(", "max(");
+        assert_ne!(quarter, edited["marts/quarter.sql"]);
+        edited.insert("marts/quarter.sql".into(), quarter);
+        let before = fixture.hashes().await;
+        let report = fixture.build(&edited).await;
+        assert_eq!(of(&report, "marts.quarter").0, Outcome::Failed);
+        assert_eq!(
+            before.get("marts.quarter"),
+            fixture.hashes().await.get("marts.quarter")
+        );
+    });
+}
+
+#[test]
 fn unit_tests_of_the_project_pass() {
     run(async {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sql");
