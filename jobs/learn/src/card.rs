@@ -160,6 +160,9 @@ pub struct BaselineEvaluation {
     pub title: Bilingual,
     /// Its area under the ROC curve.
     pub auc: Option<Estimate>,
+    /// Its area under the precision-recall curve; none in older cards.
+    #[serde(default)]
+    pub average_precision: Option<Estimate>,
     /// Its Brier score.
     pub brier: Estimate,
     /// Its log loss.

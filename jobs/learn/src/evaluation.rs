@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap::resampled;
 use crate::calibration::{
     CalibrationBin, Recalibration, calibration_table, expected_calibration_error, recalibration,
 };
 use crate::column::{ColumnData, MISSING};
 use crate::error::LearnError;
-use crate::metrics::{Estimate, auc_with_interval, brier, log_loss, wilson};
+use crate::metrics::{Estimate, auc_with_interval, wilson};
 use crate::ranking::{CapacityMetric, RankingEnd, at_capacity};
 
 /// What to measure.
@@ -19,8 +20,12 @@ pub struct EvaluationOptions {
     pub capacity_shares: Vec<f64>,
     /// Replicates of the bootstrap for the ECE.
     pub bootstrap_replicates: usize,
+    /// Replicates of the bootstrap over persons, for all other figures.
+    pub person_replicates: usize,
     /// Its seed.
     pub seed: u64,
+    /// Threads of the bootstrap; they change no figure.
+    pub threads: usize,
 }
 
 impl Default for EvaluationOptions {
@@ -29,12 +34,15 @@ impl Default for EvaluationOptions {
             calibration_bins: 10,
             capacity_shares: vec![0.05, 0.1, 0.2],
             bootstrap_replicates: 500,
+            person_replicates: 200,
             seed: 20_240_101,
+            threads: 1,
         }
     }
 }
 
-/// What was measured; intervals are 95 %. A figure that does not exist for the
+/// What was measured; intervals are 95 %, those of shares by Wilson, of the ECE by a parametric bootstrap, of all
+/// others by a bootstrap over persons. A figure that does not exist for the
 /// rows at hand (an AUC with one class) is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -46,8 +54,11 @@ pub struct Evaluation {
     pub observed_rate: Estimate,
     /// Mean prediction.
     pub mean_predicted: f64,
-    /// Area under the ROC curve, DeLong's interval.
+    /// Area under the ROC curve.
     pub auc: Option<Estimate>,
+    /// Area under the precision-recall curve; none in older cards.
+    #[serde(default)]
+    pub average_precision: Option<Estimate>,
     /// Brier score.
     pub brier: Estimate,
     /// Log loss.
@@ -97,12 +108,24 @@ pub(crate) const SUBGROUP_ROWS: usize = 200;
 /// Rows of each outcome a subgroup needs before it is tested.
 pub(crate) const SUBGROUP_CLASS_ROWS: usize = 20;
 
-/// Measures predictions against outcomes.
+/// Measures predictions against outcomes, each row of a person of its own.
 pub fn evaluate(
     predicted: &[f64],
     labels: &[bool],
     options: &EvaluationOptions,
 ) -> Result<Evaluation, LearnError> {
+    let persons: Vec<u64> = (0..labels.len() as u64).collect();
+    evaluate_persons(predicted, labels, &persons, options)
+}
+
+/// Measures predictions against outcomes; `persons` names for each row whom it is of.
+pub fn evaluate_persons(
+    predicted: &[f64],
+    labels: &[bool],
+    persons: &[u64],
+    options: &EvaluationOptions,
+) -> Result<Evaluation, LearnError> {
+    check_input("evaluate", predicted, persons.len())?;
     check_input("evaluate", predicted, labels.len())?;
     let nothing = || LearnError::NoRows {
         purpose: "evaluate on",
@@ -116,23 +139,31 @@ pub fn evaluate(
             capacities.extend(at_capacity(predicted, labels, end, *share));
         }
     }
+    let measured = resampled(
+        (predicted, labels),
+        persons,
+        recalibration(predicted, labels),
+        capacities,
+        (options.person_replicates, options.seed, options.threads),
+    );
     Ok(Evaluation {
         rows,
         positives,
         observed_rate: wilson(positives as f64, rows as f64).ok_or_else(nothing)?,
         mean_predicted: predicted.iter().sum::<f64>() / rows as f64,
-        auc: auc_with_interval(predicted, labels),
-        brier: brier(predicted, labels).ok_or_else(nothing)?,
-        log_loss: log_loss(predicted, labels).ok_or_else(nothing)?,
+        auc: measured.auc,
+        average_precision: measured.average_precision,
+        brier: measured.brier.ok_or_else(nothing)?,
+        log_loss: measured.log_loss.ok_or_else(nothing)?,
         expected_calibration_error: expected_calibration_error(
             &table,
             options.bootstrap_replicates,
             options.seed,
         )
         .ok_or_else(nothing)?,
-        recalibration: recalibration(predicted, labels),
+        recalibration: measured.recalibration,
         calibration_table: table,
-        at_capacity: capacities,
+        at_capacity: measured.at_capacity,
     })
 }
 

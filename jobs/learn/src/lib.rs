@@ -50,6 +50,7 @@
 mod artefact;
 mod baseline;
 mod boosting;
+mod bootstrap;
 mod calibration;
 mod calibrator;
 mod candidate;
@@ -90,6 +91,7 @@ pub use boosting::{
     BinnedFeature, BoostFacts, BoostOptions, BoostedModel, Boosting, EarlyStopping, FeatureBins,
     Tree,
 };
+pub use bootstrap::average_precision;
 pub use calibration::{
     CalibrationBin, Recalibration, calibration_table, expected_calibration_error, recalibration,
 };
@@ -105,7 +107,9 @@ pub use dataset::{Dataset, DatasetBuilder, DatasetSpec, GroupSpec};
 pub use drift::{FeatureDrift, FeatureSuspicion, ks, psi, psi_of_counts, rank_correlation};
 pub use encoding::{ColumnRole, EncodedFeature, Encoding, PoolingRule};
 pub use error::LearnError;
-pub use evaluation::{Evaluation, EvaluationOptions, SubgroupEvaluation, evaluate};
+pub use evaluation::{
+    Evaluation, EvaluationOptions, SubgroupEvaluation, evaluate, evaluate_persons,
+};
 pub use fairness::{GroupFairness, risk_ratio};
 pub use feature::{Bilingual, FeatureKind, FeatureSpec, Monotone};
 pub use gate::{Gate, GateLimits};

@@ -21,7 +21,7 @@ use crate::column::EntityKeys;
 use crate::dataset::Dataset;
 use crate::encoding::Encoding;
 use crate::error::LearnError;
-use crate::evaluation::{EvaluationOptions, evaluate, evaluate_subgroups};
+use crate::evaluation::{EvaluationOptions, evaluate_persons, evaluate_subgroups};
 use crate::feature::Bilingual;
 use crate::gate::{self, GateLimits};
 use crate::interval::ProbabilityInterval;
@@ -207,10 +207,12 @@ fn outcome_of(
         });
     };
     let predicted = std::mem::take(&mut all.predicted[chosen]);
-    let pooled = evaluate(&predicted, &all.labels, &plan.evaluation)?;
+    let persons = dataset.clusters_of(&all.rows);
+    let pooled = evaluate_persons(&predicted, &all.labels, &persons, &plan.evaluation)?;
     let contest = Contest {
         all: &all,
         predicted: &predicted,
+        persons: &persons,
         plan,
     };
     let one_variable = contest.baseline(

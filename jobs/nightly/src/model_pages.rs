@@ -239,6 +239,14 @@ fn metrics(card: &ModelCard, capacity: &Value) -> Vec<ModelMetric> {
         "larger",
     );
     add(
+        "average_precision",
+        "평균 정밀도",
+        "Average precision",
+        pooled.average_precision,
+        of_rule(|rule| rule.average_precision),
+        "larger",
+    );
+    add(
         "brier",
         "브라이어 점수",
         "Brier score",

@@ -11,7 +11,7 @@ use crate::candidate::{self, Candidate, CandidateEvaluation, CandidateWindow, Fi
 use crate::card::{BaselineEvaluation, CutoffEvaluation, TrainedRows};
 use crate::dataset::{Dataset, day_of_date};
 use crate::error::LearnError;
-use crate::evaluation::evaluate;
+use crate::evaluation::evaluate_persons;
 use crate::feature::Bilingual;
 use crate::metrics::{Estimate, auc, auc_difference, auc_with_interval, log_loss};
 use crate::split::{SplitRows, TemporalSplit, entry_window};
@@ -245,6 +245,8 @@ impl OutOfTime {
 pub(super) struct Contest<'a> {
     pub(super) all: &'a OutOfTime,
     pub(super) predicted: &'a [f64],
+    /// Whom each row is of.
+    pub(super) persons: &'a [u64],
     pub(super) plan: &'a TrainingPlan,
 }
 
@@ -259,7 +261,8 @@ impl Contest<'_> {
             let labels = &self.all.labels[window.rows.clone()];
             let rule = &self.all.one_variable[window.rows.clone()];
             let predicted = &self.predicted[window.rows.clone()];
-            let measured = evaluate(predicted, labels, &self.plan.evaluation)?;
+            let persons = &self.persons[window.rows.clone()];
+            let measured = evaluate_persons(predicted, labels, persons, &self.plan.evaluation)?;
             cutoffs.push(CutoffEvaluation {
                 split,
                 training_rows_available: window.available,
@@ -288,12 +291,13 @@ impl Contest<'_> {
         predicted: &[f64],
     ) -> Result<BaselineEvaluation, LearnError> {
         let labels = &self.all.labels;
-        let measured = evaluate(predicted, labels, &self.plan.evaluation)?;
+        let measured = evaluate_persons(predicted, labels, self.persons, &self.plan.evaluation)?;
         Ok(BaselineEvaluation {
             name: name.to_owned(),
             title,
             // One probability for everybody ranks nobody; where the cut-offs have
             // different priors their order over time is not a ranking of persons.
+            average_precision: measured.average_precision,
             auc: if name == "prior_rate" {
                 Some(Estimate {
                     value: 0.5,

@@ -258,7 +258,10 @@ pub(super) fn plan(
             .map(|learner| candidate(learner, threads))
             .collect(),
         calibrators: declared.calibrators.iter().map(calibrator).collect(),
-        evaluation: EvaluationOptions::default(),
+        evaluation: EvaluationOptions {
+            threads,
+            ..EvaluationOptions::default()
+        },
         baseline: BaselineSpec {
             columns: declared.baseline.columns.clone(),
             title: bilingual(&declared.baseline.title),
