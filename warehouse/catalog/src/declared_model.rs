@@ -816,7 +816,7 @@ themes: [{{title: {{ko: 사람, en: person}}, columns: [age]}}]
             (
                 "{kind: logistic}",
                 "{kind: boosting, monotone: {aga: rising}}",
-                "sql/models/outcome.yml:15: `monotone`: `aga` is not among `use`; did you mean `age`?",
+                "sql/models/outcome.yml:15:38: `monotone`: `aga` is not among `use`; did you mean `age`?",
             ),
             (
                 "{kind: logistic}",
