@@ -114,6 +114,11 @@ fn a_case_goes_from_the_night_to_a_label_and_one_edited_byte_is_found() {
         serde_json::from_str(&done(&folder, &["export", case, "--account", "lee"])).unwrap();
     assert_eq!(dossier["state"]["outcome"], "false_positive");
     assert!(dossier["rules"][0]["ko"].as_str().is_some(), "{dossier}");
+    // Each score stands with its reasons, or why there is none.
+    for (score, why) in [("risk", "no_risk"), ("anomaly", "no_anomaly")] {
+        let told = [score, why].map(|key| dossier[key].is_object());
+        assert_eq!(told.iter().filter(|told| **told).count(), 1, "{dossier}");
+    }
     for row in dossier["evidence"].as_array().unwrap() {
         let delivered = row["delivered"].as_array().unwrap();
         assert!(!delivered.is_empty(), "what is questioned: {row}");

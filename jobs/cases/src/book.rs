@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations {
             sqlite: include_str!("schema/0006_row_guards.sqlite.sql"),
             postgres: include_str!("schema/0006_row_guards.postgres.sql"),
         }),
+        Migration::Same(include_str!("schema/0007_score_origin.sql")),
     ],
 };
 

@@ -311,7 +311,7 @@ impl CaseBook {
         follow_evidence(&mut transaction, incoming.as_of, told, &mut summary).await?;
         let before = told_of_night(&mut transaction, &night).await?;
         summary.drawn = crate::draw::keep(&mut transaction, &night, &drawn).await?;
-        crate::score::keep(&mut transaction, &incoming.scores).await?;
+        crate::score::keep(&mut transaction, &incoming.scores, &night).await?;
         let listed = crate::draw::list(&mut transaction, &night, &incoming.capacity).await?;
         (summary.listed, summary.suppressed) = listed;
         permit::revoke(&mut transaction).await?;

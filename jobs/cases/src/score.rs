@@ -22,6 +22,10 @@ pub struct IncomingScore {
     pub model: String,
     /// What it is of: a claim in the evidence, or the workplace of the case.
     pub entity: String,
+    /// Since when the row of it runs that the model saw.
+    pub entered_on: String,
+    /// What the model said before the correction to the true prevalence.
+    pub learned: f64,
     /// The version of the model.
     pub model_version: String,
     /// Whether the random draw sufficed to correct it to the true prevalence.
@@ -31,12 +35,18 @@ pub struct IncomingScore {
 /// The score of a case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaseScore {
+    /// The night that ranked by it.
+    pub scored_on: String,
     /// The probability, from 0 to 1.
     pub risk: f64,
     /// The model it is of.
     pub model: String,
     /// What it is of: a claim in the evidence, or the workplace of the case.
     pub entity: String,
+    /// Since when the row of it runs that the model saw.
+    pub entered_on: String,
+    /// What the model said before the correction to the true prevalence.
+    pub learned: f64,
     /// The version of the model.
     pub model_version: String,
     /// Whether the random draw sufficed to correct it.
@@ -52,6 +62,9 @@ static INCOMING_SCORES: LazyLock<Load> = LazyLock::new(|| {
             ("risk_ppb", Integer),
             ("model", Text),
             ("entity", Text),
+            ("entered_on", Text),
+            ("scored_on", Text),
+            ("learned_ppb", Integer),
             ("model_version", Text),
             ("is_corrected", Integer),
         ],
@@ -62,6 +75,7 @@ static INCOMING_SCORES: LazyLock<Load> = LazyLock::new(|| {
 pub(crate) async fn keep(
     transaction: &mut Transaction,
     scores: &[IncomingScore],
+    scored_on: &str,
 ) -> Result<(), CaseError> {
     let error = CaseError::database("keep the scores");
     transaction
@@ -73,9 +87,12 @@ pub(crate) async fn keep(
         .map(|score| {
             vec![
                 (&score.pivot_key).into(),
-                ((score.risk.clamp(0.0, 1.0) * BILLION).round() as i64).into(),
+                billionths(score.risk).into(),
                 (&score.model).into(),
                 (&score.entity).into(),
+                (&score.entered_on).into(),
+                scored_on.into(),
+                billionths(score.learned).into(),
                 (&score.model_version).into(),
                 i64::from(score.is_corrected).into(),
             ]
@@ -87,8 +104,9 @@ pub(crate) async fn keep(
         .map_err(error)?;
     for sql in [
         "delete from case_scores",
-        "insert into case_scores (case_no, risk_ppb, model, entity, model_version, is_corrected) \
-         select c.case_no, i.risk_ppb, i.model, i.entity, i.model_version, i.is_corrected \
+        "insert into case_scores (case_no, risk_ppb, model, entity, entered_on, scored_on, learned_ppb, model_version, \
+         is_corrected) select c.case_no, i.risk_ppb, i.model, i.entity, i.entered_on, i.scored_on, i.learned_ppb, \
+         i.model_version, i.is_corrected \
          from case_incoming_scores i join cases c on c.pivot_key = i.pivot_key",
         "delete from case_incoming_scores",
     ] {
@@ -97,12 +115,16 @@ pub(crate) async fn keep(
     Ok(())
 }
 
+fn billionths(probability: f64) -> i64 {
+    (probability.clamp(0.0, 1.0) * BILLION).round() as i64
+}
+
 impl CaseBook {
     /// The scores of all cases that have one, by number of the case.
     pub async fn scores(&self) -> Result<BTreeMap<i64, CaseScore>, CaseError> {
         let error = CaseError::database("read the scores");
-        let sql =
-            "select case_no, risk_ppb, model, entity, model_version, is_corrected from case_scores";
+        let sql = "select case_no, risk_ppb, model, entity, model_version, is_corrected, entered_on, scored_on, \
+                   learned_ppb from case_scores";
         let mut scores = BTreeMap::new();
         for row in self.rows("read the scores", sql, &[]).await? {
             let score = CaseScore {
@@ -111,6 +133,9 @@ impl CaseBook {
                 entity: row.text(3).map_err(error)?,
                 model_version: row.text(4).map_err(error)?,
                 is_corrected: row.integer(5).map_err(error)? == 1,
+                entered_on: row.text(6).map_err(error)?,
+                scored_on: row.text(7).map_err(error)?,
+                learned: row.integer(8).map_err(error)? as f64 / BILLION,
             };
             scores.insert(row.integer(0).map_err(error)?, score);
         }

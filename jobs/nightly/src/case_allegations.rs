@@ -11,6 +11,25 @@ pub(crate) fn allegation(rule: &str, evidence_kind: &str) -> (&'static str, &'st
     ))
 }
 
+/// What a row of evidence alleges of the employer, where it is the employer who was paid.
+pub(crate) fn allegation_of_employer(
+    rule: &str,
+    evidence_kind: &str,
+) -> Option<(&'static str, &'static str)> {
+    match (rule, evidence_kind) {
+        ("F11", "back_dated_hire") => Some((
+            "지원금을 받은 기간의 채용이 그 기간이 지난 뒤에 소급하여 신고되었고, 그 기간에 임금을 지급한 기록이 없습니다.",
+            "A hire for which you received a subsidy was reported back-dated, after the subsidised time, and no wages for \
+             that time are on record.",
+        )),
+        ("F11", "at_work_elsewhere") => Some((
+            "지원금의 대상인 사람이 지원 기간에 다른 곳에서 임금을 받은 기록이 있습니다.",
+            "Somebody for whose employment you received a subsidy is on record as paid by somebody else in that time.",
+        )),
+        _ => None,
+    }
+}
+
 fn known_allegation(rule: &str, evidence_kind: &str) -> Option<(&'static str, &'static str)> {
     Some(match (rule, evidence_kind) {
         (_, FINDING) => (

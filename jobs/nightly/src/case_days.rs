@@ -7,7 +7,7 @@ use chrono::{Days, NaiveDate};
 use goyong_site::{DossierEvidence, Lane, Stretch};
 use goyong_types::TableName;
 
-use crate::export_case::Desk;
+use crate::case_facts::Desk;
 
 /// Days shown before the first and after the last day in question.
 const AROUND: u64 = 90;

@@ -1,12 +1,12 @@
 //! The notice of a case, in plain words: what is alleged, on which records of which agency, and how to answer. One letter
-//! for each person, about that person's own periods.
+//! for each person, about that person's own periods, and one to the employer about what the employer was paid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use goyong_cases::{Case, Evidence, FINDING};
 use goyong_site::{Bilingual, Letter};
 
-use crate::case_allegations::allegation;
+use crate::case_allegations::{allegation, allegation_of_employer};
 use crate::case_members::CaseMembers;
 use crate::trace_evidence::sources_of;
 
@@ -16,6 +16,8 @@ pub(crate) struct Notice<'a> {
     pub(crate) members: &'a CaseMembers,
     /// A source in words: what it is and which agency holds it.
     pub(crate) record: &'a dyn Fn(&str) -> Bilingual,
+    /// The probability of the links that a row rests on, where some are not by number.
+    pub(crate) link: &'a dyn Fn(&Evidence) -> Option<f64>,
 }
 
 impl Notice<'_> {
@@ -23,31 +25,42 @@ impl Notice<'_> {
     /// is none to send.
     pub(crate) fn letters(&self, evidence: &[Evidence]) -> Vec<Letter> {
         let mut of_members: BTreeMap<Option<usize>, Vec<&Evidence>> = BTreeMap::new();
+        let mut of_employer: Vec<&Evidence> = Vec::new();
         for row in evidence {
             let member = self.members.number_of(row.evidence_no);
             // Of whom was forgotten nothing is alleged; a finding that names nobody is a question to the workplace.
             let is_to_send = member.is_some() || row.evidence_kind == FINDING;
-            if row.withdrawn_on.is_none() && row.decided_in.is_none() && is_to_send {
+            let is_open = row.withdrawn_on.is_none() && row.decided_in.is_none();
+            if is_open && is_to_send {
                 of_members.entry(member).or_default().push(row);
+            }
+            if is_open && alleged_of_employer(row).is_some() {
+                of_employer.push(row);
             }
         }
         if of_members.is_empty() {
             return vec![self.nothing_to_send()];
         }
-        of_members
-            .into_iter()
-            .map(|(member, rows)| Letter {
-                member,
-                evidence: rows.iter().map(|row| row.evidence_no).collect(),
-                text: self.letter(&rows),
-            })
-            .collect()
+        let to_employer = (!of_employer.is_empty()).then(|| Letter {
+            member: None,
+            to_employer: true,
+            evidence: numbers(&of_employer),
+            text: self.letter(&of_employer, true),
+        });
+        let to_members = of_members.into_iter().map(|(member, rows)| Letter {
+            member,
+            to_employer: false,
+            evidence: numbers(&rows),
+            text: self.letter(&rows, false),
+        });
+        to_employer.into_iter().chain(to_members).collect()
     }
 
     fn nothing_to_send(&self) -> Letter {
         let case_no = self.case.case_no;
         Letter {
             member: None,
+            to_employer: false,
             evidence: Vec::new(),
             text: Bilingual::new(
                 format!(
@@ -60,7 +73,11 @@ impl Notice<'_> {
         }
     }
 
-    fn letter(&self, rows: &[&Evidence]) -> Bilingual {
+    fn letter(&self, rows: &[&Evidence], to_employer: bool) -> Bilingual {
+        let alleges = |row: &Evidence| match to_employer {
+            true => alleged_of_employer(row),
+            false => Some(allegation(&row.rule_id, &row.evidence_kind)),
+        };
         let case_no = self.case.case_no;
         let mut korean = vec![format!(
             "사건번호 {case_no}. 아래 내용을 확인하고 있습니다. 아직 아무것도 결정되지 않았습니다."
@@ -68,24 +85,30 @@ impl Notice<'_> {
         let mut english = vec![format!(
             "Case {case_no}. We are looking into the following. Nothing has been decided."
         )];
-        let alleged: BTreeSet<(&str, &str)> = rows
-            .iter()
-            .map(|row| (row.rule_id.as_str(), row.evidence_kind.as_str()))
-            .collect();
+        let mut ordered = rows.to_vec();
+        ordered.sort_by_key(|row| (&row.rule_id, &row.evidence_kind));
         let mut said = BTreeSet::new();
-        for (rule, kind) in alleged {
-            let (ko, en) = allegation(rule, kind);
+        for (ko, en) in ordered.into_iter().filter_map(alleges) {
             if !said.insert(en) {
                 continue;
             }
             korean.push(format!("· {ko}"));
             english.push(format!("· {en}"));
-            let same = |row: &&&Evidence| allegation(&row.rule_id, &row.evidence_kind).1 == en;
+            let same = |row: &&&Evidence| alleges(row).is_some_and(|(_, said)| said == en);
             for row in rows.iter().filter(same) {
                 let (ko, en) = self.period(row);
                 korean.push(ko);
                 english.push(en);
             }
+        }
+        if to_employer {
+            korean.push(
+                "누구의 채용인지는 고용센터에서 사업주임을 확인한 뒤 알려 드립니다.".to_owned(),
+            );
+            english.push(
+                "Whose employment it is the centre tells you once it knows that you are the employer."
+                    .to_owned(),
+            );
         }
         let centre = &self.case.state.centre;
         let due = self.case.state.reply_due_on.map(|day| day.to_string());
@@ -116,17 +139,40 @@ impl Notice<'_> {
             names.join(between)
         };
         let number = row.evidence_no;
+        let (link_ko, link_en) = match (self.link)(row) {
+            Some(probability) => {
+                // Rounded down: no link that is not certain is told as certain.
+                let percent = (probability * 1000.0).floor() / 10.0;
+                (
+                    format!(
+                        " 이 기록은 번호가 아니라 상호·주소 등을 견주어 같은 사업체의 것으로 보았습니다(같을 확률 {percent:.1}%). 다른 사업체의 것이면 알려 주십시오."
+                    ),
+                    format!(
+                        "; the record was taken to be of the same business by name and address, not by number (probability {percent:.1} %): say so if it is another's"
+                    ),
+                )
+            }
+            None => (String::new(), String::new()),
+        };
         (
             format!(
-                "  - 대상 기간 {subject_ko}. 근거 기록 {}, 기록의 기간 {days_ko} (증거 {number}번)",
+                "  - 대상 기간 {subject_ko}. 근거 기록 {}, 기록의 기간 {days_ko} (증거 {number}번){link_ko}",
                 both(|text| &text.ko, " · ")
             ),
             format!(
-                "  - period in question {subject_en}; record: {}, period of the record {days_en} (evidence {number})",
+                "  - period in question {subject_en}; record: {}, period of the record {days_en} (evidence {number}){link_en}",
                 both(|text| &text.en, " · ")
             ),
         )
     }
+}
+
+fn alleged_of_employer(row: &Evidence) -> Option<(&'static str, &'static str)> {
+    allegation_of_employer(&row.rule_id, &row.evidence_kind)
+}
+
+fn numbers(rows: &[&Evidence]) -> Vec<i64> {
+    rows.iter().map(|row| row.evidence_no).collect()
 }
 
 /// Days from one to another in Korean and English.
@@ -183,6 +229,7 @@ pub(crate) mod tests {
             record: &|source| {
                 Bilingual::new(format!("{source}(기관)"), format!("{source} (agency)"))
             },
+            link: &|row| (row.rule_id == "F05").then_some(0.97654),
         }
         .letters(rows)
     }
@@ -197,6 +244,44 @@ pub(crate) mod tests {
             assert!(letters[0].text.en.contains("no notice to send"));
             assert!(!letters[0].text.ko.contains("아래 내용을 확인"));
         }
+    }
+
+    #[test]
+    fn what_an_employer_was_paid_is_alleged_of_the_employer_who_is_told_no_person() {
+        let mut decided = evidence(34, "F11", "back_dated_hire", 3);
+        decided.decided_in = Some(1);
+        let rows = [
+            evidence(31, "F11", "at_work_elsewhere", 5),
+            evidence(32, "F06", "redundant_beside_hires", 2),
+            evidence(33, "F11", "back_dated_hire", 2),
+            decided,
+        ];
+        let letters = letters(&rows);
+        let [employer, persons @ ..] = letters.as_slice() else {
+            panic!("no letter");
+        };
+        assert!(employer.to_employer && employer.member.is_none());
+        assert_eq!(employer.evidence, [31, 33]);
+        for said in ["paid by somebody else", "reported back-dated", "2025-05-01"] {
+            assert!(employer.text.en.contains(said), "{}", employer.text.en);
+        }
+        assert!(!employer.text.en.contains("same occupation"));
+        assert!(employer.text.ko.contains("소급하여 신고"));
+        assert!(persons.iter().all(|letter| !letter.to_employer));
+        assert_eq!(persons.len(), 2, "people are asked too");
+    }
+
+    #[test]
+    fn a_record_that_was_not_linked_by_number_can_be_contested_as_another_business() {
+        let linked = &letters(&[evidence(31, "F05", "mass_rehire", 2)])[0].text;
+        assert!(
+            linked.en.contains("not by number (probability 97.6 %)"),
+            "{}",
+            linked.en
+        );
+        assert!(linked.ko.contains("같을 확률 97.6%"), "{}", linked.ko);
+        let by_number = &letters(&[evidence(31, "F06", "redundant_beside_hires", 2)])[0].text;
+        assert!(!by_number.en.contains("probability"), "{}", by_number.en);
     }
 
     #[test]

@@ -11,24 +11,26 @@ use goyong_types::TableName;
 use crate::project::OpenProject;
 
 /// Scores claims.
-const OF_CLAIMS: &str = "fraud_risk";
+pub(crate) const OF_CLAIMS: &str = "fraud_risk";
 /// Scores the workplaces that claimants left.
-const OF_WORKPLACES: &str = "workplace_risk";
+pub(crate) const OF_WORKPLACES: &str = "workplace_risk";
 const FROZEN: &str = "models.frozen_score";
 
 /// The highest score of the claims in the evidence of each pivot; of a claim the newest score counts.
-const CLAIM_QUERY: &str = "select pivot_key, claim_no as entity, cast(probability as varchar) as probability, \
-    model_version from (select e.pivot_key, s.claim_no, s.probability, s.model_version, row_number() over (\
+const CLAIM_QUERY: &str = "select pivot_key, claim_no as entity, cast(entered_on as varchar) as entered_on, \
+    cast(probability as varchar) as probability, \
+    model_version from (select e.pivot_key, s.claim_no, s.entered_on, s.probability, s.model_version, row_number() over (\
     partition by e.pivot_key order by s.probability desc, s.claim_no) as place \
     from (select distinct pivot_key, claim_no from alerts.evidence where not cleared and claim_no is not null) e \
-    join (select claim_no, probability, model_version, row_number() over (\
+    join (select claim_no, entered_on, probability, model_version, row_number() over (\
     partition by claim_no order by entered_on desc) as newest from models.fraud_risk \
     where purpose = 'current' and probability is not null) s \
     on s.claim_no = e.claim_no where s.newest = 1) ranked where place = 1";
 
 /// The newest score of each workplace that is a pivot.
-const WORKPLACE_QUERY: &str = "select pivot_key, workplace_no as entity, cast(probability as varchar) as probability, \
-    model_version from (select 'workplace/' || workplace_no as pivot_key, workplace_no, probability, model_version, \
+const WORKPLACE_QUERY: &str = "select pivot_key, workplace_no as entity, cast(entered_on as varchar) as entered_on, \
+    cast(probability as varchar) as probability, model_version from (\
+    select 'workplace/' || workplace_no as pivot_key, workplace_no, entered_on, probability, model_version, \
     row_number() over (partition by workplace_no order by entered_on desc) as newest \
     from models.workplace_risk where purpose = 'current' and probability is not null) s where newest = 1 \
     and pivot_key in (select pivot_key from alerts.candidate where pivot_kind = 'workplace')";
@@ -44,15 +46,24 @@ impl OpenProject {
                 continue;
             }
             let correction = self.prevalence_correction(book, model).await?;
-            let columns = ["pivot_key", "entity", "probability", "model_version"];
-            for [pivot_key, entity, probability, model_version] in
+            let columns = [
+                "pivot_key",
+                "entity",
+                "entered_on",
+                "probability",
+                "model_version",
+            ];
+            for [pivot_key, entity, entered_on, probability, model_version] in
                 self.texts(query, columns).await?
             {
+                let learned = number(model, &probability)?;
                 let score = IncomingScore {
                     pivot_key: pivot_key.clone(),
                     model: model.to_owned(),
                     entity,
-                    risk: correction.apply(number(model, &probability)?),
+                    entered_on,
+                    learned,
+                    risk: correction.apply(learned),
                     model_version,
                     is_corrected: correction.is_corrected(),
                 };

@@ -12,7 +12,8 @@ use goyong_cases::{Case, CaseBook, CaseFilter, NIGHT, State};
 use goyong_site::{CaseLine, CasesInputs, rendered_cases};
 use sha2::{Digest, Sha256};
 
-use crate::export_case::{Desk, standing};
+use crate::case_facts::Desk;
+use crate::export_case::standing;
 use crate::figures::{StepFigures, Totals};
 use crate::plan::NightContext;
 use crate::project::OpenProject;

@@ -8,7 +8,7 @@ use goyong_cases::Evidence;
 use goyong_site::DeliveredRow;
 use goyong_types::TableName;
 
-use crate::export_case::Desk;
+use crate::case_facts::Desk;
 
 /// Rows of evidence that one query looks for.
 const ROWS_OF_A_QUERY: usize = 1_000;

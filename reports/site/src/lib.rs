@@ -78,9 +78,10 @@ pub use definition::{
     TableDefinition, Unit,
 };
 pub use dossier::{
-    CaseLine, CaseStanding, CasesInputs, CasesSummary, ClearedRow, Clearing, ClosedCase, Count,
-    DeliveredRow, Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Letter, Reason,
-    RiskPlace, SimilarCases, SimilarRow, Stretch, render_cases, rendered_cases, similar_cases,
+    AnomalyPlace, CaseLine, CaseStanding, CasesInputs, CasesSummary, ClearedRow, Clearing,
+    ClosedCase, Count, DeliveredRow, Dossier, DossierEvent, DossierEvidence, DossierRule, Lane,
+    Letter, NamedFact, Reason, RiskPlace, RiskTheme, SimilarCases, SimilarRow, Stretch, ThemeFact,
+    render_cases, rendered_cases, similar_cases,
 };
 pub use folder::RUN_PAGES;
 pub use goyong_disclosure::CellValue;

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use goyong_site::{
-    Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase, DeliveredRow,
-    Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Letter, Reason, RiskPlace, Stretch,
-    render_cases, rendered_cases, similar_cases,
+    AnomalyPlace, Bilingual, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, ClosedCase,
+    DeliveredRow, Dossier, DossierEvent, DossierEvidence, DossierRule, Lane, Letter, NamedFact,
+    Reason, RiskPlace, RiskTheme, Stretch, ThemeFact, render_cases, rendered_cases, similar_cases,
 };
 use serde_json::{Value, json};
 
@@ -39,6 +39,7 @@ fn evidence() -> DossierEvidence {
         evidence_key: Some("12345678901/2025-06-10".into()),
         evidence_from: Some("2025-06-10".into()),
         evidence_to: None,
+        link_probability: Some(0.976),
         amount_at_risk_won: 1_284_000,
         known_on: "2025-07-15".into(),
         raised_on: "2025-07-16".into(),
@@ -96,10 +97,45 @@ fn dossier(case_no: i64) -> Dossier {
         risk: Some(RiskPlace {
             probability: 0.1234,
             model: "fraud_risk".into(),
+            title: Bilingual::new("결정될 확률", "chance of a decision"),
             entity: "C000000017".into(),
+            entered_on: "2025-06-01".into(),
+            scored_on: "2025-07-16".into(),
             model_version: "2025-07-16-aabbccdd".into(),
             is_corrected: false,
+            reasons: vec![RiskTheme {
+                title: Bilingual::new("신고하지 않은 사실", "facts not declared"),
+                log_odds: 1.25,
+                facts: vec![
+                    ThemeFact {
+                        fact: "undeclared_insured_days".into(),
+                        title: Bilingual::new("피보험일", "insured days not declared"),
+                        value: Some("20".into()),
+                        log_odds: 1.5,
+                    },
+                    ThemeFact {
+                        fact: "declared_days".into(),
+                        title: Bilingual::new("신고한 날", "days declared"),
+                        value: None,
+                        log_odds: -0.25,
+                    },
+                ],
+            }],
+            no_reasons: None,
         }),
+        no_risk: None,
+        anomaly: Some(AnomalyPlace {
+            claim_no: "C000000017".into(),
+            of_claims: 2,
+            surprise: 7.25,
+            as_strange_share: 0.0345,
+            facts: vec![NamedFact {
+                fact: "abroad_rounds".into(),
+                title: Bilingual::new("해외 회차", "rounds while abroad"),
+            }],
+        }),
+        no_anomaly: None,
+        scores_say: Bilingual::new("둘 다 증거가 아닙니다.", "Neither is evidence."),
         rules: vec![DossierRule {
             rule: "F01".into(),
             version_of_evidence: 2,
@@ -142,6 +178,7 @@ fn dossier(case_no: i64) -> Dossier {
         similar: similar_cases("person", &rules, &OUTCOMES, &closed).unwrap(),
         letters: vec![Letter {
             member: Some(1),
+            to_employer: false,
             evidence: vec![31],
             text: Bilingual::new(
                 "사건 12.\n  - 대상 기간",
@@ -238,9 +275,9 @@ fn a_page_tells_every_fact_of_the_json_in_words() {
         "lang=\"ko\"",
         "class=\"indented\"",
         "12.3%",
+        "linked by name and address, not by number; probability 97.6%",
         "2025-07-16-aabbccdd",
         "not corrected to the true prevalence",
-        "no decision may rest on it",
         "goyong alerts show 12",
     ] {
         assert!(page.contains(expected), "{expected}");
@@ -255,6 +292,60 @@ fn a_page_tells_every_fact_of_the_json_in_words() {
     ] {
         assert!(korean.contains(expected), "{expected}");
     }
+}
+
+#[test]
+fn a_score_stands_with_its_reasons_in_words_and_where_there_is_none_with_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut inputs = inputs(&[12], &[12], &[]);
+    render_cases(&inputs, folder.path()).unwrap();
+    let section = |language: &str| {
+        let page = read(folder.path(), &format!("{language}/12/index.html"));
+        let from = page.find("id=\"scores\"").unwrap();
+        let to = page.find("id=\"days-heading\"").unwrap();
+        page[from..to].to_owned()
+    };
+    let english = section("en");
+    for expected in [
+        "Neither is evidence.",
+        "chance of a decision: <b>12.3%</b>",
+        "stretch from 2025-06-01",
+        "ranked in the night of 2025-07-16",
+        "facts not declared: raises the score <span class=\"unit\">+1.25</span>",
+        "insured days not declared: 20 <span class=\"unit\">+1.50</span>",
+        "days declared: not on record <span class=\"unit\">−0.25</span>",
+        "as strange or stranger: <b>3.5%</b>",
+        "the strangest of the claims of this case, 2",
+        "as much of: rounds while abroad",
+    ] {
+        assert!(english.contains(expected), "{expected}\n{english}");
+    }
+    let korean = section("ko");
+    for expected in [
+        "둘 다 증거가 아닙니다.",
+        "피보험일: 20",
+        "점수를 올림",
+        "해외 회차",
+    ] {
+        assert!(korean.contains(expected), "{expected}\n{korean}");
+    }
+
+    let dossier = &mut inputs.dossiers[0].0;
+    let risk = dossier.risk.as_mut().unwrap();
+    risk.reasons.clear();
+    risk.no_reasons = Some(Bilingual::new("다른 자료", "other facts by now"));
+    dossier.anomaly = None;
+    dossier.no_anomaly = Some(Bilingual::new("없는 까닭", "no claim is named"));
+    render_cases(&inputs, folder.path()).unwrap();
+    let english = section("en");
+    assert!(english.contains("No reasons are told: other facts by now"));
+    assert!(english.contains("no score: no claim is named"));
+    let dossier = &mut inputs.dossiers[0].0;
+    dossier.risk = None;
+    dossier.no_risk = Some(Bilingual::new("판이 없음", "no version serves"));
+    render_cases(&inputs, folder.path()).unwrap();
+    assert!(section("en").contains("no score: no version serves"));
+    assert!(section("ko").contains("점수 없음: 판이 없음"));
 }
 
 #[test]
@@ -287,14 +378,23 @@ fn a_case_about_several_people_has_a_letter_for_each_by_number() {
     dossier.evidence.push(other);
     dossier.letters.push(Letter {
         member: Some(2),
+        to_employer: false,
         evidence: vec![32],
         text: Bilingual::new("둘째 글", "the second letter"),
+    });
+    dossier.letters.push(Letter {
+        member: None,
+        to_employer: true,
+        evidence: vec![33],
+        text: Bilingual::new("사업주 글", "what the employer was paid"),
     });
     render_cases(&inputs, folder.path()).unwrap();
     let page = read(folder.path(), "en/12/index.html");
     for expected in [
         "Person 2",
         "the second letter",
+        "The employer",
+        "what the employer was paid",
         "둘째 글",
         "about others",
         "Rows not listed: 8",

@@ -243,6 +243,8 @@ async fn a_score_orders_cases_of_one_severity_and_does_nothing_else(place: Place
         risk,
         model: "fraud_risk".to_owned(),
         entity: format!("C{person}"),
+        entered_on: "2024-01-01".to_owned(),
+        learned: risk / 2.0,
         model_version: "2024-03-01-abc".to_owned(),
         is_corrected: true,
     };
@@ -271,6 +273,15 @@ async fn a_score_orders_cases_of_one_severity_and_does_nothing_else(place: Place
     let scores = book.scores().await.unwrap();
     assert_eq!(scores.keys().copied().collect::<Vec<_>>(), [1, 2, 4]);
     assert_eq!((scores[&2].risk, scores[&2].entity.as_str()), (0.9, "C2"));
+    let of_night = incoming.as_of.to_string();
+    assert_eq!(
+        scores[&2].scored_on, of_night,
+        "the night that ranked by it"
+    );
+    assert_eq!(
+        (scores[&2].entered_on.as_str(), scores[&2].learned),
+        ("2024-01-01", 0.45)
+    );
 
     // A night without a model orders by the amount again.
     incoming.scores.clear();

@@ -80,7 +80,7 @@ impl<'a> Gaps<'a> {
 }
 
 /// What a feature is called in Korean and in English: as the header of its model says, else by its name.
-pub(super) fn titles_of<'a>(features: Option<&'a Model>, name: &'a str) -> (&'a str, &'a str) {
+pub(crate) fn titles_of<'a>(features: Option<&'a Model>, name: &'a str) -> (&'a str, &'a str) {
     let header = features.and_then(|model| model.header.columns.get(name));
     let title = header.and_then(|column| column.title.as_ref().or(column.description.as_ref()));
     let in_language = |language: &str| title.map_or(name, |title| title.in_language(language));

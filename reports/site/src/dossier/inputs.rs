@@ -22,8 +22,16 @@ pub struct Dossier {
     pub release: Option<String>,
     /// Why it was raised: one line for each rule.
     pub reasons: Vec<Reason>,
-    /// The score that places it among cases of its severity; none while no version of the model serves.
+    /// The score that places it among cases of its severity.
     pub risk: Option<RiskPlace>,
+    /// Why there is none.
+    pub no_risk: Option<Bilingual>,
+    /// How unusual its claims are.
+    pub anomaly: Option<AnomalyPlace>,
+    /// Why that is not known.
+    pub no_anomaly: Option<Bilingual>,
+    /// What both are for, and what not.
+    pub scores_say: Bilingual,
     /// The rules that contribute.
     pub rules: Vec<DossierRule>,
     /// Evidence rows.
@@ -50,6 +58,8 @@ pub struct Dossier {
 pub struct Letter {
     /// The number of the person within the case; none where the letter is to nobody in particular.
     pub member: Option<usize>,
+    /// Whether it is to the employer.
+    pub to_employer: bool,
     /// Rows of evidence it tells of.
     pub evidence: Vec<i64>,
     /// The text.
@@ -126,12 +136,70 @@ pub struct RiskPlace {
     pub probability: f64,
     /// The model it is of.
     pub model: String,
+    /// What the model says, in words.
+    pub title: Bilingual,
     /// What it is of: a claim in the evidence, or the workplace of the case.
     pub entity: String,
+    /// First day of the stretch of it that the model saw.
+    pub entered_on: String,
+    /// The night that ranked by it.
+    pub scored_on: String,
     /// Version of the model.
     pub model_version: String,
     /// Whether the random draw sufficed to correct it to the true prevalence.
     pub is_corrected: bool,
+    /// Why it is what it is, the largest first: exact Shapley values of that version for that stretch.
+    pub reasons: Vec<RiskTheme>,
+    /// Why no reasons are told.
+    pub no_reasons: Option<Bilingual>,
+}
+
+/// Facts of one kind, and what they add to the log-odds of the score against the average, before calibration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RiskTheme {
+    /// What they are about.
+    pub title: Bilingual,
+    /// What all of them add.
+    pub log_odds: f64,
+    /// Those that add or take away something worth telling, the largest first.
+    pub facts: Vec<ThemeFact>,
+}
+
+/// A fact that moves the score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ThemeFact {
+    /// The column.
+    pub fact: String,
+    /// The fact in words.
+    pub title: Bilingual,
+    /// What is known; none where nothing is.
+    pub value: Option<String>,
+    /// What it adds.
+    pub log_odds: f64,
+}
+
+/// How unusual the strangest claim of a case is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnomalyPlace {
+    /// The claim.
+    pub claim_no: String,
+    /// Claims of the case that were compared.
+    pub of_claims: usize,
+    /// Sum over its facts of how surprising each is; 0 where everything is usual.
+    pub surprise: f64,
+    /// Share of claims of the same stretch that are as strange or stranger.
+    pub as_strange_share: f64,
+    /// Facts that at most one in a hundred claims has as much of.
+    pub facts: Vec<NamedFact>,
+}
+
+/// A fact in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedFact {
+    /// The column.
+    pub fact: String,
+    /// The fact in words.
+    pub title: Bilingual,
 }
 
 /// A rule in words.
@@ -157,7 +225,7 @@ pub struct DossierRule {
 }
 
 /// A row of evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DossierEvidence {
     /// Its number.
     pub evidence_no: i64,
@@ -183,6 +251,8 @@ pub struct DossierEvidence {
     pub evidence_from: Option<String>,
     /// Last day of the record.
     pub evidence_to: Option<String>,
+    /// The lowest probability of the links it rests on; none where all of them are by number.
+    pub link_probability: Option<f64>,
     /// Won at risk.
     pub amount_at_risk_won: i64,
     /// When it became known.

@@ -18,8 +18,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 pub use inputs::{
-    CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, DeliveredRow, Dossier, DossierEvent,
-    DossierEvidence, DossierRule, Lane, Letter, Reason, RiskPlace, Stretch,
+    AnomalyPlace, CaseLine, CaseStanding, CasesInputs, ClearedRow, Clearing, DeliveredRow, Dossier,
+    DossierEvent, DossierEvidence, DossierRule, Lane, Letter, NamedFact, Reason, RiskPlace,
+    RiskTheme, Stretch, ThemeFact,
 };
 pub use similar::{ClosedCase, Count, SimilarCases, SimilarRow, similar_cases};
 
@@ -219,6 +220,10 @@ mod tests {
             release: Some("2025-12-31.1".into()),
             reasons: Vec::new(),
             risk: None,
+            no_risk: None,
+            anomaly: None,
+            no_anomaly: None,
+            scores_say: Bilingual::default(),
             rules: Vec::new(),
             evidence: Vec::new(),
             cleared: Vec::new(),

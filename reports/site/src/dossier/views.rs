@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::inputs::{
-    CaseLine, CaseStanding, Clearing, Dossier, DossierEvent, DossierEvidence, DossierRule, Letter,
-    Reason,
+    AnomalyPlace, CaseLine, CaseStanding, Clearing, Dossier, DossierEvent, DossierEvidence,
+    DossierRule, Letter, Reason, RiskPlace, RiskTheme, ThemeFact,
 };
 use super::similar::{Count, SimilarRow};
 use super::timeline::{lanes, timeline};
@@ -79,13 +79,11 @@ pub(super) fn dossier(dossier: &Dossier, picture: String, language: Language) ->
         "rules": each(&dossier.rules, |row| rule(row, language)),
         "evidence": each(&dossier.evidence, |row| evidence(row, language)),
         "cleared": cleared,
-        "risk": dossier.risk.as_ref().map(|risk| json!({
-            "percent": fixed(risk.probability * 100.0, 1),
-            "model": risk.model,
-            "entity": risk.entity,
-            "model_version": risk.model_version,
-            "is_corrected": risk.is_corrected,
-        })),
+        "risk": dossier.risk.as_ref().map(|place| risk(place, language)),
+        "no_risk": dossier.no_risk.as_ref().map(|why| why.get(language)),
+        "anomaly": dossier.anomaly.as_ref().map(|place| anomaly(place, language)),
+        "no_anomaly": dossier.no_anomaly.as_ref().map(|why| why.get(language)),
+        "scores_say": dossier.scores_say.get(language),
         "is_suspicion": dossier.evidence.iter().any(|row| {
             row.withdrawn_on.is_none() && row.decided_in.is_none()
         }),
@@ -132,6 +130,60 @@ fn standing(state: &CaseStanding, language: Language) -> Value {
     })
 }
 
+fn risk(risk: &RiskPlace, language: Language) -> Value {
+    let fact = |row: &ThemeFact| {
+        json!({
+            "title": row.title.get(language),
+            "value": row.value,
+            "log_odds": signed(row.log_odds),
+        })
+    };
+    let theme = |row: &RiskTheme| {
+        json!({
+            "title": row.title.get(language),
+            "raises": row.log_odds > 0.0,
+            "log_odds": signed(row.log_odds),
+            "facts": each(&row.facts, fact),
+        })
+    };
+    json!({
+        "percent": fixed(risk.probability * 100.0, 1),
+        "model": risk.model,
+        "title": risk.title.get(language),
+        "entity": risk.entity,
+        "entered_on": risk.entered_on,
+        "scored_on": risk.scored_on,
+        "model_version": risk.model_version,
+        "is_corrected": risk.is_corrected,
+        "reasons": each(&risk.reasons, theme),
+        "no_reasons": risk.no_reasons.as_ref().map(|why| why.get(language)),
+    })
+}
+
+fn anomaly(anomaly: &AnomalyPlace, language: Language) -> Value {
+    let facts: Vec<&str> = anomaly
+        .facts
+        .iter()
+        .map(|fact| fact.title.get(language))
+        .collect();
+    json!({
+        "claim_no": anomaly.claim_no,
+        "of_claims": anomaly.of_claims,
+        "surprise": fixed(anomaly.surprise, 1),
+        "percent": fixed(anomaly.as_strange_share * 100.0, 1),
+        "facts": facts.join(" · "),
+    })
+}
+
+/// A number with its sign.
+fn signed(number: f64) -> String {
+    let text = fixed(number.abs(), 2);
+    match number {
+        number if number < 0.0 => format!("−{text}"),
+        _ => format!("+{text}"),
+    }
+}
+
 fn reason(reason: &Reason, language: Language) -> Value {
     json!({
         "rule": reason.rule,
@@ -172,6 +224,7 @@ fn evidence(row: &DossierEvidence, language: Language) -> Value {
         "subject_days": span(row.subject_from.as_deref(), row.subject_to.as_deref()),
         "evidence": named(&row.evidence_kind, row.evidence_key.as_deref(), language),
         "evidence_days": span(row.evidence_from.as_deref(), row.evidence_to.as_deref()),
+        "link_percent": row.link_probability.map(|chance| fixed(chance * 100.0, 1)),
         "amount": won(row.amount_at_risk_won),
         "known_on": row.known_on,
         "raised_on": row.raised_on,
@@ -258,6 +311,7 @@ fn letter(letter: &Letter, language: Language) -> Value {
     let evidence: Vec<String> = letter.evidence.iter().map(ToString::to_string).collect();
     json!({
         "member": letter.member,
+        "to_employer": letter.to_employer,
         "evidence": evidence.join(", "),
         "text": letter_text(&letter.text, language),
         "other_text": letter_text(&letter.text, language.other()),
