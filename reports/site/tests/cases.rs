@@ -250,6 +250,7 @@ fn a_page_tells_every_fact_of_the_json_in_words() {
         ("nothing_clears", "nothing on record clears it"),
         ("1284000", "1,284,000"),
         ("questioned", "in question"),
+        ("0.976", "97.6%"),
     ];
     for fact in facts {
         let said = in_words.iter().find(|(code, _)| *code == fact);
@@ -402,7 +403,7 @@ fn a_case_about_several_people_has_a_letter_for_each_by_number() {
     ] {
         assert!(page.contains(expected), "{expected}");
     }
-    assert_eq!(page.matches("class=\"next-letter\"").count(), 1);
+    assert_eq!(page.matches("class=\"next-letter\"").count(), 2);
 }
 
 #[test]
