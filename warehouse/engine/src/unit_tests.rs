@@ -155,10 +155,16 @@ fn digests(project: &Project, lineage: &ProjectLineage) -> Result<BTreeMap<Table
         let digest = digests.entry(test.model.clone()).or_insert_with(|| {
             let mut digest = Fingerprint::new().with("during", &format!("{:?}", model.during));
             for input in &model.inputs {
-                let columns = lineage.node(input).map_or("", |node| node.fingerprint());
-                digest.add(&input.to_string(), columns);
-                if let TableOrigin::Seed(seed) = project.origin(input) {
-                    digest.add("seed", &seed.csv);
+                let shape = lineage.node(input).map_or("", |node| node.shape.as_str());
+                let name = input.to_string();
+                match project.origin(input) {
+                    TableOrigin::Seed(seed) => digest.add(&name, &seed.csv),
+                    // A test knows of it what its readers say, whether it is stored or not.
+                    TableOrigin::Elsewhere => {
+                        let columns = project.expected_columns(input);
+                        digest.add(&name, &format!("{columns:?}"));
+                    }
+                    TableOrigin::Model(_) | TableOrigin::Source(_) => digest.add(&name, shape),
                 }
             }
             digest

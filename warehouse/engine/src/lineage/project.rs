@@ -82,6 +82,8 @@ pub struct LineageNode {
     /// Whether disclosure control stands between the query and its readers.
     pub(crate) is_protected: bool,
     fingerprint: String,
+    /// Digest of names and types of the columns.
+    pub(crate) shape: String,
 }
 
 /// Every table of a project with the lineage and the sensitivity of its columns.
@@ -386,6 +388,7 @@ impl Planning<'_> {
         for field in schema.fields() {
             fingerprint.add(field.name(), &field.data_type().to_string());
         }
+        node.shape = fingerprint.clone().finish();
         fingerprint.add("knowledge", &format!("{:?}", node.knowledge));
         fingerprint.add("classifications", &format!("{:?}", node.classifications));
         node.fingerprint = fingerprint.finish();
@@ -626,11 +629,6 @@ impl Planned {
 }
 
 impl LineageNode {
-    /// Digest of the columns and of when their values are known.
-    pub(crate) fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
-
     fn new(kind: NodeKind, file: &str) -> Self {
         Self {
             kind,
@@ -648,6 +646,7 @@ impl LineageNode {
             depends_on_label: None,
             is_protected: false,
             fingerprint: String::new(),
+            shape: String::new(),
         }
     }
 
